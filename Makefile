@@ -1,0 +1,50 @@
+# Two commands set everything up, from a fresh clone with Python (with venv), make and git:
+#   make demo    runs the main job on real photographs; no key, nothing is spent
+#   make test    runs the tests
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test check bench faults lint clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# A stamp for each set of dependencies: a second run finds it and takes no time.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[local]'
+	$(BIN)/python -m compileall -q watchd
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) --editable '.[local,dev]'
+	$(BIN)/python -m compileall -q watchd
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## the main job, end to end, on real photographs
+	$(BIN)/watchd demo
+
+test: $(VENV)/.dev ## the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff, mypy strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## lint, then the tests: what CI runs
+
+bench: $(VENV)/.dev ## the figures, beside what a user would write instead
+	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.dev ## the fault campaigns at their full numbers
+	WATCHD_FAULTS=full $(BIN)/python -m pytest tests/system tests/stateful
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

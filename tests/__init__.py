@@ -1,0 +1,1 @@
+"""Tests, from instant to whole-program: see the folders."""

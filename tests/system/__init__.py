@@ -1,0 +1,1 @@
+"""The real program, over real sockets and files."""

@@ -1,0 +1,29 @@
+"""The host's clocks: one that people read and one that never jumps."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """Implements `interfaces.Clock` with CLOCK_REALTIME and CLOCK_BOOTTIME (which counts a night's sleep too)."""
+
+    def __init__(self) -> None:
+        self._anchor = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def wall(self) -> float:
+        """Unix seconds as the host believes them now."""
+        return time.time()
+
+    def steady(self) -> float:
+        """Unix seconds as believed when this clock was made, plus what passed since."""
+        return self._anchor + time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def local(self) -> datetime:
+        """Local time with its zone."""
+        return datetime.now().astimezone()
+
+    def day_of(self, moment: float) -> str:
+        """The host's own day (ISO) that a moment fell on."""
+        return datetime.fromtimestamp(moment, UTC).astimezone().date().isoformat()

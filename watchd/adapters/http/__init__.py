@@ -1,0 +1,1 @@
+"""The paid service over HTTP, through httpx."""

@@ -1,0 +1,113 @@
+"""What an answer other than a picture says: the service's words, when to come back, what is left of the balance."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from watchd.core.endpoint import Answer
+
+MOST_ERROR_BYTES = 64 * 1024
+MOST_WORDS = 500
+MILLISECONDS_FROM = 1e12
+"""A Unix time from here on is in milliseconds."""
+
+
+def read_error(response: httpx.Response) -> Answer:
+    """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came."""
+    body = b""
+    try:
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > MOST_ERROR_BYTES:
+                break
+    except httpx.HTTPError:
+        pass  # the status has been read; its words are only for people
+    headers = response.headers
+    return Answer(
+        status=response.status_code,
+        message=words(body, headers.get("content-type", "")),
+        retry_after=_seconds_to_wait(headers, time.time()),
+        balance_usd=_number(headers.get("x-venice-balance-usd")),
+        balance_diem=_number(headers.get("x-venice-balance-diem")),
+    )
+
+
+def words(body: bytes, content_type: str) -> str:
+    """The message of an error body: its `error` and `details` if it is JSON, else what it looks like."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        if "html" in content_type.lower() or text.lower().startswith(("<!doctype", "<html")):
+            return "an HTML page, as a proxy in between answers it"
+        return " ".join(text.split())[:MOST_WORDS] or "no words"
+    if not isinstance(parsed, dict):
+        return str(parsed)[:MOST_WORDS]
+    said = str(parsed.get("error", "no words"))
+    told = _details(parsed.get("details"))
+    return (f"{said} ({told})" if told else said)[:MOST_WORDS]
+
+
+def _details(details: Any) -> str:
+    """`details` is an object of lists of `_errors`, nested by field, and sometimes a string."""
+    if isinstance(details, str):
+        return details
+    if not isinstance(details, dict):
+        return ""
+    found = []
+    for name, inner in details.items():
+        if name == "_errors" and isinstance(inner, list):
+            found += [str(text) for text in inner]
+        elif inner_text := _details(inner):
+            found.append(f"{name}: {inner_text}")
+    return "; ".join(found)
+
+
+def _seconds_to_wait(headers: httpx.Headers, now: float) -> float | None:
+    asked = headers.get("retry-after")
+    if asked is not None:
+        seconds = _number(asked)
+        if seconds is not None:
+            return max(0.0, seconds)
+        try:
+            moment = parsedate_to_datetime(asked)
+        except ValueError:
+            pass
+        else:
+            return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
+    reset = _number(headers.get("x-ratelimit-reset-requests"))
+    if reset is None:
+        return None
+    return max(0.0, (reset / 1000 if reset >= MILLISECONDS_FROM else reset) - now)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < float("inf") else None
+
+
+def permitted(response: httpx.Response) -> bool | None:
+    """What the balance query says: whether calls are permitted; None if that cannot be told from it."""
+    if response.status_code != httpx.codes.OK:
+        return None
+    try:
+        data = response.json().get("data")
+    except (ValueError, AttributeError):
+        return None
+    access = data.get("accessPermitted") if isinstance(data, dict) else None
+    if not isinstance(access, bool):
+        return None
+    balances = data.get("balances")
+    if isinstance(balances, dict) and balances:
+        amounts = [amount for amount in balances.values() if isinstance(amount, int | float)]
+        return access and any(amount > 0 for amount in amounts)
+    return access

@@ -1,0 +1,100 @@
+"""Opens the ledger for its one writer: checked, durable, migrated, or not at all.
+
+WAL with synchronous=FULL: with anything less, acknowledged commits were lost at power cuts. A file that fails its
+check, is newer than this program or lies on a network file system is refused and left exactly as it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from watchd.adapters.ledger import statements
+from watchd.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+APPLICATION_ID = 0x77617463  # "watc"
+
+
+def open_for_writing(path: Path) -> sqlite_utils.Database:
+    """The writer's connection. Raises LedgerError, and then nothing was changed."""
+    known = statements.migrations()
+    fresh = not path.exists()
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            if not fresh:
+                _check(connection, path, len(known))
+            return _prepare(connection, path, known)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"{path}: the ledger cannot be opened ({error}). Nothing is sent and nothing is replaced."
+            " `watchd check` says how to get out."
+        ) from error
+
+
+def _check(connection: sqlite3.Connection, path: Path, newest: int) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > newest:
+        raise LedgerError(
+            f"{path}: written by a newer watchd (its schema is {version}, this program knows {newest})."
+            " Nothing was changed; install the newer watchd again."
+        )
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if verdict != "ok":
+        raise LedgerError(
+            f"{path}: the ledger is damaged ({verdict}). Nothing is sent and nothing is replaced: restore it from a"
+            " backup, or recover it with `sqlite3 ledger.db .recover` into a new file."
+        )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> sqlite_utils.Database:
+    mode = str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+    if mode != "wal":
+        raise LedgerError(f"{path}: this file system cannot hold a write-ahead log; put `state_dir` on a local disk.")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    db = sqlite_utils.Database(connection, execute_plugins=False)
+    _migrate(db, path, known)
+    connection.row_factory = sqlite3.Row
+    return db
+
+
+def _migrate(db: sqlite_utils.Database, path: Path, known: list[tuple[str, list[str]]]) -> None:
+    version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+    if version == len(known):
+        return
+    if version:
+        _back_up(db.conn, path.with_name(f"{path.name}.before-{version + 1}"))
+    plan = Migrations("watchd")
+    for number, (name, script) in enumerate(known, 1):
+        plan(name=name)(_step(number, script))
+    plan.apply(db)
+
+
+def _back_up(connection: sqlite3.Connection, target: Path) -> None:
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _step(number: int, script: list[str]) -> Callable[[sqlite_utils.Database], None]:
+    def apply(db: sqlite_utils.Database) -> None:
+        for statement in script:
+            db.conn.execute(statement)
+        db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.conn.execute(f"PRAGMA user_version = {number}")
+
+    apply.__name__ = f"migration_{number}"
+    return apply

@@ -1,0 +1,246 @@
+-- Every statement the ledger runs, each named and explained. `:now` is steady Unix time, `:me` the owner of a claim.
+
+-- name: claim
+-- One queued job that is due and has no other job of the same picture before it or under way. A picture is the same
+-- when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two owners
+-- can hold the same picture. With :calls = 0 (the gate is closed) only what costs nothing: a picture already paid for.
+UPDATE job SET owner = :me, lease_until = :lease_until
+WHERE id = (
+    SELECT candidate.id FROM job AS candidate
+    WHERE candidate.state = 'queued' AND candidate.owner IS NULL AND candidate.not_before <= :now
+      AND candidate.folder IN (SELECT value FROM json_each(:folders))
+      AND NOT EXISTS (
+          SELECT 1 FROM job AS other
+          WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
+            AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
+            AND (other.state IN ('sending', 'armed', 'received', 'unknown')
+                 OR (other.state = 'queued' AND (other.owner IS NOT NULL OR other.id < candidate.id))))
+      AND (:calls OR (candidate.pay_again = 0 AND EXISTS (
+          SELECT 1 FROM job AS paid
+          WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
+            AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))))
+    ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
+RETURNING *;
+
+-- name: claim_received
+-- A paid answer that still has to be published: first of all, and whatever the gate says, since it costs nothing.
+UPDATE job SET owner = :me, lease_until = :lease_until
+WHERE id = (
+    SELECT id FROM job
+    WHERE state = 'received' AND owner IS NULL AND not_before <= :now
+      AND folder IN (SELECT value FROM json_each(:folders))
+    ORDER BY id LIMIT 1)
+RETURNING *;
+
+-- name: next_due
+-- When the next job that waits for its time may be claimed.
+SELECT min(not_before) AS at FROM job
+WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > :now;
+
+-- name: paid_result
+-- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.
+SELECT * FROM job
+WHERE sha256 = :sha256 AND id <> :id AND state = 'done' AND output_sha256 IS NOT NULL
+  AND (folder = :folder OR parameters = :parameters)
+ORDER BY folder = :folder DESC, id DESC;
+
+-- name: job
+SELECT * FROM job WHERE id = :id;
+
+-- name: same_file
+-- Whether these bytes under this name in this folder have their job already. One that ended because the file had gone
+-- does not stand in the way of the file's return.
+SELECT id FROM job
+WHERE folder = :folder AND path = :path AND sha256 = :sha256 AND NOT (state = 'failed' AND error LIKE 'gone: %')
+ORDER BY id DESC LIMIT 1;
+
+-- name: under_way
+-- The first job of the same picture that has not ended.
+SELECT min(id) AS id FROM job
+WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
+  AND state IN ('queued', 'sending', 'armed', 'received', 'unknown');
+
+-- name: insert_job
+INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, priority, state, behind, error,
+                 created_at, finished_at)
+VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :priority, :state, :behind, :error,
+        :at, :finished_at)
+RETURNING id;
+
+-- name: sight
+INSERT INTO sighting (folder, path, size, mtime_ns, ctime_ns, inode, job_id, reason, seen_at)
+VALUES (:folder, :path, :size, :mtime_ns, :ctime_ns, :inode, :job_id, :reason, :at)
+ON CONFLICT (folder, path) DO UPDATE SET
+    size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, inode = excluded.inode,
+    job_id = excluded.job_id, reason = excluded.reason, seen_at = excluded.seen_at;
+
+-- name: forget_waiting
+-- A file that went before it became a job. What became a job is never forgotten.
+DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id IS NULL;
+
+-- name: sightings
+SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason FROM sighting WHERE folder = :folder;
+
+-- name: begin_sending
+-- Before connecting. Only the claim's owner may; a claim lost in between changes nothing.
+UPDATE job SET state = 'sending', lease_until = :lease_until WHERE id = :id AND owner = :me AND state = 'queued';
+
+-- name: insert_attempt
+INSERT INTO attempt (job_id, started_at) VALUES (:job_id, :at) RETURNING id;
+
+-- name: arm_job
+-- Before the last bytes leave: from here on the call may be charged, so it is booked at its price.
+UPDATE job SET state = 'armed', booked = booked + :price WHERE id = :id AND owner = :me AND state = 'sending';
+
+-- name: arm_attempt
+UPDATE attempt SET armed_at = :at, day = :day, booked = :price WHERE id = :attempt_id;
+
+-- name: receive
+UPDATE job SET state = 'received', attempts = attempts + 1, result = :result
+WHERE id = :id AND owner = :me AND state = 'armed';
+
+-- name: end_attempt
+UPDATE attempt SET finished_at = :at, http_status = :status, outcome = :outcome, error = :error,
+    booked = CASE WHEN :unbook THEN 0 ELSE booked END,
+    sent_bytes = :sent_bytes, received_bytes = :received_bytes, cf_ray = :cf_ray
+WHERE id = :attempt_id;
+
+-- name: conclude
+-- A call that brought no picture: the job back in the queue, failed, or unknown.
+UPDATE job SET
+    state = :state, owner = NULL, lease_until = NULL, not_before = :not_before, error = :error,
+    attempts = attempts + :counts, resends = resends + :resend, upload_cuts = upload_cuts + :upload_cut,
+    booked = booked - :unbooked, finished_at = CASE WHEN :state IN ('failed', 'unknown') THEN :at END
+WHERE id = :id AND owner = :me;
+
+-- name: booked_of_attempt
+SELECT booked FROM attempt WHERE id = :attempt_id;
+
+-- name: release
+-- Claimed, and nothing was done with it: back in the queue as it was.
+UPDATE job SET owner = NULL, lease_until = NULL, not_before = :not_before,
+    state = CASE state WHEN 'sending' THEN 'queued' ELSE state END
+WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'received');
+
+-- name: requalify
+-- The folder's profile changed while the job waited: it follows the profile as it is now.
+UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profile = :profile
+WHERE id = :id AND owner = :me AND state = 'queued';
+
+-- name: finish
+UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, result = NULL, finished_at = :at,
+    output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from
+WHERE id = :id AND owner = :me;
+
+-- name: fail
+UPDATE job SET state = 'failed', owner = NULL, lease_until = NULL, error = :error, finished_at = :at
+WHERE id = :id AND owner = :me;
+
+-- name: abandon
+-- A fault of our own met this job. What may be charged stays in doubt, what is paid stays to be published.
+UPDATE job SET
+    state = CASE state WHEN 'armed' THEN 'unknown' WHEN 'received' THEN 'received' ELSE 'failed' END,
+    not_before = CASE state WHEN 'received' THEN :later ELSE not_before END,
+    finished_at = CASE state WHEN 'received' THEN NULL ELSE :at END,
+    owner = NULL, lease_until = NULL, error = :error
+WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'armed', 'received');
+
+-- name: name_holder
+-- Who has this output name, and whether that job is still on its way.
+SELECT output_name.job_id, output_name.path, job.state FROM output_name JOIN job ON job.id = output_name.job_id
+WHERE output_name.key = :key;
+
+-- name: take_name
+INSERT INTO output_name (key, job_id, path) VALUES (:key, :job_id, :path)
+ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, path = excluded.path;
+
+-- name: names_of
+SELECT path FROM output_name WHERE job_id = :job_id;
+
+-- name: drop_names
+DELETE FROM output_name WHERE job_id = :job_id AND key <> :keep;
+
+-- name: insert_balance_failure
+INSERT INTO balance_failure (at, job_id, message, balance_usd, balance_diem)
+VALUES (:at, :job_id, :message, :balance_usd, :balance_diem);
+
+-- name: insert_event
+INSERT INTO event (at, job_id, step, detail) VALUES (:at, :job_id, :step, :detail);
+
+-- name: gates
+SELECT reason, since, detail, retry_at, interval, mark FROM gate;
+
+-- name: close_gate
+INSERT INTO gate (reason, since, detail, retry_at, interval, mark)
+VALUES (:reason, :since, :detail, :retry_at, :interval, :mark)
+ON CONFLICT (reason) DO UPDATE SET
+    since = excluded.since, detail = excluded.detail, retry_at = excluded.retry_at, interval = excluded.interval,
+    mark = excluded.mark;
+
+-- name: open_gate
+DELETE FROM gate WHERE reason = :reason;
+
+-- name: interrupted
+-- Jobs that an owner who no longer lives had armed: their answers are lost.
+SELECT * FROM job WHERE state = 'armed' AND owner <> :me;
+
+-- name: open_attempt
+SELECT id FROM attempt WHERE job_id = :job_id AND finished_at IS NULL ORDER BY id DESC LIMIT 1;
+
+-- name: adopt
+UPDATE job SET owner = :me WHERE id = :id;
+
+-- name: free_claims
+-- Claims of an owner who no longer lives, before anything could cost: back in the queue, as they were.
+UPDATE job SET owner = NULL, lease_until = NULL, state = CASE state WHEN 'sending' THEN 'queued' ELSE state END
+WHERE owner IS NOT NULL AND owner <> :me AND state IN ('queued', 'sending', 'received');
+
+-- name: drop_open_attempts
+-- Attempts that never armed before their owner went: they cost and count nothing.
+UPDATE attempt SET finished_at = :at, outcome = 'network', error = 'watchd stopped before the request was complete'
+WHERE finished_at IS NULL AND armed_at IS NULL;
+
+-- name: recent_calls
+-- How many calls began in the last minute, so that a restart does not make a burst of them.
+SELECT started_at FROM attempt WHERE started_at > :since ORDER BY started_at;
+
+-- name: spool_names
+-- Spool files that are still needed.
+SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received');
+
+-- name: settle_limit
+-- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
+UPDATE job SET not_before = :latest WHERE not_before > :latest;
+
+-- name: claimed
+-- Whether somebody works on a job now.
+SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL) AS yes;
+
+-- name: can_go_on
+-- Whether a job of these folders can go on by itself, now or later: one behind an unknown job cannot.
+SELECT EXISTS (
+    SELECT 1 FROM job AS candidate
+    WHERE candidate.state IN ('queued', 'received') AND candidate.owner IS NULL
+      AND candidate.folder IN (SELECT value FROM json_each(:folders))
+      AND NOT EXISTS (
+          SELECT 1 FROM job AS other
+          WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id AND other.state = 'unknown'
+            AND (other.parameters = candidate.parameters OR other.folder = candidate.folder))) AS yes;
+
+-- name: progress
+-- How far a run has come since it began.
+SELECT
+    count(*) FILTER (WHERE state = 'done') AS done,
+    count(*) FILTER (WHERE state = 'failed') AS failed,
+    count(*) FILTER (WHERE state = 'unknown') AS unknown,
+    count(*) FILTER (WHERE state NOT IN ('done', 'failed', 'unknown')) AS left_over,
+    coalesce(sum(size) FILTER (WHERE state = 'done'), 0) AS bytes_done,
+    coalesce(sum(size) FILTER (WHERE state NOT IN ('done', 'failed', 'unknown')), 0) AS bytes_left
+FROM job
+WHERE finished_at >= :since OR state IN ('queued', 'sending', 'armed', 'received', 'unknown');
+
+-- name: booked_since
+SELECT coalesce(sum(booked), 0) AS booked FROM attempt WHERE id > :attempt;
+
+-- name: last_attempt
+SELECT coalesce(max(id), 0) AS id FROM attempt;

@@ -1,0 +1,98 @@
+"""Reads the ledger beside the daemon that writes it: `mode=ro`, never a lock, never a checkpoint.
+
+Plain sqlite3, since `watchd status` is to answer at once and the library that the writer uses takes its time to load.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from watchd.adapters.ledger import statements
+from watchd.errors import LedgerError
+from watchd.model import MICROS_PER_USD, Gate, GateReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+COUNTS = ("waiting", "queued", "sending", "received", "done", "failed", "unknown")
+
+
+class LedgerReader:
+    """Open for one command. A ledger that is not there yet reads as empty."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises LedgerError where there is a file that cannot be read."""
+        self._sql = statements.load("readings.sql")
+        self._connection = _connect(path) if path.exists() else None
+
+    def close(self) -> None:
+        """Close."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _rows(self, name: str, **values: Any) -> Iterator[dict[str, Any]]:
+        if self._connection is None:
+            return
+        try:
+            for row in self._connection.execute(self._sql[name], values):
+                yield dict(row)
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger cannot be read ({error}); `watchd check` says how to get out") from error
+
+    def counts(self) -> dict[str, int]:
+        """The seven counts; every file seen is in exactly one."""
+        counts = dict.fromkeys(COUNTS, 0)
+        counts.update({row["state"]: row["number"] for row in self._rows("counts")})
+        counts["waiting"] = sum(row["number"] for row in self._rows("waiting"))
+        return counts
+
+    def spent(self, now: datetime) -> dict[str, float]:
+        """USD booked on the host's own day, in its month, and in all; with what of it is in doubt."""
+        today = now.date().isoformat()
+        for row in self._rows("spent", today=today, month=today[:7]):
+            return {name: micros / MICROS_PER_USD for name, micros in row.items()}
+        return {"today": 0.0, "month": 0.0, "total": 0.0, "in_doubt": 0.0}
+
+    def gates(self) -> list[Gate]:
+        """What is closed."""
+        return [Gate(**{**row, "reason": GateReason(row["reason"])}) for row in self._rows("gates")]
+
+    def jobs(self, state: str | None, folder: str | None, limit: int | None) -> Iterator[dict[str, Any]]:
+        """Rows of the view `jobs`, newest first."""
+        return self._rows("jobs", state=state, folder=folder, limit=-1 if limit is None else limit)
+
+    def sighting(self, folder: str, path: str) -> dict[str, Any] | None:
+        """What is remembered of a path."""
+        return next(self._rows("sighting", folder=folder, path=os.fsencode(path)), None)
+
+    def history(self, folder: str, path: str) -> list[dict[str, Any]]:
+        """Every job of a path, oldest first, each with its `calls` and its `steps`."""
+        jobs = list(self._rows("jobs_of_path", folder=folder, path=os.fsencode(path)))
+        for job in jobs:
+            job["calls"] = list(self._rows("attempts_of", job_id=job["id"]))
+            job["steps"] = list(self._rows("events_of", job_id=job["id"]))
+        return jobs
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Read-only; where neither a daemon's shared memory is there nor can be made, the file as it lies."""
+    name = quote(os.fsencode(path))
+    for options in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            connection = sqlite3.connect(f"file:{name}?{options}", uri=True, isolation_level=None, timeout=5.0)
+            connection.row_factory = sqlite3.Row
+            connection.execute("SELECT 1 FROM job LIMIT 1")
+        except sqlite3.OperationalError as error:
+            if options == "mode=ro" and not path.with_name(f"{path.name}-wal").exists():
+                continue
+            raise LedgerError(f"{path} cannot be read: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(f"{path} is damaged: {error}; `watchd check` says how to get out") from error
+        else:
+            return connection
+    raise LedgerError(f"{path} cannot be read")

@@ -1,0 +1,39 @@
+-- What is read for people, beside a daemon that writes: nothing here changes anything.
+
+-- name: counts
+SELECT CASE state WHEN 'armed' THEN 'sending' ELSE state END AS state, count(*) AS number FROM job GROUP BY 1;
+
+-- name: waiting
+SELECT count(*) AS number FROM sighting WHERE job_id IS NULL;
+
+-- name: spent
+-- Micro-dollars. What is armed and not yet answered is in doubt as well as what was lost.
+SELECT
+    coalesce(sum(booked) FILTER (WHERE day = :today), 0) AS today,
+    coalesce(sum(booked) FILTER (WHERE substr(day, 1, 7) = :month), 0) AS month,
+    coalesce(sum(booked), 0) AS total,
+    coalesce(sum(booked) FILTER (WHERE outcome IN ('lost', 'bad_answer') OR finished_at IS NULL), 0) AS in_doubt
+FROM attempt WHERE booked > 0;
+
+-- name: gates
+SELECT reason, since, detail, retry_at, interval, mark FROM gate;
+
+-- name: jobs
+SELECT * FROM jobs
+WHERE (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folder)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: sighting
+SELECT size, mtime_ns, ctime_ns, inode, job_id, reason, seen_at FROM sighting WHERE folder = :folder AND path = :path;
+
+-- name: jobs_of_path
+SELECT jobs.* FROM jobs JOIN job ON job.id = jobs.id WHERE job.folder = :folder AND job.path = :path ORDER BY jobs.id;
+
+-- name: job
+SELECT * FROM jobs WHERE id = :id;
+
+-- name: attempts_of
+SELECT * FROM attempts WHERE job_id = :job_id ORDER BY id;
+
+-- name: events_of
+SELECT strftime('%Y-%m-%dT%H:%M:%fZ', at, 'unixepoch') AS at, step, detail FROM event WHERE job_id = :job_id ORDER BY id;

@@ -1,0 +1,49 @@
+"""Rows of the ledger as the nouns of the house, and names as text."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from watchd.core.naming import display
+from watchd.model import Job, JobState, Sample
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """A row of table `job`."""
+    return Job(
+        id=row["id"],
+        folder=row["folder"],
+        path=os.fsdecode(row["path"]),
+        sha256=row["sha256"],
+        mtime_ns=row["mtime_ns"],
+        parameters=row["parameters"],
+        profile=row["profile"],
+        state=JobState(row["state"]),
+        attempts=row["attempts"],
+        forgiven=row["forgiven"],
+        resends=row["resends"],
+        upload_cuts=row["upload_cuts"],
+        behind=row["behind"],
+        pay_again=bool(row["pay_again"]),
+        reused_from=row["reused_from"],
+        output=None if row["output"] is None else os.fsdecode(row["output"]),
+        output_sha256=row["output_sha256"],
+        result=row["result"],
+        booked=row["booked"],
+        error=row["error"],
+        finished_at=row["finished_at"],
+    )
+
+
+def sample_of(row: sqlite3.Row) -> Sample:
+    """The sample in a row of table `sighting`."""
+    return Sample(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+
+
+def text_of(path: str) -> str:
+    r"""A path as the text columns hold it: undecodable bytes as `\xNN`."""
+    return display(path)

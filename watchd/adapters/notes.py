@@ -1,0 +1,45 @@
+"""Notes on failed files below `state_dir/failed`, in the shape of the hot folders: FOLDER/PATH.error.json."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+from watchd.core.naming import on_one_line, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+ENDING = ".error.json"
+
+
+class FileNotes:
+    """Implements `interfaces.Notes`."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made with the first note."""
+        self._folder = folder
+
+    def write(self, folder: str, path: str, facts: Mapping[str, object]) -> None:
+        """Write or replace a note; one that cannot be written is logged, as the ledger has it all."""
+        target = self._place(folder, path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            logger.warning(
+                "No note written for %s: %s; `watchd explain` tells the same", on_one_line(path), error.strerror,
+                extra={"action": "note_failed"},
+            )  # fmt: skip
+
+    def remove(self, folder: str, path: str) -> None:
+        """Remove a note that is true no longer."""
+        self._place(folder, path).unlink(missing_ok=True)
+
+    def _place(self, folder: str, path: str) -> Path:
+        parent, _, name = path.rpartition("/")
+        return self._folder / folder / parent / shorten(name, ENDING)

@@ -1,0 +1,125 @@
+"""The spool in `state_dir`: private snapshots on their way out, paid answers on their way in."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from watchd.errors import LaterError, NoSpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class FileSpool:
+    """Implements `interfaces.Spool` in one folder that only the daemon's user can read."""
+
+    def __init__(self, folder: Path) -> None:
+        """Makes the folder, and the one for evidence beside it."""
+        self._folder = folder
+        self._evidence = folder.with_name("evidence")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a whole file; not synced, as it can be made again."""
+        with _translated(self._folder):
+            Path(self._folder, name).write_bytes(data)
+
+    @contextmanager
+    def create(self, name: str, reserve: int) -> Iterator[SpoolWriter]:
+        """A new empty file with room for `reserve` bytes set aside, so that a paid answer finds its place."""
+        with _translated(self._folder):
+            descriptor = os.open(self._folder / name, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            with _translated(self._folder):
+                if reserve:
+                    _reserve(descriptor, reserve)
+            yield SpoolWriter(descriptor, self._folder)
+        finally:
+            os.close(descriptor)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open for reading."""
+        return (self._folder / name).open("rb")
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return (self._folder / name).stat().st_size
+
+    def keep_evidence(self, name: str, kept: str) -> str:
+        """Move a bad answer aside under the name `kept`; answers where it is."""
+        with _translated(self._folder):
+            self._evidence.mkdir(mode=0o700, exist_ok=True)
+            target = self._evidence / kept
+            (self._folder / name).replace(target)
+        return str(target)
+
+    def remove(self, *names: str) -> None:
+        """Remove what is there of these."""
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def names(self) -> Sequence[str]:
+        """Everything that lies in the spool."""
+        return sorted(entry.name for entry in self._folder.iterdir())
+
+
+class SpoolWriter:
+    """Implements `interfaces.SpoolFile` on an open descriptor."""
+
+    def __init__(self, descriptor: int, folder: Path) -> None:
+        """Writes from the start; the room set aside beyond what was written is given back by `sync`."""
+        self._descriptor = descriptor
+        self._folder = folder
+        self._written = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises NoSpaceError."""
+        view = memoryview(chunk)
+        with _translated(self._folder):
+            while view:
+                done = os.write(self._descriptor, view)
+                self._written += done
+                view = view[done:]
+
+    def sync(self) -> None:
+        """Make what was written durable, its name included."""
+        with _translated(self._folder):
+            os.ftruncate(self._descriptor, self._written)
+            os.fsync(self._descriptor)
+            sync_folder(self._folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:
+            raise
+        status = os.fstatvfs(descriptor)
+        if status.f_bavail * status.f_frsize < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+
+
+@contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoSpaceError(f"no space left in {folder}") from error
+        raise LaterError(f"{folder} cannot be written: {error.strerror}") from error

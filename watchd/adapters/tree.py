@@ -1,0 +1,168 @@
+"""A hot folder on its file system: scanned and read without following a link anywhere below its root.
+
+O_NOFOLLOW guards only the last component of a path, so every component is opened by its own descriptor. Everything is
+opened with O_NONBLOCK, or a FIFO would hold a thread for ever.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchd.errors import FolderOfflineError, SourceLostError
+from watchd.model import Found, Place, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from watchd.core.matching import Matcher
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
+
+
+class FileTree:
+    """Implements `interfaces.Tree`. `root` is the real path of a hot folder."""
+
+    def locate(self, path: str, mount_marker: str | None) -> Place:
+        """Where a hot folder really is; a link to it is followed here, and only here."""
+        root = os.path.realpath(path)
+        try:
+            status = Path(root).stat()
+        except OSError as error:
+            raise FolderOfflineError(f"{path} is not there: {error.strerror}") from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise FolderOfflineError(f"{path} is no folder")
+        if mount_marker is not None and not os.path.lexists(f"{root}/{mount_marker}"):
+            raise FolderOfflineError(f"{path} has no {mount_marker}: it is not mounted")
+        return Place(root, status.st_dev)
+
+    def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
+        """Every file of ours in `below` ("" is the root) and, where the matcher enters, under it."""
+        try:
+            with _directory(root, below) as descriptor:
+                yield from _scan(descriptor, below, matcher)
+        except OSError as error:
+            if below and error.errno in _GONE:
+                return
+            raise FolderOfflineError(f"{root} cannot be read: {error.strerror}") from error
+
+    def look(self, root: str, path: str) -> Sample | None:
+        """One file; None where it is gone or no regular file."""
+        parent, _, name = path.rpartition("/")
+        try:
+            with _directory(root, parent) as descriptor:
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except OSError:
+            return None
+        return sample_of(status) if stat.S_ISREG(status.st_mode) else None
+
+    def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
+        """All bytes through one descriptor, with what it showed; at most `limit` + 1 bytes are read."""
+        with _file(root, path) as descriptor:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise SourceLostError("it is no regular file")
+            data = _read_all(descriptor, min(before.st_size, limit) + 1)
+            after = sample_of(os.fstat(descriptor))
+        if after != sample_of(before) or len(data) != min(after.size, limit + 1):
+            raise SourceLostError("it changed while it was read")
+        return data, after
+
+    def digest(self, root: str, path: str) -> str:
+        """The SHA-256 (hex) of a file too large to be read whole."""
+        with _file(root, path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def writer_is_done(self, root: str, path: str) -> bool:
+        """Whether the kernel grants a read lease: it does not while another process has the file open for writing."""
+        try:
+            with _file(root, path) as descriptor:
+                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except (OSError, SourceLostError):
+            return False
+        return True
+
+
+def sample_of(status: os.stat_result) -> Sample:
+    """What a look saw."""
+    return Sample(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+@contextmanager
+def _directory(root: str, below: str) -> Iterator[int]:
+    descriptor = os.open(root, _DIRECTORY)
+    try:
+        for part in filter(None, below.split("/")):
+            inner = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _file(root: str, path: str) -> Iterator[int]:
+    parent, _, name = path.rpartition("/")
+    try:
+        with _directory(root, parent) as directory:
+            descriptor = os.open(name, _FILE, dir_fd=directory)
+    except OSError as error:
+        if error.errno in _GONE:
+            raise SourceLostError("it is gone, or no longer a regular file") from error
+        raise
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, most: int) -> bytes:
+    pieces = []
+    while most > 0 and (piece := os.read(descriptor, most)):
+        pieces.append(piece)
+        most -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _scan(descriptor: int, below: str, matcher: Matcher) -> Iterator[Found]:
+    prefix = f"{below}/" if below else ""
+    inner: list[tuple[str, str]] = []
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if matcher.enters(path, entry.name):
+                    inner.append((path, entry.name))
+            elif matcher.takes(path, entry.name):
+                found = _found(entry, path)
+                if found is not None:
+                    yield found
+    for path, name in inner:
+        try:
+            child = os.open(name, _DIRECTORY, dir_fd=descriptor)
+        except OSError as error:
+            if error.errno in _GONE or error.errno == errno.EACCES:
+                continue  # it went, or became something else, or is not ours to read: the next scan looks again
+            raise
+        try:
+            yield from _scan(child, path, matcher)
+        finally:
+            os.close(child)
+
+
+def _found(entry: os.DirEntry[str], path: str) -> Found | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None  # it went between the listing and the look
+    return Found(path, sample_of(status)) if stat.S_ISREG(status.st_mode) else None

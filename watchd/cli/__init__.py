@@ -1,0 +1,1 @@
+"""The commands, and the rendering of their answers."""

@@ -1,0 +1,99 @@
+"""`watchd explain PATH`: why this file was, or was not, processed, step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from watchd.adapters.ledger.reader import LedgerReader
+from watchd.cli.common import load, usd
+from watchd.core.matching import Matcher, why_not
+from watchd.core.naming import display, on_one_line
+
+if TYPE_CHECKING:
+    from watchd.model import Folder, Settings
+
+
+@click.command("explain")
+@click.argument("path")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, stable and documented.")
+@click.pass_obj
+def explain(config: str | None, path: str, *, as_json: bool) -> None:
+    """Tell why this file was, or was not, processed, step by step."""
+    answer = collect(load(config), path)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _show(answer)
+
+
+def collect(settings: Settings, path: str) -> dict[str, Any]:
+    """Everything known of a path, and the verdict in one sentence."""
+    found = _place(settings, path)
+    answer: dict[str, Any] = {"path": display(path), "folder": None, "verdict": "", "seen": None, "jobs": []}
+    if found is None:
+        answer["verdict"] = "it lies in none of the configured folders"
+        return answer
+    folder, relative = found
+    reader = LedgerReader(Path(settings.state_dir, "ledger.db"))
+    try:
+        seen = reader.sighting(folder.name, relative)
+        jobs = reader.history(folder.name, relative)
+    finally:
+        reader.close()
+    answer |= {"path": display(relative), "folder": folder.name, "seen": seen, "jobs": jobs}
+    answer["verdict"] = _verdict(folder, relative, seen, jobs)
+    return answer
+
+
+def _place(settings: Settings, path: str) -> tuple[Folder, str] | None:
+    """The folder that a path lies in, and the rest of it; links on the way to the file are followed, not the last."""
+    named = Path(path).absolute()
+    for place in (Path(os.path.normpath(named)), named.parent.resolve() / named.name):
+        for folder in settings.folders:
+            for root in (Path(folder.path), Path(folder.path).resolve()):
+                if place.is_relative_to(root) and place != root:
+                    return folder, str(place.relative_to(root))
+    return None
+
+
+def _verdict(folder: Folder, path: str, seen: dict[str, Any] | None, jobs: list[dict[str, Any]]) -> str:
+    if jobs:
+        last = jobs[-1]
+        told = last["error"] or last["output"] or ""
+        return f"{last['state']}: {told}" if told else str(last["state"])
+    if seen is not None:
+        return f"waiting: {seen['reason']}"
+    refusal = why_not(Matcher(folder).verdict(path))
+    if refusal is not None:
+        return f"left alone: {refusal}"
+    return _unseen(Path(folder.path, path))
+
+
+def _unseen(full: Path) -> str:
+    """Why a file that should be ours is not known."""
+    if full.is_symlink():
+        return "left alone: it is a link, and links are never followed"
+    if not full.exists():
+        return "it is not there, and was not seen before"
+    if not full.is_file():
+        return "left alone: it is no regular file"
+    return "not seen yet: no daemon has looked at it; `watchd run` or `watchd once` does"
+
+
+def _show(answer: dict[str, Any]) -> None:
+    click.echo(f"{on_one_line(answer['path'])}: {on_one_line(answer['verdict'])}")
+    for job in answer["jobs"]:
+        click.echo(
+            f"\nJob {job['id']} in {job['folder']}, profile {job['profile']}, {usd(job['cost'])}, {job['state']}"
+        )
+        for step in job["steps"]:
+            click.echo(f"  {step['at']}  {step['step']:<10} {on_one_line(step['detail'])}")
+        for call in job["calls"]:
+            status = f", status {call['http_status']}" if call["http_status"] else ""
+            ray = f", CF-RAY {call['cf_ray']}" if call["cf_ray"] else ""
+            click.echo(f"  call {call['id']}: {call['outcome'] or 'under way'}{status}, {usd(call['cost'])}{ray}")

@@ -1,0 +1,43 @@
+"""`watchd jobs`: the list."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from watchd.adapters.ledger.reader import LedgerReader
+from watchd.cli.common import state_dir, table, usd
+
+STATES = ("queued", "sending", "received", "done", "failed", "unknown")
+
+
+@click.command("jobs")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--folder", help="Only jobs of this folder.")
+@click.option("--limit", type=click.IntRange(min=1), help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array, stable and documented.")
+@click.pass_obj
+def jobs(config: str | None, state: str | None, folder: str | None, limit: int | None, *, as_json: bool) -> None:
+    """List the jobs, newest first."""
+    reader = LedgerReader(state_dir(config) / "ledger.db")
+    try:
+        rows = list(reader.jobs(state, folder, limit))
+    finally:
+        reader.close()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    cells = [
+        (
+            row["id"],
+            row["state"],
+            row["folder"],
+            row["path"],
+            row["profile"],
+            usd(row["cost"]),
+            row["error"] or row["output"] or "",
+        )
+        for row in rows
+    ]
+    table(("ID", "STATE", "FOLDER", "PATH", "PROFILE", "COST", "OUTPUT, OR WHY NOT"), cells)

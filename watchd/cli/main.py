@@ -1,0 +1,67 @@
+"""The command line: finds the command, and turns what went wrong into words and an exit status.
+
+Each command's module is imported when it is called, and imports what it needs then: `watchd status` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from watchd import __version__
+from watchd.errors import LedgerError, WatchdError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (
+    "run", "once", "check", "status", "jobs", "explain", "reload", "init", "schema", "sandbox", "demo",
+)  # fmt: skip
+IN_USE_OR_UNTRUSTED = 4
+USAGE = 2
+
+
+class _Commands(click.Group):
+    """Loads `watchd.cli.NAME` when its command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"watchd.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="FILE", help="The configuration.  [default: the first found, see the README]")
+@click.version_option(__version__, prog_name="watchd")
+@click.pass_context
+def cli(context: click.Context, config: str | None) -> None:
+    """Turn folders into a service: drop a picture in, find it enlarged in the folder beside it, paid for once."""
+    context.obj = config
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and leave with its exit status."""
+    try:
+        status = cli.main(arguments, prog_name="watchd", standalone_mode=False)
+    except click.Abort:
+        click.echo("Aborted.", err=True)
+        status = 130
+    except click.ClickException as problem:
+        problem.show()
+        status = problem.exit_code
+    except WatchdError as problem:
+        click.echo(str(problem), err=True)
+        status = IN_USE_OR_UNTRUSTED if isinstance(problem, LedgerError) else USAGE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Nothing may be written while the interpreter ends either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)

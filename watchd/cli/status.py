@@ -1,0 +1,73 @@
+"""`watchd status`: daemon, gate, folders, counts, money. Answers at once: nothing heavy is imported on its way."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from watchd import report
+from watchd.adapters import control
+from watchd.adapters.ledger.reader import LedgerReader
+from watchd.cli.common import load, state_dir, table, usd
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, stable and documented.")
+@click.pass_obj
+def status(config: str | None, *, as_json: bool) -> None:
+    """Daemon, gate, folders, counts, money."""
+    answer = collect(config)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _show(answer)
+
+
+def collect(config: str | None) -> dict[str, Any]:
+    """The promised object, from the running daemon where there is one and from the ledger."""
+    state = state_dir(config)
+    told = control.ask(state, {"command": "status"}) or _without_daemon(config)
+    reader = LedgerReader(state / "ledger.db")
+    try:
+        gate = told.get("gate") or report.gate(reader.gates())
+        counts, spent = reader.counts(), reader.spent(datetime.now().astimezone())
+    finally:
+        reader.close()
+    return {"daemon": told["daemon"], "gate": gate, "folders": told["folders"], "counts": counts, "spent": spent}
+
+
+def _without_daemon(config: str | None) -> dict[str, Any]:
+    from watchd.adapters import mounts  # noqa: PLC0415 -- only where no daemon answers
+
+    folders = []
+    for folder in load(config).folders:
+        there = Path(folder.path).is_dir()
+        marked = folder.mount_marker is None or Path(folder.path, folder.mount_marker).exists()
+        offline = None if there and marked else "it is not there" if not there else f"it has no {folder.mount_marker}"
+        silent = folder.watch == "auto" and mounts.gives_no_events(mounts.type_of(folder.path))
+        polled = "its file system tells of no change" if silent else "`watch: poll`" if folder.watch == "poll" else None
+        folders.append(report.folder(folder, offline=offline, polled=polled))
+    return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
+
+
+def _show(answer: dict[str, Any]) -> None:
+    daemon, gate, counts, spent = answer["daemon"], answer["gate"], answer["counts"], answer["spent"]
+    running = f"runs, process {daemon['pid']}, since {daemon['since']}" if daemon["running"] else "does not run"
+    click.echo(f"Daemon  {running}")
+    if gate["open"]:
+        click.echo("Gate    open")
+    else:
+        again = f"; tried again at {gate['retry_at']}" if gate["retry_at"] else "; `watchd resume` when it is mended"
+        click.echo(f"Gate    closed since {gate['since']} ({gate['reason']}): {gate['detail']}{again}")
+    click.echo("Files   " + ", ".join(f"{number} {name}" for name, number in counts.items()))
+    doubt = f" ({usd(spent['in_doubt'])} of it in doubt)" if spent["in_doubt"] else ""
+    click.echo(
+        f"Spent   {usd(spent['today'])} today, {usd(spent['month'])} this month, {usd(spent['total'])} in all{doubt}"
+    )
+    click.echo()
+    rows = [(f["name"], f["state"], f["watch"], f["profile"], f["path"], f["reason"] or "") for f in answer["folders"]]
+    table(("FOLDER", "STATE", "WATCH", "PROFILE", "PATH", ""), rows)

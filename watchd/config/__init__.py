@@ -1,0 +1,1 @@
+"""From YAML to Settings, with every problem at once, each with its line."""

@@ -1,0 +1,111 @@
+"""A configuration file to Settings, or every problem in it at once."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from watchd.config import checks, profiling
+from watchd.config.folder_sections import ProfileSection
+from watchd.config.locate import read
+from watchd.config.report import Report
+from watchd.config.validating import validate
+from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, Price, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watchd.config.checks import Outcome, Ready
+    from watchd.config.schema import FileSection
+    from watchd.config.sections import BudgetSection
+
+
+def load(path: str, environ: Mapping[str, str]) -> Settings:
+    """The checked configuration in the file at `path`, its paths absolute, `environ` standing in where it may.
+
+    Raises:
+        ConfigurationError: with every problem of the file, each as `FILE:LINE:COLUMN: key.path: what is wrong`.
+    """
+    document = read(path)
+    report = Report(path, document)
+    for flaw in document.flaws:
+        report.add(flaw.path, flaw.text, mark=flaw.mark)
+    source = posixpath.abspath(path)
+    if not isinstance(document.value, dict):
+        report.raise_if_any()
+    checked = validate(document, report)
+    if checked is None:
+        report.raise_if_any()
+        raise AssertionError("a file without a valid part has a problem")
+    around = checks.Whereabouts(posixpath.dirname(source), environ)
+    outcome = checks.check(document, checked, around, report)
+    report.raise_if_any()
+    return _settings(source, outcome)
+
+
+def _settings(source: str, outcome: Outcome) -> Settings:
+    file = outcome.file
+    return Settings(
+        source=source,
+        state_dir=outcome.state_dir,
+        folders=tuple(_folder(ready, file) for ready in outcome.folders),
+        api=_api(outcome),
+        budget=_budget(file.budget),
+        approval=Approval(file.approval.cost, file.approval.files) if file.approval else Approval(None, None),
+        balance_probe=BalanceProbe(file.balance_probe.first, file.balance_probe.longest),
+        log=Log(file.log.level, file.log.format),
+    )
+
+
+def _api(outcome: Outcome) -> Api:
+    api = outcome.file.api
+    return Api(
+        base_url=outcome.base_url,
+        key_file=outcome.key_file,
+        dialect=api.dialect,
+        transfer=api.transfer,
+        workers=api.workers,
+        requests_per_minute=api.requests_per_minute,
+        connect_timeout=api.connect_timeout,
+        timeout=api.timeout,
+        proxy=api.proxy,
+        max_attempts=api.max_attempts,
+        resend_lost=api.resend_lost,
+        price=Price(api.price.up_to_2x, api.price.above_2x),
+    )
+
+
+def _budget(section: BudgetSection) -> Budget:
+    return Budget(section.day, section.month)
+
+
+def _folder(ready: Ready, file: FileSection) -> Folder:
+    section = ready.section
+    if isinstance(section.profile, ProfileSection):
+        profile = profiling.build(section.profile, ready.name)
+    else:
+        profile = profiling.build(file.profiles[section.profile], section.profile)
+    return Folder(
+        name=ready.name,
+        path=ready.path,
+        profile=profile,
+        output=ready.output,
+        output_name=section.output_name,
+        recursive=section.recursive,
+        watch=section.watch,
+        poll_every=section.poll_every,
+        rescan_every=section.rescan_every,
+        settle=section.settle,
+        marker=section.marker,
+        mount_marker=section.mount_marker,
+        include=tuple(section.include),
+        exclude=tuple(section.exclude),
+        on_collision=section.on_collision,
+        metadata=section.metadata,
+        send_metadata=section.send_metadata,
+        chain=section.chain,
+        oversize="fail" if section.oversize == "fail" else "fit",
+        hours=section.hours,
+        priority=section.priority,
+        budget=_budget(section.budget),
+    )

@@ -1,0 +1,118 @@
+"""No folder watched twice, none fed by its own results: the hot folders, their outputs and the state directory.
+
+Paths are compared after following links, since two names of one place would be found only when the money is gone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchd.config.paths import is_within
+from watchd.config.units import found
+
+if TYPE_CHECKING:
+    from watchd.config.document import Path
+    from watchd.config.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The places of one folder: absolute paths, and where in the file each is written."""
+
+    name: str
+    path: str
+    output: str
+    at_path: Path
+    at_output: Path
+    chain: bool
+
+    @property
+    def real_path(self) -> str:
+        """The watched folder, links followed."""
+        return posixpath.realpath(self.path)
+
+    @property
+    def real_output(self) -> str:
+        """The output folder, links followed."""
+        return posixpath.realpath(self.output)
+
+
+def check(grounds: list[Ground], state_dir: str | None, at_state_dir: Path, report: Report) -> None:
+    """Tells of every pair of places that must lie apart and does not."""
+    for position, later in enumerate(grounds):
+        for earlier in grounds[:position]:
+            _check_inputs(earlier, later, report)
+    for writer in grounds:
+        for reader in grounds:
+            _check_output(writer, reader, report)
+    _check_circles(grounds, report)
+    if state_dir is not None:
+        _check_state_dir(grounds, state_dir, at_state_dir, report)
+
+
+def _check_inputs(earlier: Ground, later: Ground, report: Report) -> None:
+    apart = f"expected hot folders apart from each other, {found(later.path)}"
+    if earlier.real_path == later.real_path:
+        report.add(later.at_path, f"the same folder as that of {_named(earlier)}, {apart}")
+    elif is_within(later.real_path, earlier.real_path):
+        report.add(later.at_path, f"lies inside the hot folder of {_named(earlier)}, {apart}")
+    elif is_within(earlier.real_path, later.real_path):
+        report.add(later.at_path, f"the hot folder of {_named(earlier)} lies inside it, {apart}")
+
+
+def _check_output(writer: Ground, reader: Ground, report: Report) -> None:
+    if reader.chain and reader is not writer:
+        return
+    if is_within(writer.real_output, reader.real_path):
+        whose = "its own hot folder" if reader is writer else f"the hot folder of {_named(reader)}"
+        where = "is" if writer.real_output == reader.real_path else "lies inside"
+        why = f"{where} {whose}: each result would be bought again, for ever, expected a folder outside"
+        report.add(writer.at_output, f"{why}, {found(writer.output)}")
+    elif is_within(reader.real_path, writer.real_output):
+        whose = "its own output" if reader is writer else f"the output of {_named(writer)}"
+        why = f"lies inside {whose}: results could land in it and be bought again, expected a folder outside"
+        report.add(reader.at_path, f"{why}, {found(reader.path)}")
+
+
+def _check_circles(grounds: list[Ground], report: Report) -> None:
+    """Chained folders may feed each other, never in a circle: each round would be paid for."""
+    feeds = {
+        writer.at_path: [
+            reader
+            for reader in grounds
+            if reader.chain
+            and reader is not writer
+            and (is_within(writer.real_output, reader.real_path) or is_within(reader.real_path, writer.real_output))
+        ]
+        for writer in grounds
+    }
+    for start in grounds:
+        reached: list[Ground] = []
+        ahead = list(feeds[start.at_path])
+        while ahead:
+            reader = ahead.pop()
+            if reader not in reached:
+                reached.append(reader)
+                ahead += feeds[reader.at_path]
+        if start in reached:
+            why = "its results come back to it through chained folders and would be bought again, for ever"
+            report.add(start.at_output, f"{why}, expected a chain with an end, {found(start.output)}")
+
+
+def _check_state_dir(grounds: list[Ground], state_dir: str, at_state_dir: Path, report: Report) -> None:
+    real_state = posixpath.realpath(state_dir)
+    for ground in grounds:
+        if is_within(real_state, ground.real_path):
+            why = f"lies inside the hot folder of {_named(ground)}, expected a folder of its own"
+            report.add(at_state_dir, f"{why}, {found(state_dir)}")
+        elif is_within(ground.real_path, real_state):
+            why = (
+                f"lies inside the state directory {found(state_dir).removeprefix('found ')}, expected a folder outside"
+            )
+            report.add(ground.at_path, f"{why}, {found(ground.path)}")
+
+
+def _named(ground: Ground) -> str:
+    return found(ground.name).removeprefix("found ")

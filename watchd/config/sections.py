@@ -1,0 +1,151 @@
+"""The keys that hold for all folders: kind, default and explanation of each, as pydantic models.
+
+Defaults stand here as a user writes them and are read like any other value; a test holds them to those of
+`watchd.model`. The JSON Schema for editors and the reference page are both made from these models.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from watchd.config.kinds import Choice, Duration, Money, Text, Whole
+from watchd.config.texts import Listen, PathText, Url
+
+DAY = 86_400.0
+NOTICES = ("paused", "resumed", "failed", "budget")
+
+
+class Section(BaseModel):
+    """What all mappings of the file share: no unknown key, and defaults that are read as if they were written."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True)
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    """A section whose keys are all commented out is a section of defaults."""
+    return {} if value is None else value
+
+
+def _nothing_is_no_item(value: Any) -> Any:
+    return [] if value is None else value
+
+
+Forgiving = BeforeValidator(_nothing_is_empty)
+ForgivingList = BeforeValidator(_nothing_is_no_item)
+Dollars = Annotated[int, Money()]
+Seconds = float
+
+
+def key(default: Any = ..., *, description: str, examples: list[Any] | None = None) -> Any:
+    """A key of the file: its default as a user writes it (none: it must be given) and what it does."""
+    return Field(default, description=description, examples=examples)
+
+
+class PriceSection(Section):
+    """What one call costs, by effective scale."""
+
+    up_to_2x: Dollars = key("0.02", description="Price in USD of a call with an effective scale of up to 2.")
+    above_2x: Dollars = key("0.08", description="Price in USD of a call with an effective scale above 2.")
+
+
+class ApiSection(Section):
+    """How the service is reached."""
+
+    base_url: Annotated[str, Url()] = key(
+        "https://api.venice.ai/api/v1",
+        description="Address of the service; `$WATCHD_BASE_URL` overrides it. Plain http serves this machine only.",
+    )
+    key_file: Annotated[str, PathText(secret=True)] | None = key(
+        "/etc/watchd/venice.key",
+        description="File that holds the API key; where it is missing, the systemd credential `venice-api-key`, then "
+        "`$VENICE_API_KEY`. The key itself never stands in this file.",
+    )
+    dialect: Annotated[Literal["enhance", "creativity"], Choice(("enhance", "creativity"))] = key(
+        "enhance", description="enhance: the documented contract. creativity: the endpoint as it is since 2026-07."
+    )
+    transfer: Annotated[Literal["multipart", "json"], Choice(("multipart", "json"))] = key(
+        "multipart", description="How a picture travels: as a multipart upload, or as base64 in JSON."
+    )
+    workers: Annotated[int, Whole(1, 64)] = key(
+        4, description="Most calls in flight at once; what comes next is read, hashed and claimed while they run."
+    )
+    requests_per_minute: Annotated[int, Whole(0, 100_000, null_means=0)] = key(
+        20, description="Most calls a minute, shared by all folders; 0 or null: no limit of our own."
+    )
+    connect_timeout: Annotated[Seconds, Duration(0.1, 3600, "10s")] = key(
+        "10s", description="How long a connection may take to come about."
+    )
+    timeout: Annotated[Seconds, Duration(1, DAY, "5m")] = key("5m", description="How long one whole call may take.")
+    proxy: Annotated[str, Url(of_service=False)] | None = key(
+        None, description="Proxy to go through; the environment's proxies are not used.", examples=["http://proxy:3128"]
+    )
+    max_attempts: Annotated[int, Whole(1, 100)] = key(
+        5, description="Answered failures (500, 502, 503) of one file before it is failed."
+    )
+    resend_lost: Annotated[int, Whole(0, 100)] = key(
+        0,
+        description="How often a call whose answer was lost, and which was possibly charged, is sent again on its own; "
+        "0: it waits for `watchd retry --unknown`.",
+    )
+    price: Annotated[PriceSection, Forgiving] = key({}, description="Prices used for budgets and estimates.")
+
+
+class BudgetSection(Section):
+    """The most that may be spent; it is reserved before a call is made."""
+
+    day: Dollars | None = key(None, description="Most USD a day of local time; null: no limit.", examples=["10.00"])
+    month: Dollars | None = key(None, description="Most USD a month; null: no limit.", examples=["100.00"])
+
+
+class ApprovalSection(Section):
+    """A backlog above either figure waits for `watchd approve`."""
+
+    cost: Dollars | None = key("20.00", description="A backlog that would cost more USD waits; null: no limit.")
+    files: Annotated[int, Whole(0, 1_000_000_000)] | None = key(
+        None, description="A backlog of more files waits; null: no limit.", examples=[500]
+    )
+
+
+class BalanceProbeSection(Section):
+    """How a closed balance gate is tried after the service answered 402."""
+
+    first: Annotated[Seconds, Duration(1, DAY, "1m")] = key("1m", description="Wait before the first probe.")
+    longest: Annotated[Seconds, Duration(1, 30 * DAY, "30m")] = key(
+        "30m", description="The wait doubles after each probe, up to this."
+    )
+
+
+class WebSection(Section):
+    """The page, health and metrics; off unless this section is given."""
+
+    listen: Annotated[str, Listen()] = key("127.0.0.1:8787", description="Address and port to listen on.")
+    token_file: Annotated[str, PathText(secret=True)] | None = key(
+        None, description="File that holds the token asked of visitors; needed beyond loopback."
+    )
+
+
+class NotifySection(Section):
+    """Who is told of what happens."""
+
+    urls: Annotated[list[Annotated[str, Text("an Apprise URL", secret=True)]], ForgivingList] = key(
+        [], description="Apprise URLs to notify."
+    )
+    urls_file: Annotated[str, PathText(secret=True)] | None = key(
+        None, description="File with one Apprise URL a line, so that secrets stay out of this one."
+    )
+    on: Annotated[list[Annotated[str, Choice(NOTICES)]], ForgivingList] = key(
+        [*NOTICES], description="Events to tell of: paused, resumed, failed, budget."
+    )
+
+
+class LogSection(Section):
+    """What is logged, and in which shape."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Choice(("debug", "info", "warning", "error"))] = (
+        Field("info", description="The least severity that is logged.")
+    )
+    format: Annotated[Literal["auto", "text", "json", "journal"], Choice(("auto", "text", "json", "journal"))] = key(
+        "auto", description="auto: text on a terminal, journald priorities and JSON fields under systemd."
+    )

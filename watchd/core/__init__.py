@@ -1,0 +1,1 @@
+"""Decisions: values in, values out. No clock, disk, network, thread or log."""

@@ -1,0 +1,165 @@
+"""The endpoint on paper: its limits, what a profile comes to for one picture, the price, and what a status means.
+
+Sources: the vendor's contract for `POST /image/upscale`, and for what it leaves open the vendor's later public pages.
+Everything likely to change on the vendor's side stands in this one file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from watchd.model import Outcome, Parameters
+
+if TYPE_CHECKING:
+    from watchd.model import Price, Profile
+
+MIN_PIXELS = 65_536
+MIN_SIDE = 64
+MAX_PIXELS = 16_777_216
+MAX_UPLOAD_BYTES = 25_000_000
+MAX_ANSWER_BYTES = 128_000_000
+REDUCED_SCALE = 4.0
+"""The one scale that dialect `enhance` reduces by itself when the result would be too large."""
+SIZE_TOLERANCE = 2
+"""How many pixels a side of the answer may differ from the computed size: services round differently."""
+
+Dialect = Literal["enhance", "creativity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The picture cannot be processed under this profile; nothing is sent, nothing is paid."""
+
+    reason: str
+
+
+def plan(
+    profile: Profile, width: int, height: int, *, dialect: Dialect, oversize: Literal["fit", "fail"], price: Price
+) -> Parameters | Refusal:
+    """What would be sent for a picture of `width` x `height` pixels under `profile`, or why nothing can be."""
+    pixels = width * height
+    if pixels < MIN_PIXELS or min(width, height) < MIN_SIDE:
+        return Refusal(
+            f"{width}x{height} is too small: the service takes pictures from {MIN_SIDE} pixels a side"
+            f" and {MIN_PIXELS:,} pixels in all"
+        )
+    scale = _scale_to_send(profile, width, height, dialect, oversize)
+    if isinstance(scale, Refusal):
+        return scale
+    effective = _effective(scale, width, height)
+    result = _result_size(width, height, effective)
+    fields = _fields(profile, scale, dialect)
+    identity = json.dumps(
+        {"dialect": dialect, **dict(fields), "scale": round(effective, 4)}, sort_keys=True, ensure_ascii=True
+    )
+    return Parameters(scale, effective, *result, fields, identity, price_of(effective, price))
+
+
+def _effective(scale: float, width: int, height: int) -> float:
+    return min(scale, math.sqrt(MAX_PIXELS / (width * height)))
+
+
+def _result_size(width: int, height: int, effective: float) -> tuple[int, int]:
+    return round(width * effective), round(height * effective)
+
+
+def _scale_to_send(
+    profile: Profile, width: int, height: int, dialect: Dialect, oversize: Literal["fit", "fail"]
+) -> float | Refusal:
+    scale = profile.scale
+    effective = _effective(scale, width, height)
+    if effective == scale:
+        return scale
+    pixels = width * height
+    wanted = f"{width}x{height} at scale {scale:g} would pass the service's {MAX_PIXELS:,} pixels"
+    enlarges = _result_size(width, height, effective) > (width, height)
+    if pixels > MAX_PIXELS or not (enlarges or (profile.enhance and dialect == "enhance")):
+        return Refusal(f"{wanted} and no smaller scale enlarges it; `oversize: tile` would cut it into tiles")
+    if dialect == "creativity" or scale == REDUCED_SCALE:
+        return scale
+    if oversize == "fail":
+        return Refusal(f"{wanted}, and this folder has `oversize: fail`")
+    fitted = _fitted(width, height)
+    return fitted if fitted > 1 else 1.0
+
+
+def _fitted(width: int, height: int) -> float:
+    """The largest scale of four decimals whose rounded-up result the service still takes."""
+    steps = math.floor(math.sqrt(MAX_PIXELS / (width * height)) * 10_000)
+    while math.ceil(width * steps / 10_000) * math.ceil(height * steps / 10_000) > MAX_PIXELS:
+        steps -= 1
+    return steps / 10_000
+
+
+def _fields(profile: Profile, scale: float, dialect: Dialect) -> tuple[tuple[str, str | float | bool], ...]:
+    if dialect == "creativity":
+        return (("scale", scale), ("creativity", profile.creativity))
+    fields: list[tuple[str, str | float | bool]] = [("scale", scale), ("enhance", profile.enhance)]
+    if profile.enhance:
+        fields.append(("enhanceCreativity", profile.enhance_creativity))
+        if profile.enhance_prompt is not None:
+            fields.append(("enhancePrompt", profile.enhance_prompt))
+    fields.append(("replication", profile.replication))
+    return tuple(fields)
+
+
+def price_of(effective_scale: float, price: Price) -> int:
+    """Micro-dollars for one call. Up to and including an effective scale of 2 the lower price holds."""
+    return price.up_to_2x if effective_scale <= 2 else price.above_2x  # noqa: PLR2004 -- the price list's own figure
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answered error: the status, the service's own words, and the headers that say when to come back."""
+
+    status: int
+    message: str
+    retry_after: float | None = None
+    """Seconds, from `Retry-After` or the vendor's reset header, already made relative to now."""
+    balance_usd: float | None = None
+    balance_diem: float | None = None
+
+
+def meaning(status: int) -> Outcome:
+    """What an answered status other than 200 says of the call (the table in the vendor notes)."""
+    match status:
+        case 401 | 403:
+            return Outcome.KEY
+        case 402:
+            return Outcome.BALANCE
+        case 429:
+            return Outcome.RATE
+        case 500 | 502 | 503:
+            return Outcome.SERVER
+        case _ if status >= 500:  # noqa: PLR2004 -- the class of server errors
+            return Outcome.LOST
+        case _:
+            return Outcome.REFUSED
+
+
+def names_the_file(status: int) -> bool:
+    """Whether a refusal is about this file for certain; any other 3xx or 4xx may be the service's own trouble."""
+    return status in {400, 413, 415, 422}
+
+
+def balance_meaning(message: str) -> str:
+    """What a 402 says, told apart for the operator: credentials, the key's own limit, or an empty balance."""
+    lower = message.lower()
+    if "spend limit" in lower or "spending limit" in lower or "limit exceeded" in lower:
+        return "the key's own spend limit is reached: raise it, or use another key"
+    if "credential" in lower or "unauthenticated" in lower or "authentication" in lower or "api key required" in lower:
+        return "the service saw no credentials: check the key"
+    return "the balance is empty: top up the account"
+
+
+def is_key_ban(message: str) -> bool:
+    """Whether a 429 is the ban that follows too many failed attempts rather than the ordinary rate limit."""
+    return "too many failed attempts" in message.lower()
+
+
+def size_matches(expected: tuple[int, int], answered: tuple[int, int]) -> bool:
+    """Whether the answer has the size asked for, give or take the service's rounding."""
+    return all(abs(want - got) <= SIZE_TOLERANCE for want, got in zip(expected, answered, strict=True))

@@ -1,0 +1,85 @@
+"""One gate before all workers: whether a call may be made now, as the one probe, or not yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from watchd.model import Gate, GateReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PROBED = frozenset({GateReason.BALANCE, GateReason.SERVICE})
+"""Gates that one call tries when their time has come; it opens them by succeeding. `rate` opens by time alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Calls may be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One call may be made, to try this gate; everyone else holds."""
+
+    gate: Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """No call. `until`: Unix seconds; None: only the operator opens it."""
+
+    gate: Gate
+    until: float | None
+
+
+def decide(gates: Iterable[Gate], now: float) -> Open | Probe | Hold:
+    """Whether a call may be made. Of several closed gates the one that holds longest is told."""
+    closed = [gate for gate in gates if not expired(gate, now)]
+    if not closed:
+        return Open()
+    for gate in closed:
+        if gate.retry_at is None:
+            return Hold(gate, None)
+    last = max(closed, key=lambda gate: gate.retry_at or 0.0)
+    if last.retry_at is not None and last.retry_at > now:
+        return Hold(last, last.retry_at)
+    return Probe(last)
+
+
+def expired(gate: Gate, now: float) -> bool:
+    """Whether a gate opens by time alone and its time has come."""
+    return gate.reason not in PROBED and gate.retry_at is not None and gate.retry_at <= now
+
+
+def foremost(gates: Iterable[Gate]) -> Gate | None:
+    """The gate to tell about, where several are closed: the order of `GateReason`."""
+    order = list(GateReason)
+    return min(gates, key=lambda gate: order.index(gate.reason), default=None)
+
+
+def probing(gate: Gate, now: float, first: float) -> Gate:
+    """The gate while its probe is under way: the next is due an interval later, whatever becomes of this one.
+
+    Written before the probe is made, so that a restart in its midst does not make another.
+    """
+    return replace(gate, retry_at=now + (gate.interval or first))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The calls of the last minute against `requests_per_minute`: a sliding window."""
+
+    per_minute: int
+    recent: tuple[float, ...] = ()
+    """Monotonic seconds of the calls in the window, oldest first."""
+
+    def admit(self, now: float) -> Pace | float:
+        """The window with one more call in it, or the seconds to wait until there is room."""
+        if self.per_minute <= 0:
+            return self
+        recent = tuple(at for at in self.recent if now - at < 60.0)  # noqa: PLR2004 -- a minute
+        if len(recent) < self.per_minute:
+            return replace(self, recent=(*recent, now))
+        return recent[-self.per_minute] + 60.0 - now

@@ -1,0 +1,48 @@
+"""A claimed job and what is known of the same picture: the next step, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchd.model import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watchd.model import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Its paid answer lies in the spool: give it its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """The picture has been paid for: make its output from one of these, the best first."""
+
+    results: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndWith:
+    """The job it waited behind failed, and so does it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Ask the service."""
+
+
+def next_step(job: Job, behind: Job | None, paid: Sequence[Job]) -> Publish | Reuse | EndWith | Call:
+    """What becomes of a claimed job. `behind`: the job it waited behind; `paid`: finished jobs of the same picture."""
+    if job.state is JobState.RECEIVED:
+        return Publish()
+    if paid and not job.pay_again:
+        return Reuse(tuple(paid))
+    if behind is not None and behind.state is JobState.FAILED:
+        return EndWith(f"the same picture failed as job {behind.id}: {behind.error}; `watchd retry` tries both again")
+    return Call()

@@ -1,0 +1,78 @@
+"""Has a file stopped changing: decided from our own samples and our own clock, never from the file's times.
+
+`cp -p` gives a file in the making an old date, and clocks of file servers differ; only what we saw ourselves counts.
+All moments here are seconds of a monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from watchd.model import Sample
+
+UNPROVEN_QUIET = 2.0
+"""Seconds of quiet asked with `settle: 0` where nothing proves that the writer is done."""
+
+TRUNCATED_AT_LEAST = 60.0
+TRUNCATED_FACTOR = 10.0
+LONGEST_LOOK = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What is known of a file in the making. `since`: first seen as `sample`; `proven`: its writer closed it."""
+
+    sample: Sample
+    since: float
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not yet: look again at `until`."""
+
+    until: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Quiet for long enough, or proven finished: it may be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """It is no longer there."""
+
+
+def observe(before: Observation | None, sample: Sample, now: float, *, proven: bool) -> Observation:
+    """Join a new sample to what was known. A changed sample starts the quiet time anew and voids an older proof."""
+    if before is None or before.sample != sample:
+        return Observation(sample, now, proven)
+    return Observation(sample, before.since, before.proven or proven)
+
+
+def settle(observation: Observation, now: float, quiet: float) -> Waiting | Settled:
+    """Whether the file has been quiet for `quiet` seconds; with 0, whether its writer is proven to be done."""
+    if observation.sample.size == 0:
+        return Waiting(look_again(observation, now), "it is empty so far")
+    if quiet == 0 and observation.proven:
+        return Settled()
+    due = observation.since + (quiet or UNPROVEN_QUIET)
+    if now >= due:
+        return Settled()
+    return Waiting(due, "it changed a moment ago")
+
+
+def look_again(observation: Observation, now: float) -> float:
+    """The next look at a file that is quiet yet not finished: growing intervals, so that it is never dropped."""
+    return now + min(LONGEST_LOOK, max(0.5, (now - observation.since) / 2))
+
+
+def truncated_at(observation: Observation, quiet: float, *, once: bool) -> float:
+    """When a quiet file whose container is incomplete is given up as truncated; `once` does not wait as long."""
+    if once:
+        return observation.since + 2 * quiet + 1.0
+    return observation.since + max(TRUNCATED_FACTOR * quiet, TRUNCATED_AT_LEAST)

@@ -1,0 +1,223 @@
+"""The daemon: takes the ledger, starts an engine, watches over it, reloads it, and stops all of it in order.
+
+The main thread does this; it sleeps on one event that signals, commands and failures set.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchd import report
+from watchd.adapters import mounts, supervision
+from watchd.adapters.clock import SystemClock
+from watchd.adapters.control import ControlServer
+from watchd.adapters.lock import StateLock
+from watchd.adapters.watching import Watcher
+from watchd.config import loading
+from watchd.engine import Engine, open_ledger
+from watchd.errors import ConfigurationError, LaterError, LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watchd.journey.seeing import HotFolder
+    from watchd.model import Folder, Settings
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the threads, the watches and the key."""
+
+
+class Daemon:
+    """`watchd run`."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        """Takes the lock and the ledger. Raises LedgerError where either cannot be had."""
+        self._environ = environ
+        self._settings = settings
+        self._state = Path(settings.state_dir)
+        self._lock = StateLock(self._state)
+        self._clock = SystemClock()
+        self._ledger = open_ledger(settings, self._clock)
+        self._since = self._clock.wall()
+        self._wake = threading.Event()
+        self._stops = 0
+        self._reloads: list[threading.Event] = []
+        self._reload_answer: dict[str, Any] = {}
+        self._failure: BaseException | None = None
+        self._polled_because: dict[str, str] = {}
+        self._engine = self._new_engine(settings)
+        self._watcher = Watcher(self._engine.hints)
+        self._control = ControlServer(self._state, self._answer)
+
+    def _new_engine(self, settings: Settings) -> Engine:
+        return Engine(settings, self._ledger, self._clock, self._environ, once=False, failed=self._fail)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._wake.set()
+
+    def run(self) -> int:
+        """Work until told to stop; the exit status."""
+        for number, handler in ((signal.SIGTERM, self._stop), (signal.SIGINT, self._stop), (signal.SIGHUP, self._hup)):
+            signal.signal(number, handler)
+        self._start_engine()
+        self._control.start()
+        supervision.tell("READY=1")
+        logger.info(
+            "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._state,
+            extra={"action": "started"},
+        )  # fmt: skip
+        try:
+            self._supervise()
+        finally:
+            self._shut_down()
+        if self._failure is None:
+            return 0
+        logger.critical(
+            "watchd ends: %s. Start it again; it goes on where it was.", self._failure, extra={"action": "fatal"}
+        )
+        return 4 if isinstance(self._failure, LedgerError) else 70
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stops += 1
+        if self._stops > 1:
+            # In a thread: the main thread may hold the very lock that cutting a call needs.
+            threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
+        self._wake.set()
+
+    def _hup(self, _number: int, _frame: object) -> None:
+        self._reloads.append(threading.Event())
+        self._wake.set()
+
+    def _supervise(self) -> None:
+        ping = supervision.ping_every()
+        while not self._ends():
+            self._wake.wait(min(LOOK_EVERY, ping or LOOK_EVERY))
+            self._wake.clear()
+            if self._ends():
+                return
+            if self._reloads:
+                self._reload()
+            if not (self._engine.alive() and self._watcher.is_alive() and self._control.is_alive()):
+                raise RuntimeError("a thread ended that should not; systemd is to start watchd again")
+            self._tend()
+            supervision.tell("WATCHDOG=1")
+
+    def _ends(self) -> bool:
+        return self._stops > 0 or self._failure is not None
+
+    def _start_engine(self) -> None:
+        polled = {folder.name for folder in self._engine.settings.folders if self._polls(folder)}
+        self._engine.start(polled)
+        self._tend()
+
+    def _polls(self, folder: Folder) -> bool:
+        """Whether a folder gets no events: told to poll, or on a file system that tells of no change by others."""
+        if folder.watch == "auto" and mounts.gives_no_events(kind := mounts.type_of(folder.path)):
+            self._polled_because[folder.name] = f"{kind} tells of no change made elsewhere"
+        elif folder.watch == "poll":
+            self._polled_because[folder.name] = "`watch: poll`"
+        else:
+            self._polled_because.pop(folder.name, None)
+        return folder.name in self._polled_because
+
+    def _tend(self) -> None:
+        """Let every folder that is online and wants events have a living watch; ask after the key."""
+        self._engine.look_at_key()
+        for hot in self._engine.intake.folders():
+            if hot.place is None or not hot.online:
+                self._watcher.unwatch(hot.folder.name)
+            elif hot.folder.name not in self._polled_because and not self._watcher.is_watching(
+                hot.folder.name, hot.place
+            ):
+                self._watch(hot)
+
+    def _watch(self, hot: HotFolder) -> None:
+        name = hot.folder.name
+        if hot.place is None:
+            return
+        try:
+            self._watcher.watch(name, hot.place, recursive=hot.folder.recursive)
+        except LaterError as error:
+            logger.warning(
+                "Folder %s gets no events: %s. It is scanned every %g s instead.", name, error, hot.folder.poll_every,
+                extra={"action": "polling"},
+            )  # fmt: skip
+            self._polled_because[name] = str(error)
+            self._engine.intake.poll(name)
+
+    def _load(self) -> Settings:
+        settings = loading.load(self._settings.source, self._environ)
+        if settings.state_dir != self._settings.state_dir:
+            raise ConfigurationError([f"{settings.source}: state_dir: a running daemon keeps its own; restart it"])
+        return settings
+
+    def _reload(self) -> None:
+        """Take over the file as it is now, or keep what runs; the calls in flight end well before the change."""
+        asked, self._reloads = self._reloads, []
+        supervision.tell("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
+        try:
+            settings = self._load()
+        except ConfigurationError as error:
+            logger.error(  # noqa: TRY400 -- the problems say it all; a traceback says nothing to an operator
+                "The configuration was not taken over, the old one stays: %s", error, extra={"action": "reload_refused"}
+            )
+            self._reload_answer = {"error": "not taken over, the old configuration stays", "problems": error.problems}
+        else:
+            self._engine.stop()
+            for hot in self._engine.intake.folders():
+                self._watcher.unwatch(hot.folder.name)
+            self._settings = settings
+            self._engine = self._new_engine(settings)
+            self._watcher.stop()
+            self._watcher = Watcher(self._engine.hints)
+            self._start_engine()
+            self._reload_answer = {"reloaded": settings.source}
+            logger.info("Configuration taken over from %s", settings.source, extra={"action": "reloaded"})
+        supervision.tell("READY=1")
+        for event in asked:
+            event.set()
+
+    def _shut_down(self) -> None:
+        """Stop in order: events and intake, workers, ledger, the rest; then tell systemd."""
+        supervision.tell("STOPPING=1")
+        flying = self._engine.keeper.in_flight()
+        logger.info(
+            "Stopping; %d calls in flight end first. A second signal cuts them.", flying, extra={"action": "stopping"}
+        )
+        self._watcher.stop()
+        self._engine.stop()
+        self._control.stop()
+        self._ledger.close()
+        self._lock.close()
+        logger.info("Stopped", extra={"action": "stopped"})
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request on the control socket."""
+        match request.get("command"):
+            case "status":
+                return self._status()
+            case "reload":
+                event = threading.Event()
+                self._reloads.append(event)
+                self._wake.set()
+                event.wait()
+                return self._reload_answer
+            case other:
+                return {"error": f"this daemon knows no command {other!r}; is it older than the program that asks?"}
+
+    def _status(self) -> dict[str, Any]:
+        folders = []
+        for hot in self._engine.intake.folders():
+            polled = self._polled_because.get(hot.folder.name)
+            folders.append(report.folder(hot.folder, offline=None if hot.online else hot.reason, polled=polled))
+        daemon = {"running": True, "pid": os.getpid(), "since": report.moment(self._since)}
+        return {"daemon": daemon, "folders": folders, "gate": report.gate(self._engine.keeper.gates().values())}

@@ -1,0 +1,170 @@
+"""Wires the rooms together for one configuration, and starts and stops them in order.
+
+`run` and `once` use the same engine; what differs is who feeds it and who waits for it. A reload ends one engine and
+starts another on the same ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchd.adapters.http.client import HttpEndpoint
+from watchd.adapters.ledger.writer import SqliteLedger
+from watchd.adapters.notes import FileNotes
+from watchd.adapters.outputs import FileOutputs
+from watchd.adapters.spool import FileSpool
+from watchd.adapters.tree import FileTree
+from watchd.config.secrets import KeyFound, KeyTrouble, api_key
+from watchd.core.retrying import Policy
+from watchd.errors import LaterError
+from watchd.journey.admitting import Admitter
+from watchd.journey.claiming import Preparer
+from watchd.journey.conduct import Claim, Conductor, Stages
+from watchd.journey.gate import GateKeeper
+from watchd.journey.intake import Intake
+from watchd.journey.publishing import Publisher
+from watchd.journey.recording import Recorder
+from watchd.journey.seeing import Hints
+from watchd.journey.sending import Sender, recover_lost
+from watchd.model import Gate, GateReason
+from watchd.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from watchd.interfaces import Clock, Ledger
+    from watchd.model import Folder, Settings
+
+logger = logging.getLogger(__name__)
+
+AHEAD = 2
+"""Workers beyond the calls in flight: they snapshot, hash and claim what comes next while the others fly."""
+LEASE_SPARE = 120.0
+
+
+def open_ledger(settings: Settings, clock: Clock) -> SqliteLedger:
+    """The ledger for this process, which holds the lock. Claims name this very run as their owner."""
+    lease = settings.api.connect_timeout + settings.api.timeout + LEASE_SPARE
+    path = Path(settings.state_dir, "ledger.db")
+    return SqliteLedger(path, clock, owner=f"{os.getpid()}-{uuid.uuid4().hex[:12]}", lease=lease)
+
+
+class Engine:
+    """Everything that works on files, for one configuration."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, clock: Clock, environ: Mapping[str, str], *,
+        once: bool, failed: Callable[[BaseException], None], changed: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`failed` hears of an error that must end the process: the ledger's, or a fault of our own.
+
+        `changed` is told after each step of a file or a job.
+        """
+        self.settings = settings
+        self.hints = Hints()
+        self._ledger = ledger
+        self._clock = clock
+        self._environ = environ
+        self._failed = failed
+        state = Path(settings.state_dir)
+        self._spool = FileSpool(state / "spool")
+        self._tree = FileTree()
+        self._endpoint = HttpEndpoint(settings.api, self._key)
+        api = settings.api
+        policy = Policy(api.max_attempts, api.resend_lost, settings.balance_probe)
+        self.keeper = GateKeeper(
+            ledger, clock, self._endpoint, policy, workers=api.workers, per_minute=api.requests_per_minute,
+            fingerprint=self._fingerprint,
+        )  # fmt: skip
+        recorder = Recorder(FileNotes(state / "failed"), clock)
+        stages = Stages(
+            Preparer(self._tree, self._spool, api),
+            Publisher(FileOutputs(), self._spool, ledger, clock),
+            Sender(self._endpoint, self._spool, ledger, self.keeper),
+            recorder,
+        )
+        self._recorder = recorder
+        self._conductor = Conductor(stages, ledger, self._spool, self.keeper, clock, self.online)
+        self._policy = policy
+        admitter = Admitter(self._tree, clock, api, once=once)
+        self.pool: Pool[Claim] = Pool(
+            api.workers + AHEAD,
+            self._conductor.next_claim,
+            self._conductor.conduct,
+            self._conductor.next_due,
+            failed,
+            changed,
+        )
+        self.intake = Intake(self._tree, ledger, clock, self.hints, admitter, recorder, self.pool.wake, changed)
+        self.keeper.on_change = self.pool.wake_all
+        self._intake_thread = threading.Thread(target=self._run_intake, name="intake")
+
+    def _key(self) -> str:
+        found = api_key(self.settings.api, self._environ)
+        if isinstance(found, KeyTrouble):
+            raise LaterError(found.problem)
+        return found.key.reveal()
+
+    def _fingerprint(self) -> str:
+        """Tells one key from another without telling the key."""
+        found = api_key(self.settings.api, self._environ)
+        text = found.key.reveal() if isinstance(found, KeyFound) else ""
+        return hashlib.sha256(f"watchd key {text}".encode()).hexdigest()[:16]
+
+    def online(self) -> dict[str, tuple[Folder, str]]:
+        """The folders that can be worked on now, with their real paths."""
+        return {hot.folder.name: (hot.folder, hot.root) for hot in self.intake.folders() if hot.online}
+
+    def recover(self) -> None:
+        """Carry on from what the ledger and the spool have. Doing it again changes nothing more."""
+        self._ledger.free_claims()
+        for job, conclusion in recover_lost(self._ledger, self._policy):
+            self._recorder.concluded(job, conclusion)
+        needed = {str(job) for job in self._ledger.needed()}
+        self._spool.remove(*(name for name in self._spool.names() if name.partition(".")[0] not in needed))
+
+    def look_at_key(self) -> None:
+        """Close the gate while there is no key at all, and open it when the key is another than was refused."""
+        found = api_key(self.settings.api, self._environ)
+        if isinstance(found, KeyTrouble) and GateReason.KEY not in self.keeper.gates():
+            self.keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=self._fingerprint()))
+        self.keeper.look_at_key()
+
+    def start(self, polled: Collection[str]) -> None:
+        """Recover, then start workers and intake. `polled` names the folders that get no events."""
+        self.recover()
+        self.look_at_key()
+        self.intake.adopt(self.settings.folders, polled)
+        self.pool.start()
+        self._intake_thread.start()
+
+    def _run_intake(self) -> None:
+        try:
+            self.intake.run()
+        except BaseException as error:
+            self._failed(error)
+            raise
+
+    def stop(self) -> None:
+        """Stop in order: intake first, so that nothing new comes; then no new calls; those in flight end well."""
+        self.intake.stop()
+        if self._intake_thread.is_alive():
+            self._intake_thread.join()
+        self.pool.stop()
+        self.keeper.stop()
+        self.pool.join()
+        self._endpoint.close()
+
+    def abort(self) -> None:
+        """Cut the calls in flight, whatever becomes of their money: told to stop at once."""
+        self._endpoint.abort()
+
+    def alive(self) -> bool:
+        """Whether every thread that should work does."""
+        return self._intake_thread.is_alive() and self.pool.alive()

@@ -1,0 +1,346 @@
+"""What the stages of the journey speak to. Behind each stand two implementations: the real one and one of the tests.
+
+Time: `Clock.steady` for every interval and deadline, `Clock.wall` for what is told to people and for days of money.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from watchd.core.calls import Answered, Lost, NotSent, Traffic
+    from watchd.core.matching import Matcher
+    from watchd.core.retrying import Conclusion
+    from watchd.model import Admission, Found, Gate, GateReason, Job, Parameters, Place, Progress, Sample, Sighting
+
+
+class Clock(Protocol):
+    """Two clocks in one."""
+
+    def wall(self) -> float:
+        """Unix seconds as the host believes them now; may jump."""
+        ...
+
+    def steady(self) -> float:
+        """Unix seconds as believed at the start plus the time that passed since, sleep included; never jumps."""
+        ...
+
+    def local(self) -> datetime:
+        """The host's local time, with its zone, for days, hours and dates."""
+        ...
+
+    def day_of(self, moment: float) -> str:
+        """The host's own day (ISO) that a moment in Unix seconds fell on."""
+        ...
+
+
+class Tree(Protocol):
+    """A hot folder on its file system, reached without following a link anywhere below its root."""
+
+    def locate(self, path: str, mount_marker: str | None) -> Place:
+        """Where a hot folder really is. Raises FolderOfflineError: gone, no folder, or its mount marker is missing."""
+        ...
+
+    def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
+        """Every file of ours in `below` and, where the matcher enters, under it. Raises FolderOfflineError."""
+        ...
+
+    def look(self, root: str, path: str) -> Sample | None:
+        """One file; None where it is gone or no regular file."""
+        ...
+
+    def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
+        """All bytes through one descriptor, with what it showed. At most `limit` + 1 bytes are read.
+
+        Raises:
+            SourceLostError: it is gone, no regular file, or changed while it was read.
+            OSError: it cannot be read (permission, I/O).
+        """
+        ...
+
+    def digest(self, root: str, path: str) -> str:
+        """The SHA-256 (hex) of a file too large to be read whole. Raises as `read` does."""
+        ...
+
+    def writer_is_done(self, root: str, path: str) -> bool:
+        """Whether the kernel vouches that no other process has the file open for writing."""
+        ...
+
+
+class SpoolFile(Protocol):
+    """A file of the spool being written."""
+
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises NoSpaceError."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was written durable, the name included. Raises LaterError."""
+        ...
+
+
+class Spool(Protocol):
+    """The private folder for what is on its way: snapshots to send, answers received. Names have no slash."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a whole file; not synced, as it can be made again."""
+        ...
+
+    def create(self, name: str, reserve: int) -> AbstractContextManager[SpoolFile]:
+        """A new empty file with room for `reserve` bytes set aside. Raises NoSpaceError."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """Open for reading. Raises FileNotFoundError."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        ...
+
+    def keep_evidence(self, name: str, kept: str) -> str:
+        """Move a bad answer aside under the name `kept`; answers where it is."""
+        ...
+
+    def remove(self, *names: str) -> None:
+        """Remove what is there of these."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """Everything that lies in the spool."""
+        ...
+
+
+class Outputs(Protocol):
+    """The folders that results go to."""
+
+    def exists(self, root: str, path: str) -> bool:
+        """Whether anything bears that name."""
+        ...
+
+    def digest(self, root: str, path: str) -> str | None:
+        """The SHA-256 (hex) of a regular file; None where there is none."""
+        ...
+
+    def open(self, root: str, path: str) -> BinaryIO:
+        """Open an earlier output for reading. Raises FileNotFoundError."""
+        ...
+
+    def publish(self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int) -> str | None:
+        """Write, sync, and only then give the name; the folder is synced too. Folders on the way are made.
+
+        Returns:
+            The SHA-256 (hex) of what was published; None if the name was taken and `replace` is false.
+
+        Raises:
+            LaterError: no space, or the output's folder cannot be written at present.
+        """
+        ...
+
+
+class Upload(Protocol):
+    """What one call sends."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The fields beside the picture."""
+        ...
+
+    @property
+    def picture_format(self) -> str:
+        """`png`, `jpeg` or `webp`."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the picture."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """The picture's bytes, from the private snapshot."""
+        ...
+
+
+class Streamed(Protocol):
+    """A 200 whose body went into the sink."""
+
+    @property
+    def content_type(self) -> str:
+        """As the service named it."""
+        ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went over the wire."""
+        ...
+
+
+class Endpoint(Protocol):
+    """The paid service."""
+
+    def call(
+        self, upload: Upload, arm: Callable[[], None], sink: Callable[[bytes], bool]
+    ) -> Streamed | Answered | NotSent | Lost:
+        """Make one call within its deadline.
+
+        `arm` is called once, after everything but the last bytes has left and before those do; what it raises ends the
+        call unsent and is raised on. `sink` gets the body of a 200 as it comes and answers whether to go on.
+        """
+        ...
+
+    def permits(self) -> bool | None:
+        """Whether the balance query, free of charge, says that calls are permitted; None where it does not answer."""
+        ...
+
+    def abort(self) -> None:
+        """End every call in flight at once: the second signal to stop."""
+        ...
+
+
+class Ledger(Protocol):
+    """The conscience: what was seen, asked, paid and published. Every method is one transaction, durable on return.
+
+    Raises LedgerError where it cannot be written; nothing may be spent after that.
+    """
+
+    def sightings(self, folder: str) -> dict[str, Sighting]:
+        """All that is remembered of a folder's paths."""
+        ...
+
+    def note_waiting(self, folder: str, waiting: Iterable[Sighting], gone: Iterable[str]) -> None:
+        """Files seen that are not yet jobs, and those of them that went again."""
+        ...
+
+    def admit(self, admissions: Sequence[Admission]) -> list[int]:
+        """Record settled files; answers each one's job, an earlier one where these bytes were known here."""
+        ...
+
+    def claim(self, folders: Collection[str], *, calls: bool) -> Job | None:
+        """Take one job that can go on now; with `calls` false only what costs nothing."""
+        ...
+
+    def next_due(self) -> float | None:
+        """Steady time at which a job that waits becomes claimable."""
+        ...
+
+    def job(self, job_id: int) -> Job | None:
+        """One job as it stands."""
+        ...
+
+    def paid_results(self, job: Job) -> Sequence[Job]:
+        """Finished jobs whose output can serve this one, the best first."""
+        ...
+
+    def release(self, job: Job, not_before: float = 0.0) -> None:
+        """Give a claim back as it was."""
+        ...
+
+    def requalify(self, job: Job, parameters: str, profile: str) -> None:
+        """Give a claim back under the folder's profile as it is now."""
+        ...
+
+    def take_name(
+        self, job: Job, candidates: Iterable[tuple[str, str]], free: Callable[[str], bool], *, share: bool
+    ) -> str | None:
+        """Reserve the first free (key, path) of `candidates` for this job and answer its path; None: all are taken.
+
+        `free` tells whether nothing on disk bears a path; a name of an ended job is free once its file is gone. With
+        `share` a name may be another's too: the folder is told to overwrite.
+        """
+        ...
+
+    def name_of(self, job: Job) -> str | None:
+        """The name reserved for this job."""
+        ...
+
+    def begin_sending(self, job: Job) -> int:
+        """Durable before connecting; answers the attempt."""
+        ...
+
+    def arm(self, job: Job, attempt: int, price: int) -> None:
+        """Durable before the last bytes leave: booked, and possibly charged from here on."""
+        ...
+
+    def receive(self, job: Job, attempt: int, result: str, traffic: Traffic) -> None:
+        """The answer is whole and durable in the spool."""
+        ...
+
+    def conclude(self, job: Job, attempt: int, conclusion: Conclusion) -> None:
+        """The call brought no picture."""
+        ...
+
+    def finish(self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str) -> None:
+        """Published and safe (or nothing to publish, where a collision is to be skipped)."""
+        ...
+
+    def fail(self, job: Job, error: str) -> None:
+        """It ends here without a call."""
+        ...
+
+    def abandon(self, job: Job, error: str) -> None:
+        """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
+        ...
+
+    def note(self, job: Job, step: str, detail: str) -> None:
+        """A step worth telling in `explain` that changes no state."""
+        ...
+
+    def gates(self) -> dict[GateReason, Gate]:
+        """What is closed."""
+        ...
+
+    def close_gate(self, gate: Gate) -> None:
+        """Close, or change the time or the words of what is closed."""
+        ...
+
+    def open_gate(self, reason: GateReason) -> None:
+        """Open."""
+        ...
+
+    def recent_calls(self, seconds: float) -> Sequence[float]:
+        """Ages in seconds of the calls that began in the last `seconds`, oldest first."""
+        ...
+
+    def is_claimed(self) -> bool:
+        """Whether somebody works on a job now."""
+        ...
+
+    def can_go_on(self, folders: Collection[str]) -> bool:
+        """Whether a job of these folders can go on by itself, now or later, as far as the gate lets it."""
+        ...
+
+    def last_attempt(self) -> int:
+        """The last attempt so far, to count from."""
+        ...
+
+    def progress(self, since: float, attempt: int) -> Progress:
+        """How far a run has come that began at `since` (wall time), after `attempt`."""
+        ...
+
+    def interrupted(self) -> Sequence[tuple[Job, int]]:
+        """Jobs and attempts that a former owner had armed; they are this owner's now, to be concluded as lost."""
+        ...
+
+    def free_claims(self) -> None:
+        """Take back what a former owner had claimed and not armed."""
+        ...
+
+    def needed(self) -> Collection[int]:
+        """Jobs whose files in the spool are still needed."""
+        ...
+
+
+class Notes(Protocol):
+    """The notes beside failed files: NAME.error.json, for people and scripts that do not read the ledger."""
+
+    def write(self, folder: str, path: str, facts: Mapping[str, object]) -> None:
+        """Write or replace a note. A note that cannot be written is logged, never raised: the ledger has it all."""
+        ...
+
+    def remove(self, folder: str, path: str) -> None:
+        """Remove a note that is true no longer."""
+        ...

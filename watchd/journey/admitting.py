@@ -1,0 +1,94 @@
+"""Stage 3: a settled file is opened safely, read once, proven whole, measured and hashed; then the ledger has it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core import containers, endpoint, settling
+from watchd.core.picture import Incomplete, Picture, Unreadable
+from watchd.errors import SourceLostError
+from watchd.model import Admission
+
+if TYPE_CHECKING:
+    from watchd.interfaces import Clock, Tree
+    from watchd.journey.seeing import HotFolder
+    from watchd.model import Api, Folder, Parameters, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The file is looked at again at `until` (steady seconds)."""
+
+    until: float
+    reason: str
+
+
+class Admitter:
+    """Judges one settled file at a time; nothing is paid for here, and no pixel is decoded."""
+
+    def __init__(self, tree: Tree, clock: Clock, api: Api, *, once: bool) -> None:
+        """`once`: a truncated file is given up sooner, as nobody waits for the rest of it."""
+        self._tree = tree
+        self._clock = clock
+        self._api = api
+        self._once = once
+
+    def admit(self, hot: HotFolder, path: str) -> Admission | NotYet | None:
+        """What becomes of it; None: it changed or went while it was read, and is seen anew."""
+        try:
+            data, sample = self._tree.read(hot.root, path, endpoint.MAX_UPLOAD_BYTES)
+            if sample.size > endpoint.MAX_UPLOAD_BYTES:
+                digest = self._tree.digest(hot.root, path)
+                return _refused(hot.folder, path, sample, digest, too_large(sample.size))
+        except SourceLostError:
+            hot.look_at_file(path, proven=False)
+            return None
+        except OSError as error:
+            until = settling.look_again(hot.making[path], self._clock.steady())
+            return NotYet(until, f"it cannot be read: {error.strerror}")
+        if sample != hot.making[path].sample:
+            hot.look_at_file(path, proven=False)
+            return None
+        return self._judge(hot, path, data, sample)
+
+    def _judge(self, hot: HotFolder, path: str, data: bytes, sample: Sample) -> Admission | NotYet:
+        digest = hashlib.sha256(data).hexdigest()
+        match containers.inspect(data):
+            case Picture() as picture:
+                planned = plan(hot.folder, picture, self._api)
+                if isinstance(planned, endpoint.Refusal):
+                    return _refused(hot.folder, path, sample, digest, planned.reason)
+                return _admission(hot.folder, path, sample, digest, planned.identity)
+            case Incomplete(reason):
+                now = self._clock.steady()
+                observation = hot.making[path]
+                given_up = settling.truncated_at(observation, hot.folder.settle, once=self._once)
+                if now < given_up:
+                    return NotYet(min(given_up, settling.look_again(observation, now)), f"it is not complete: {reason}")
+                return _refused(hot.folder, path, sample, digest, f"truncated: {reason}, and nothing more came")
+            case Unreadable(reason):
+                return _refused(hot.folder, path, sample, digest, f"not a picture that can be sent: {reason}")
+            case unexpected:
+                assert_never(unexpected)
+
+
+def plan(folder: Folder, picture: Picture, api: Api) -> Parameters | endpoint.Refusal:
+    """What is asked of the service for this picture under the folder's profile as it is now."""
+    return endpoint.plan(
+        folder.profile, picture.width, picture.height, dialect=api.dialect, oversize=folder.oversize, price=api.price
+    )
+
+
+def too_large(size: int) -> str:
+    """The words for a file beyond what the service takes."""
+    return f"{size:,} bytes: the service takes files below {endpoint.MAX_UPLOAD_BYTES:,}"
+
+
+def _admission(folder: Folder, path: str, sample: Sample, digest: str, parameters: str) -> Admission:
+    return Admission(folder.name, path, sample, digest, folder.profile.name, parameters, folder.priority)
+
+
+def _refused(folder: Folder, path: str, sample: Sample, digest: str, reason: str) -> Admission:
+    return Admission(folder.name, path, sample, digest, folder.profile.name, "", folder.priority, reason)

@@ -1,0 +1,215 @@
+"""Leads one job at a time through the stages from claimed to recorded. Every worker thread runs this."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core import planning
+from watchd.core.gating import Open, Probe
+from watchd.core.naming import on_one_line
+from watchd.errors import LaterError, LedgerError, NoSpaceError
+from watchd.journey.claiming import Prepared, Unfit, snapshot_name
+from watchd.journey.publishing import chunks_name
+from watchd.journey.receiving import result_name
+from watchd.model import Gate, GateReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from watchd.interfaces import Clock, Ledger, Spool
+    from watchd.journey.claiming import Preparer
+    from watchd.journey.gate import GateKeeper
+    from watchd.journey.publishing import Published, Publisher
+    from watchd.journey.recording import Recorder
+    from watchd.journey.sending import Sender
+    from watchd.model import Folder, Job
+
+logger = logging.getLogger(__name__)
+
+LATER = 30.0
+"""Seconds until a step is tried again that failed for a reason of the machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job taken by this thread; `probe`: its call is the one that may try a closed gate."""
+
+    job: Job
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages that a job passes, each of which knows nothing of the others."""
+
+    preparer: Preparer
+    publisher: Publisher
+    sender: Sender
+    recorder: Recorder
+
+
+class Conductor:
+    """Takes the next job that can go on, and leads it as far as it comes."""
+
+    def __init__(
+        self, stages: Stages, ledger: Ledger, spool: Spool, keeper: GateKeeper, clock: Clock,
+        online: Callable[[], Mapping[str, tuple[Folder, str]]],
+    ) -> None:  # fmt: skip
+        """`online` answers the folders that can be worked on now: name → the folder and its real path."""
+        self._stages = stages
+        self._ledger = ledger
+        self._spool = spool
+        self._keeper = keeper
+        self._clock = clock
+        self._online = online
+
+    def next_claim(self) -> Claim | None:
+        """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
+        decision = self._keeper.decision()
+        probe = isinstance(decision, Probe) and self._keeper.take_probe()
+        try:
+            job = self._ledger.claim(self._online().keys(), calls=isinstance(decision, Open) or probe)
+        except LedgerError:
+            self._end_probe(probe=probe)
+            raise
+        if job is None:
+            self._end_probe(probe=probe)
+            return None
+        return Claim(job, probe)
+
+    def _end_probe(self, *, probe: bool) -> None:
+        if probe:
+            self._keeper.give_probe_back()
+
+    def next_due(self) -> float | None:
+        """Seconds until something may become claimable by time alone; None: nothing does."""
+        moments = [at for at in (self._ledger.next_due(), self._keeper.next_change()) if at is not None]
+        return max(0.0, min(moments) - self._clock.steady()) if moments else None
+
+    def conduct(self, claim: Claim) -> None:
+        """Lead a claimed job on. Trouble of this job ends with this job; only the ledger's is raised."""
+        job = claim.job
+        try:
+            place = self._online().get(job.folder)
+            if place is None:
+                self._ledger.release(job)
+            else:
+                self._lead(claim, *place)
+        except NoSpaceError as error:
+            self._wait_for_space(job, error)
+        except (LaterError, OSError) as error:
+            self._ledger.note(job, "later", str(error))
+            self._ledger.release(job, self._clock.steady() + LATER)
+            logger.warning(
+                "%s/%s has to wait: %s. It goes on in %d s, and nothing is lost or paid twice.",
+                job.folder, on_one_line(job.path), error, LATER, extra={"action": "later", "job": job.id},
+            )  # fmt: skip
+        except LedgerError:
+            raise
+        except Exception:
+            # A fault of our own: this file ends where everybody sees it, and the others go on.
+            logger.exception(
+                "Internal error with %s/%s; it is set aside, the others go on. Please report this.",
+                job.folder, on_one_line(job.path), extra={"action": "internal_error", "job": job.id},
+            )  # fmt: skip
+            self._ledger.abandon(job, "internal error, see the log; `watchd retry` tries it again")
+        finally:
+            self._end_probe(probe=claim.probe)
+
+    def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
+        """A full disk: no call is made until there is room again, as its answer would have no place."""
+        now = self._clock.steady()
+        self._ledger.note(job, "later", str(error))
+        self._ledger.release(job, now + LATER)
+        detail = f"{error}; make room there"
+        self._keeper.close(Gate(GateReason.DISK, now, detail, now + LATER, LATER))
+
+    def _lead(self, claim: Claim, folder: Folder, root: str) -> None:
+        job = claim.job
+        behind = self._ledger.job(job.behind) if job.behind is not None else None
+        match planning.next_step(job, behind, self._ledger.paid_results(job)):
+            case planning.Publish():
+                self._publish(job, folder, job.result or result_name(job))
+            case planning.Reuse(results):
+                self._reuse(job, folder, root, results)
+            case planning.EndWith(reason):
+                self._fail(job, reason)
+            case planning.Call():
+                self._call(claim, folder, root)
+            case unexpected:
+                assert_never(unexpected)
+
+    def _prepared(self, job: Job, folder: Folder, root: str) -> Prepared | None:
+        """The snapshot; None if the job ended or went back instead."""
+        prepared = self._stages.preparer.prepare(job, folder, root)
+        if isinstance(prepared, Unfit):
+            self._fail(job, prepared.reason)
+            return None
+        return prepared
+
+    def _call(self, claim: Claim, folder: Folder, root: str) -> None:
+        job = claim.job
+        prepared = self._prepared(job, folder, root)
+        if prepared is None:
+            return
+        if prepared.parameters.identity != job.parameters:
+            self._ledger.requalify(job, prepared.parameters.identity, folder.profile.name)
+            return
+        if self._stages.publisher.reserve(job, folder, prepared) is None:
+            self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
+            self._stages.recorder.skipped(job)
+            self._clear(job)
+            return
+        if not self._keeper.enter(probe=claim.probe):
+            self._ledger.release(job)
+            return
+        try:
+            result = self._stages.sender.send(job, prepared, probe=claim.probe)
+        finally:
+            self._keeper.leave()
+        if isinstance(result, str):
+            self._publish(job, folder, result)
+            return
+        self._stages.recorder.concluded(job, result)
+        self._spool.remove(result_name(job), snapshot_name(job))
+
+    def _publish(self, job: Job, folder: Folder, result: str) -> None:
+        published = self._stages.publisher.publish(job, folder, result)
+        current = self._ledger.job(job.id)
+        self._finish(job, published, reused_from=None, price=current.booked if current else job.booked)
+
+    def _reuse(self, job: Job, folder: Folder, root: str, results: tuple[Job, ...]) -> None:
+        prepared = self._prepared(job, folder, root)
+        if prepared is None:
+            return
+        if self._stages.publisher.reserve(job, folder, prepared) is None:
+            self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
+            self._stages.recorder.skipped(job)
+            self._clear(job)
+            return
+        for earlier in results:
+            published = self._stages.publisher.reuse(job, folder, earlier)
+            if published is not None:
+                self._finish(job, published, reused_from=earlier.id, price=0)
+                return
+        self._fail(job, self._gone(results[0]))
+
+    def _gone(self, earlier: Job) -> str:
+        paid = self._clock.day_of(earlier.finished_at or 0.0)
+        return f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
+
+    def _finish(self, job: Job, published: Published, *, reused_from: int | None, price: int) -> None:
+        detail = f"published as {on_one_line(published.output)}"
+        self._ledger.finish(job, published.output, published.sha256, reused_from=reused_from, detail=detail)
+        self._stages.recorder.published(job, published, price, reused_from)
+        self._clear(job)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        self._ledger.fail(job, reason)
+        self._stages.recorder.ended(job, reason)
+        self._clear(job)
+
+    def _clear(self, job: Job) -> None:
+        self._spool.remove(snapshot_name(job), chunks_name(job), result_name(job))

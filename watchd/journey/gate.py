@@ -1,0 +1,228 @@
+"""The one gate before all workers: who may call now, who is the probe, and what every call teaches all the others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from watchd.core import gating, retrying
+from watchd.core.gating import Hold, Open, Pace, Probe
+from watchd.core.retrying import Scene, Streaks
+from watchd.model import GateReason, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from watchd.core.retrying import Conclusion, Policy
+    from watchd.interfaces import Clock, Endpoint, Ledger
+    from watchd.model import Gate, Job
+
+logger = logging.getLogger(__name__)
+
+
+class GateKeeper:
+    """Holds the gates as the ledger has them, the pace of calls, and the places for calls in flight."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, endpoint: Endpoint, policy: Policy, *, workers: int, per_minute: int,
+        fingerprint: Callable[[], str],
+    ) -> None:  # fmt: skip
+        """`fingerprint` tells keys apart without telling the key. Gates left from before a restart hold as they did."""
+        self._ledger = ledger
+        self._clock = clock
+        self._endpoint = endpoint
+        self._policy = policy
+        self._workers = workers
+        self._fingerprint = fingerprint
+        self._changed = threading.Condition(threading.RLock())
+        self._gates = {reason: self._bounded(gate) for reason, gate in ledger.gates().items()}
+        now = clock.steady()
+        self._pace = Pace(per_minute, tuple(now - age for age in ledger.recent_calls(60.0)))
+        self._streaks = Streaks()
+        self._server_jobs: set[int] = set()
+        self._in_flight = 0
+        self._probing = False
+        self._stopping = False
+        self.on_change: Callable[[], None] = lambda: None
+
+    def _bounded(self, gate: Gate) -> Gate:
+        """A deadline from a clock that was wrong then or is wrong now never holds longer than its interval."""
+        if gate.retry_at is None:
+            return gate
+        return replace(gate, retry_at=min(gate.retry_at, self._clock.steady() + gate.interval))
+
+    def gates(self) -> Mapping[GateReason, Gate]:
+        """What is closed now."""
+        with self._changed:
+            self._expire()
+            return dict(self._gates)
+
+    def decision(self) -> Open | Probe | Hold:
+        """Whether a call may be made now; a probe under way holds the others."""
+        with self._changed:
+            self._expire()
+            decided = gating.decide(self._gates.values(), self._clock.steady())
+            if isinstance(decided, Probe) and self._probing:
+                return Hold(decided.gate, None)
+            return decided
+
+    def _expire(self) -> None:
+        now = self._clock.steady()
+        for gate in [gate for gate in self._gates.values() if gating.expired(gate, now)]:
+            self._open(gate.reason, "its time has passed")
+
+    def take_probe(self) -> bool:
+        """Become the one probe, if its time has come and nobody else is. The free query is asked first."""
+        with self._changed:
+            decided = self.decision()
+            if not isinstance(decided, Probe):
+                return False
+            self._probing = True
+            # Written before the probe is made: a restart in its midst does not make another at once.
+            gate = gating.probing(decided.gate, self._clock.steady(), self._policy.balance_probe.first)
+            self._gates[gate.reason] = gate
+            self._ledger.close_gate(gate)
+        if gate.reason is GateReason.BALANCE and self._endpoint.permits() is False:
+            with self._changed:
+                scene = self._scene(gate.reason)
+                longer = retrying.refused_probe(gate, scene, self._policy.balance_probe.longest)
+                self._set(longer, "the balance query, free of charge, says that there is nothing to spend yet")
+                self._probing = False
+            return False
+        logger.info("Gate %s: one call is made as a probe", gate.reason, extra={"action": "probe"})
+        return True
+
+    def give_probe_back(self) -> None:
+        """The probe ended, or found nothing to try."""
+        with self._changed:
+            self._probing = False
+            self._changed.notify_all()
+
+    def enter(self, *, probe: bool) -> bool:
+        """Wait for a place among the calls in flight and for the pace; False if the gate closed or all stops."""
+        with self._changed:
+            while not self._stopping:
+                if not probe and not isinstance(self.decision(), Open):
+                    return False
+                if self._in_flight >= self._workers:
+                    self._changed.wait()
+                    continue
+                paced = self._pace.admit(self._clock.steady())
+                if isinstance(paced, Pace):
+                    self._pace = paced
+                    self._in_flight += 1
+                    return True
+                self._changed.wait(paced)
+            return False
+
+    def leave(self) -> None:
+        """A call has ended."""
+        with self._changed:
+            self._in_flight -= 1
+            self._changed.notify()
+
+    def in_flight(self) -> int:
+        """Calls under way."""
+        with self._changed:
+            return self._in_flight
+
+    def stop(self) -> None:
+        """Let nobody in any more."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def scene(self, job: Job, outcome: Outcome, *, probe: bool, luck: float) -> Scene:
+        """Count this trouble into the streaks and answer what surrounds the call."""
+        with self._changed:
+            self._count(job, outcome)
+            reason = next((reason for reason in self._gates if reason in gating.PROBED), None) if probe else None
+            return replace(self._scene(reason), luck=luck)
+
+    def _scene(self, probe: GateReason | None) -> Scene:
+        return Scene(self._policy, self._streaks, dict(self._gates), probe, self._clock.steady(), 0.5)
+
+    def _count(self, job: Job, outcome: Outcome) -> None:
+        streaks = self._streaks
+        match outcome:
+            case Outcome.SERVER:
+                self._server_jobs.add(job.id)
+                self._streaks = replace(streaks, server=len(self._server_jobs))
+            case Outcome.REFUSED:
+                self._streaks = replace(streaks, refusal=streaks.refusal + 1)
+            case Outcome.NETWORK:
+                self._streaks = replace(streaks, network=streaks.network + 1)
+            case Outcome.RATE:
+                self._streaks = replace(streaks, rate=streaks.rate + 1)
+            case _:
+                self._streaks = replace(streaks, network=0)
+
+    def succeeded(self, *, probe: bool) -> None:
+        """A picture came: the streaks end, and a probe opens what it was made for."""
+        with self._changed:
+            self._streaks = Streaks()
+            self._server_jobs.clear()
+            if probe:
+                for reason in gating.PROBED & self._gates.keys():
+                    self._open(reason, "the probe succeeded")
+
+    def learn(self, conclusion: Conclusion) -> None:
+        """Take over the gate that a conclusion, already in the ledger, closed."""
+        gate = conclusion.gate
+        if gate is None:
+            return
+        if gate.reason is GateReason.KEY:
+            gate = replace(gate, mark=self._fingerprint())
+        with self._changed:
+            self._set(gate, conclusion.error)
+
+    def close(self, gate: Gate) -> None:
+        """Close a gate for a reason that no call told, such as a full disk."""
+        with self._changed:
+            before = self._gates.get(gate.reason)
+            self._set(replace(gate, since=before.since) if before else gate, gate.detail)
+
+    def _set(self, gate: Gate, why: str) -> None:
+        before = self._gates.get(gate.reason)
+        if gate == before:
+            return
+        self._gates[gate.reason] = gate
+        self._ledger.close_gate(gate)
+        when = "watchd resume" if gate.retry_at is None else f"tried again at {_clock_time(gate.retry_at)}"
+        if before is None:
+            logger.warning(
+                "No calls: gate %s closed, %s. Files wait and lose no attempt; %s.", gate.reason, gate.detail, when,
+                extra={"action": "gate_closed", "gate": gate.reason.value},
+            )  # fmt: skip
+        else:
+            logger.info("Gate %s stays closed: %s; %s", gate.reason, why, when, extra={"action": "gate_closed"})
+        self._changed.notify_all()
+        self.on_change()
+
+    def _open(self, reason: GateReason, why: str) -> None:
+        del self._gates[reason]
+        self._ledger.open_gate(reason)
+        level = logging.DEBUG if reason is GateReason.RATE else logging.INFO
+        logger.log(level, "Gate %s open again: %s", reason, why, extra={"action": "gate_open", "gate": reason.value})
+        self._changed.notify_all()
+        self.on_change()
+
+    def look_at_key(self) -> None:
+        """Open gate `key` once the key is another than the one that was refused."""
+        with self._changed:
+            gate = self._gates.get(GateReason.KEY)
+            if gate is not None and gate.mark and gate.mark != self._fingerprint():
+                self._open(GateReason.KEY, "the key has changed")
+
+    def next_change(self) -> float | None:
+        """Steady time at which a closed gate may open or be probed."""
+        with self._changed:
+            decided = gating.decide(self._gates.values(), self._clock.steady())
+            return decided.until if isinstance(decided, Hold) else None
+
+
+def _clock_time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%H:%M:%S")

@@ -1,0 +1,170 @@
+"""Leads files through the first three stages: seen, settled, admitted. One thread, and the only one that scans."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core.naming import on_one_line
+from watchd.journey import settling
+from watchd.journey.admitting import NotYet
+from watchd.journey.seeing import HotFolder, Marks
+from watchd.model import Admission, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from watchd.interfaces import Clock, Ledger, Tree
+    from watchd.journey.admitting import Admitter
+    from watchd.journey.recording import Recorder
+    from watchd.journey.seeing import Hints
+    from watchd.model import Folder
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64
+"""Files admitted in one transaction at most: workers start on the first while the rest of a flood is read."""
+
+
+class Intake:
+    """Owns every HotFolder. `run` is its thread; other threads speak to it through the hints."""
+
+    def __init__(
+        self, tree: Tree, ledger: Ledger, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
+        admitted: Callable[[int], None], looked: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended."""
+        self._tree = tree
+        self._ledger = ledger
+        self._clock = clock
+        self._hints = hints
+        self._admitter = admitter
+        self._recorder = recorder
+        self._admitted = admitted
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._folders: list[HotFolder] = []
+        self._poll: set[str] = set()
+        self._next_scan: dict[str, float] = {}
+        self._looked = looked
+        self._pending = True
+
+    def adopt(self, folders: Sequence[Folder], polled: Collection[str]) -> None:
+        """Look after these folders from now on; `polled` names those that get no events."""
+        hot = [HotFolder(folder, self._tree, self._clock, self._ledger.sightings(folder.name)) for folder in folders]
+        with self._lock:
+            self._folders, self._poll = hot, set(polled)
+            self._next_scan = {}
+        self._hints.wake()
+
+    def poll(self, name: str) -> None:
+        """A folder gets no events after all: scan it by its own `poll_every` from now on."""
+        with self._lock:
+            self._poll = {*self._poll, name}
+        self._hints.everything(name)
+
+    def folders(self) -> Sequence[HotFolder]:
+        """The folders as they stand, to be read only."""
+        with self._lock:
+            return tuple(self._folders)
+
+    def stop(self) -> None:
+        """End after the file at hand."""
+        self._stopping.set()
+        self._hints.wake()
+
+    def run(self) -> None:
+        """Look, settle, admit, and sleep until a hint or the next time that something is due."""
+        timeout: float | None = 0.0
+        while not self._stopping.is_set():
+            marks = self._hints.take(timeout)
+            if self._stopping.is_set():
+                return
+            for hot in self.folders():
+                self._attend(hot, marks.get(hot.folder.name, Marks()))
+            self._pending = self._some_pending()
+            timeout = self._until_next()
+            self._looked()
+
+    def _attend(self, hot: HotFolder, marks: Marks) -> None:
+        now = self._clock.steady()
+        due = self._next_scan.get(hot.folder.name, 0.0) <= now
+        if due or marks.everything or marks.files or marks.folders:
+            self._look(hot, marks, everything=due)
+        if not hot.online:
+            return
+        batch: list[Admission] = []
+        for path in settling.settled(hot, self._tree, self._clock.steady()):
+            match self._admitter.admit(hot, path):
+                case None:
+                    continue
+                case NotYet(until, reason):
+                    hot.wait(path, until, reason)
+                case Admission() as admission:
+                    batch.append(admission)
+                case unexpected:
+                    assert_never(unexpected)
+            if len(batch) >= BATCH:
+                self._commit(hot, batch)
+                batch = []
+            if self._stopping.is_set():
+                break
+        self._commit(hot, batch)
+        self._note(hot)
+
+    def _look(self, hot: HotFolder, marks: Marks, *, everything: bool) -> None:
+        before, reason = hot.online, hot.reason
+        hot.look(marks, everything=everything)
+        if everything or marks.everything:
+            every = hot.folder.poll_every if hot.folder.name in self._poll else hot.folder.rescan_every
+            self._next_scan[hot.folder.name] = self._clock.steady() + every
+        if not hot.online:
+            self._next_scan[hot.folder.name] = self._clock.steady() + min(hot.folder.poll_every, 10.0)
+            if reason != hot.reason:
+                logger.warning(
+                    "Folder %s is offline: %s. The others go on; it is looked for again every few seconds, and nothing"
+                    " about its files is forgotten.", hot.folder.name, hot.reason, extra={"action": "offline"},
+                )  # fmt: skip
+        elif not before:
+            logger.info("Folder %s is online", hot.folder.name, extra={"action": "online"})
+
+    def _commit(self, hot: HotFolder, batch: list[Admission]) -> None:
+        if not batch:
+            return
+        self._ledger.admit(batch)
+        for admission in batch:
+            hot.admitted(admission.path, admission.sample)
+            if admission.refusal is None:
+                logger.info(
+                    "Admitted %s/%s", hot.folder.name, on_one_line(admission.path), extra={"action": "admitted"}
+                )
+            else:
+                self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal)
+        self._admitted(len(batch))
+
+    def _note(self, hot: HotFolder) -> None:
+        """Files that are seen and not yet jobs are in the ledger too: seen is never forgotten."""
+        fresh = hot.take_unnoted()
+        gone, hot.gone = hot.gone, set()
+        if fresh or gone:
+            sightings = [Sighting(path, hot.making[path].sample, None, reason) for path, reason in fresh.items()]
+            self._ledger.note_waiting(hot.folder.name, sightings, gone)
+
+    def _until_next(self) -> float | None:
+        """Seconds until a look or a scan is due."""
+        now = self._clock.steady()
+        due = [due for hot in self.folders() if hot.online for due in hot.look_at.values()]
+        due += [self._next_scan.get(hot.folder.name, now) for hot in self.folders()]
+        return max(0.0, min(due) - now) if due else None
+
+    def _some_pending(self) -> bool:
+        """Whether a folder was not looked at yet, or a file may still become a job by waiting alone."""
+        now = self._clock.steady()
+        return any(
+            hot.folder.name not in self._next_scan or (hot.online and hot.pending(now)) for hot in self.folders()
+        )
+
+    def pending(self) -> bool:
+        """As of the last look: whether a file that is seen may still become a job by waiting alone."""
+        return self._pending

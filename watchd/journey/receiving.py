@@ -1,0 +1,69 @@
+"""Stage 6: every 200 is checked before it is believed, and is durable in the spool before it counts as received."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core import endpoint
+from watchd.core.calls import BadAnswer, Received
+from watchd.core.containers import PngProof
+from watchd.core.picture import Incomplete, Picture, Unreadable
+
+if TYPE_CHECKING:
+    from watchd.interfaces import SpoolFile, Streamed
+    from watchd.model import Job, Parameters
+
+SPARE_BYTES = 1_000_000
+
+
+def result_name(job: Job) -> str:
+    """The spool file of a paid answer."""
+    return f"{job.id}.png"
+
+
+def reserve_bytes(parameters: Parameters) -> int:
+    """Room for the answer, set aside before it is paid: a picture with alpha that did not compress at all."""
+    return min(endpoint.MAX_ANSWER_BYTES, parameters.width * parameters.height * 4 + SPARE_BYTES)
+
+
+class AnswerSink:
+    """Takes the body as it comes: into the spool, and through the proof."""
+
+    def __init__(self, file: SpoolFile) -> None:
+        self._file = file
+        self._proof = PngProof()
+        self._size = 0
+
+    def write(self, chunk: bytes) -> bool:
+        """Whether to go on: not beyond the size that any answer can have."""
+        self._size += len(chunk)
+        if self._size > endpoint.MAX_ANSWER_BYTES:
+            return False
+        self._file.write(chunk)
+        self._proof.feed(chunk)
+        return True
+
+    def judge(self, streamed: Streamed, parameters: Parameters) -> Received | BadAnswer:
+        """Whether this is the picture asked for; if so it is durable when this returns."""
+        reason = self._objection(streamed.content_type, (parameters.width, parameters.height))
+        self._file.sync()
+        if isinstance(reason, Picture):
+            return Received(self._size, reason.width, reason.height, streamed.traffic)
+        return BadAnswer(f"the service answered 200 with {reason}", streamed.traffic)
+
+    def _objection(self, content_type: str, expected: tuple[int, int]) -> Picture | str:
+        if self._size > endpoint.MAX_ANSWER_BYTES:
+            return f"more than {endpoint.MAX_ANSWER_BYTES:,} bytes"
+        match self._proof.finish():
+            case Picture() as picture:
+                if content_type.partition(";")[0].strip().lower() != "image/png":
+                    return f"content type {content_type or 'none'!r} instead of image/png"
+                if not endpoint.size_matches(expected, (picture.width, picture.height)):
+                    return f"{picture.width}x{picture.height} pixels instead of {expected[0]}x{expected[1]}"
+                return picture
+            case Incomplete(reason):
+                return f"a broken picture: {reason}"
+            case Unreadable(reason):
+                return f"something else than the picture asked for: {reason}"
+            case unexpected:
+                assert_never(unexpected)

@@ -1,0 +1,203 @@
+"""Stage 1: a file is seen. Events are hints that say where to look; our own scan is what finds.
+
+The kernel's queue overflows in floods, network file systems send nothing, watchers go deaf without a word: so an event
+only marks a path or a folder, and every so often the whole folder is looked at anyway.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from watchd.core import settling
+from watchd.core.matching import Matcher, Ours
+from watchd.errors import FolderOfflineError
+
+if TYPE_CHECKING:
+    from watchd.core.settling import Observation
+    from watchd.interfaces import Clock, Tree
+    from watchd.model import Folder, Place, Sample, Sighting
+
+
+@dataclass(slots=True)
+class Marks:
+    """What was hinted at in one folder since the last look. `files`: path → its writer is proven to be done."""
+
+    files: dict[str, bool] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    everything: bool = False
+
+
+class Hints:
+    """Collects marks from any thread; one thread waits for them and takes them all at once.
+
+    It grows by distinct paths, not by events, so a storm of events on a few files stays small.
+    """
+
+    def __init__(self) -> None:
+        self._marks: dict[str, Marks] = {}
+        self._asked = False
+        self._changed = threading.Condition()
+
+    def file(self, folder: str, path: str, *, proven: bool) -> None:
+        """A file changed; `proven`: it was closed after writing, or moved in."""
+        with self._changed:
+            marks = self._marks.setdefault(folder, Marks())
+            marks.files[path] = proven or marks.files.get(path, False)
+            self._changed.notify()
+
+    def folder(self, folder: str, path: str) -> None:
+        """A sub-folder came, by being made or moved in: whatever it holds had no event of its own."""
+        with self._changed:
+            self._marks.setdefault(folder, Marks()).folders.add(path)
+            self._changed.notify()
+
+    def everything(self, folder: str) -> None:
+        """Events were lost, or somebody wants to be sure: scan it all."""
+        with self._changed:
+            self._marks.setdefault(folder, Marks()).everything = True
+            self._changed.notify()
+
+    def wake(self) -> None:
+        """Let the waiting thread look at its own state, such as a request to stop."""
+        with self._changed:
+            self._asked = True
+            self._changed.notify()
+
+    def take(self, timeout: float | None) -> dict[str, Marks]:
+        """All marks, after waiting at most `timeout` seconds for the first (None: as long as it takes)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._marks or self._asked, timeout)
+            taken, self._marks, self._asked = self._marks, {}, False
+            return taken
+
+
+class HotFolder:
+    """One hot folder as the intake knows it: what is a job already, and what is still in the making.
+
+    Memory may skip files known to be unchanged; whether one is processed is decided by the ledger alone.
+    """
+
+    def __init__(self, folder: Folder, tree: Tree, clock: Clock, remembered: dict[str, Sighting]) -> None:
+        """`remembered`: what the ledger has of this folder's paths."""
+        self.folder = folder
+        self.place: Place | None = None
+        self.online = False
+        self.reason: str | None = "not looked at yet"
+        self.making: dict[str, Observation] = {}
+        self.look_at: dict[str, float] = {}
+        self.waiting: dict[str, str] = {}
+        self.noted: dict[str, str] = {path: seen.reason or "" for path, seen in remembered.items() if seen.job is None}
+        self.gone: set[str] = set()
+        self._known: dict[str, Sample] = {
+            path: seen.sample for path, seen in remembered.items() if seen.job is not None
+        }
+        self._tree = tree
+        self._clock = clock
+        self._matcher = Matcher(folder)
+
+    def look(self, marks: Marks, *, everything: bool) -> None:
+        """Bring `making` up to date with the disk, as far as the marks say or all of it. Goes offline, never raises."""
+        try:
+            self._arrive()
+            if everything or marks.everything:
+                self._scan_all(marks)
+            else:
+                self._look_at_marks(marks)
+        except FolderOfflineError as error:
+            self.online, self.reason = False, str(error)
+            return
+        self.online, self.reason = True, None
+
+    @property
+    def root(self) -> str:
+        """The real path of the folder, as of the last look."""
+        return self.place.root if self.place is not None else self.folder.path
+
+    def _arrive(self) -> None:
+        """Make sure that this is the folder it was: an empty mount point must not look like "all deleted"."""
+        place = self._tree.locate(self.folder.path, self.folder.mount_marker)
+        if self.place is not None and place.device != self.place.device and self.online:
+            self.place = None  # taken for what it is at the next look, if it still is then
+            raise FolderOfflineError(f"{self.folder.path} is on another device than before: unmounted, or mounted anew")
+        self.place = place
+
+    def _scan_all(self, marks: Marks) -> None:
+        """The reconcile scan; what is not there any more is forgotten here, what it became stays in the ledger."""
+        known, self._known = self._known, {}
+        try:
+            present = self._meet("", known, marks)
+        except BaseException:
+            self._known = known
+            raise
+        for path in [path for path in {*self.making, *self.noted} if path not in present]:
+            self.vanished(path)
+
+    def _look_at_marks(self, marks: Marks) -> None:
+        for path, proven in marks.files.items():
+            if isinstance(self._matcher.verdict(path), Ours):
+                self.look_at_file(path, proven=proven)
+        for below in marks.folders:
+            self._meet(below, self._known, marks)
+
+    def _meet(self, below: str, known: dict[str, Sample], marks: Marks) -> set[str]:
+        now = self._clock.steady()
+        present = set()
+        for found in self._tree.scan(self.root, below, self._matcher):
+            if known.get(found.path) == found.sample:
+                self._known[found.path] = found.sample
+                continue
+            present.add(found.path)
+            self._observe(found.path, found.sample, now, proven=marks.files.get(found.path, False))
+        return present
+
+    def look_at_file(self, path: str, *, proven: bool) -> None:
+        """Look at one file again."""
+        sample = self._tree.look(self.root, path)
+        if sample is None:
+            self.vanished(path)
+        elif self._known.get(path) != sample:
+            self._observe(path, sample, self._clock.steady(), proven=proven)
+
+    def _observe(self, path: str, sample: Sample, now: float, *, proven: bool) -> None:
+        before = self.making.get(path)
+        observation = settling.observe(before, sample, now, proven=proven)
+        if observation != before:
+            self.look_at[path] = now  # something new about it: to be judged at once
+        self.making[path] = observation
+
+    def vanished(self, path: str) -> None:
+        """It went before it became a job."""
+        self.making.pop(path, None)
+        self.look_at.pop(path, None)
+        self.waiting.pop(path, None)
+        if self.noted.pop(path, None) is not None:
+            self.gone.add(path)
+
+    def wait(self, path: str, until: float, reason: str) -> None:
+        """Look again at `until`; the reason is told to whoever asks."""
+        self.look_at[path] = until
+        self.waiting[path] = reason
+
+    def pending(self, now: float) -> bool:
+        """Whether a file may still become a job by waiting alone; an empty or unreadable one need not ever."""
+        for path, observation in self.making.items():
+            given_up = settling.truncated_at(observation, self.folder.settle, once=True)
+            if now < given_up or self.look_at[path] <= given_up:
+                return True
+        return False
+
+    def take_unnoted(self) -> dict[str, str]:
+        """Files that wait, with their reasons, as far as the ledger does not have that yet."""
+        fresh = {path: why for path, why in self.waiting.items() if self.noted.get(path) != why}
+        self.noted.update(fresh)
+        return fresh
+
+    def admitted(self, path: str, sample: Sample) -> None:
+        """It is in the ledger as a job now: until it changes there is nothing more to see."""
+        self._known[path] = sample
+        self.making.pop(path, None)
+        self.look_at.pop(path, None)
+        self.waiting.pop(path, None)
+        self.noted.pop(path, None)

@@ -1,0 +1,110 @@
+"""Stage 5: one paid call, with its durable points: sending, armed before the last bytes, received."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from watchd.core import retrying
+from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Received, Traffic
+from watchd.core.endpoint import meaning
+from watchd.core.naming import on_one_line
+from watchd.errors import LaterError
+from watchd.journey import receiving
+from watchd.model import JobState, Outcome
+
+if TYPE_CHECKING:
+    from watchd.core.calls import Trouble
+    from watchd.core.retrying import Conclusion
+    from watchd.interfaces import Endpoint, Ledger, Spool
+    from watchd.journey.claiming import Prepared
+    from watchd.journey.gate import GateKeeper
+    from watchd.model import Job
+
+logger = logging.getLogger(__name__)
+
+
+class Sender:
+    """Makes calls. Between `armed` and the end of a call its money is in doubt, and the ledger says so."""
+
+    def __init__(self, endpoint: Endpoint, spool: Spool, ledger: Ledger, keeper: GateKeeper) -> None:
+        self._endpoint = endpoint
+        self._spool = spool
+        self._ledger = ledger
+        self._keeper = keeper
+        self._random = random.Random()  # noqa: S311 -- jitter, not a secret
+
+    def send(self, job: Job, prepared: Prepared, *, probe: bool) -> str | Conclusion:
+        """One call; the spool name of the picture, or what the ledger has as the reason why none came.
+
+        Raises:
+            LaterError: the spool has no room for the answer, so nothing was sent.
+        """
+        name = receiving.result_name(job)
+        with self._spool.create(name, receiving.reserve_bytes(prepared.parameters)) as file:
+            attempt = self._ledger.begin_sending(job)
+            sink = receiving.AnswerSink(file)
+            result = self._call(job, attempt, prepared, sink)
+        if isinstance(result, Received):
+            self._ledger.receive(job, attempt, name, result.traffic)
+            self._keeper.succeeded(probe=probe)
+            return name
+        return self._conclude(job, attempt, result, name, probe=probe)
+
+    def _call(
+        self, job: Job, attempt: int, prepared: Prepared, sink: receiving.AnswerSink
+    ) -> Received | Answered | NotSent | Lost | BadAnswer:
+        parameters = prepared.parameters
+
+        def arm() -> None:
+            self._ledger.arm(job, attempt, parameters.price)
+
+        logger.debug("Sending %s/%s", job.folder, on_one_line(job.path), extra={"action": "sending", "job": job.id})
+        try:
+            result = self._endpoint.call(prepared.upload, arm, sink.write)
+            if isinstance(result, Answered | NotSent | Lost):
+                return result
+            return sink.judge(result, parameters)
+        except LaterError as error:
+            # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
+            return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size))
+
+    def _conclude(self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool) -> Conclusion:
+        if isinstance(trouble, BadAnswer):
+            kept = self._spool.keep_evidence(name, f"{job.id}-{attempt}.answer")
+            trouble = BadAnswer(f"{trouble.reason} (kept as {kept})", trouble.traffic)
+        scene = self._keeper.scene(job, outcome_of(trouble), probe=probe, luck=self._random.random())
+        conclusion = retrying.conclude(trouble, job, scene)
+        self._ledger.conclude(job, attempt, conclusion)
+        self._keeper.learn(conclusion)
+        return conclusion
+
+
+def outcome_of(trouble: Trouble) -> Outcome:
+    """The ledger's word for it."""
+    match trouble:
+        case Answered(answer):
+            return meaning(answer.status)
+        case NotSent():
+            return Outcome.NETWORK
+        case Lost():
+            return Outcome.LOST
+        case BadAnswer():
+            return Outcome.BAD_ANSWER
+
+
+def recover_lost(ledger: Ledger, policy: retrying.Policy) -> list[tuple[Job, Conclusion]]:
+    """Conclude the calls that a former run had armed and not ended: their answers are lost, their money in doubt."""
+    concluded = []
+    for job, attempt in ledger.interrupted():
+        reason = "watchd ended after the request had left and before its answer was safe"
+        conclusion = retrying.lost(job, Outcome.LOST, reason, Traffic(), policy=policy)
+        ledger.conclude(job, attempt, conclusion)
+        concluded.append((job, conclusion))
+    return concluded
+
+
+def is_final(conclusion: Conclusion) -> bool:
+    """Whether the job's snapshot is of no more use."""
+    return conclusion.state in {JobState.FAILED, JobState.UNKNOWN}

@@ -1,0 +1,101 @@
+"""Worker threads and their draining: they sleep until there may be work, and end after the job in hand."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Task = TypeVar("Task")
+
+
+class Pool(Generic[Task]):
+    """`size` threads that take tasks and do them. Nobody polls: a thread without work waits to be woken.
+
+    What `take` or `do` raises ends the pool: it is handed to `failed`, once, and nobody takes another task.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        take: Callable[[], Task | None],
+        do: Callable[[Task], None],
+        idle_for: Callable[[], float | None],
+        failed: Callable[[BaseException], None],
+        did: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`take` answers None where there is nothing to do, and `idle_for` then how many seconds that holds at most.
+
+        `did` is told after each task.
+        """
+        self._take = take
+        self._do = do
+        self._idle_for = idle_for
+        self._failed = failed
+        self._did = did
+        self._changed = threading.Condition()
+        self._calls = 0
+        self._stopping = False
+        self._threads = [threading.Thread(target=self._run, name=f"worker-{number}") for number in range(1, size + 1)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self, count: int = 1) -> None:
+        """There may be work for so many threads."""
+        with self._changed:
+            self._calls += 1
+            self._changed.notify(count)
+
+    def wake_all(self) -> None:
+        """Something changed that concerns everybody, such as a gate."""
+        self.wake(len(self._threads))
+
+    def stop(self) -> None:
+        """Take no more tasks; those under way end well."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the threads to end; False if one is still at work after `timeout` seconds each."""
+        for thread in self._threads:
+            thread.join(timeout)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def alive(self) -> bool:
+        """Whether every thread lives, as the supervisor asks."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    if self._stopping:
+                        return
+                    seen = self._calls
+                if not self._step():
+                    self._wait(seen)
+        except BaseException as error:
+            self._failed(error)
+            raise
+
+    def _step(self) -> bool:
+        task = self._take()
+        if task is None:
+            return False
+        self.wake()  # where one was found there may be another: threads wake one another as long as that holds
+        self._do(task)
+        self._did()
+        return True
+
+    def _wait(self, seen: int) -> None:
+        """Sleep, unless someone called since we looked: that call may have been for what we did not see yet."""
+        seconds = self._idle_for()
+        with self._changed:
+            if self._calls == seen and not self._stopping:
+                self._changed.wait(seconds)

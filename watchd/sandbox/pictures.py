@@ -1,0 +1,69 @@
+"""A picture received: measured from its header, proven whole, and turned into pixels the engine can work on."""
+
+import hashlib
+import io
+import struct
+from dataclasses import dataclass
+
+from PIL import Image
+
+from watchd.sandbox.contract import Parameters, Plan, Refusal, plan_result, refuse_field
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+_PNG_END = b"IEND\xaeB`\x82"
+# Some writers pad a file to a block; what follows the end of a picture is not looked at beyond this.
+_TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Pixels in mode RGB or RGBA, as stored: an EXIF orientation is not applied."""
+
+    pixels: Image.Image
+    plan: Plan
+
+
+def fingerprint(data: bytes) -> str:
+    """SHA-256 of the bytes received, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def examine(data: bytes, parameters: Parameters) -> Picture | Refusal:
+    """Decode a picture, once its header says that its size is acceptable.
+
+    Foreign errors of a hostile file are many in Pillow; they are all one answer to the client.
+    """
+    corrupt = refuse_field("image", "Invalid image: it is damaged, incomplete, or neither JPEG, PNG nor WebP")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        plan = plan_result(parameters, *image.size)
+        if isinstance(plan, Refusal):
+            return plan
+        if image.format == "PNG" and _PNG_END not in data[-_TAIL_BYTES:]:
+            # Pillow takes a PNG without its end for a whole one.
+            return corrupt
+        image.load()
+        return Picture(_plain(image), plan)
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        IndexError,
+        EOFError,
+        struct.error,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ):
+        return corrupt
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The same pixels in RGB, or RGBA where anything is transparent, with nothing else attached."""
+    if image.mode in {"I;16", "I;16B", "I;16L", "I;16N", "I"}:
+        image = image.point(lambda value: value / 256).convert("L")
+    transparent = image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
+    plain = image.convert("RGBA" if transparent else "RGB")
+    if plain is image:
+        plain = image.copy()
+    plain.info.clear()
+    return plain

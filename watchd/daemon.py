@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,16 @@ from watchd.adapters import mounts, supervision
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.control import ControlServer
 from watchd.adapters.lock import StateLock
+from watchd.adapters.tree import FileTree
 from watchd.adapters.watching import Watcher
 from watchd.config import loading
 from watchd.engine import Engine, open_ledger
-from watchd.errors import ConfigurationError, LaterError, LedgerError
+from watchd.errors import ConfigurationError, FolderOfflineError, LaterError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.journey.seeing import HotFolder
-    from watchd.model import Folder, Settings
+    from watchd.model import Folder, Place, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Daemon:
         self._state = Path(settings.state_dir)
         self._lock = StateLock(self._state)
         self._clock = SystemClock()
+        self._tree = FileTree()
         self._ledger = open_ledger(settings, self._clock)
         self._since = self._clock.wall()
         self._wake = threading.Event()
@@ -115,9 +117,13 @@ class Daemon:
         return self._stops > 0 or self._failure is not None
 
     def _start_engine(self) -> None:
+        """Watch first and scan then, so that what comes in between is seen by the one or the other."""
         polled = {folder.name for folder in self._engine.settings.folders if self._polls(folder)}
-        self._engine.start(polled)
-        self._tend()
+        for folder in self._engine.settings.folders:
+            if folder.name not in polled:
+                with suppress(FolderOfflineError):  # the intake tells of it, and `_tend` watches it when it is back
+                    self._watch(folder, self._tree.locate(folder.path, folder.mount_marker))
+        self._engine.start(self._polled_because.keys())
 
     def _polls(self, folder: Folder) -> bool:
         """Whether a folder gets no events: told to poll, or on a file system that tells of no change by others."""
@@ -138,21 +144,18 @@ class Daemon:
             elif hot.folder.name not in self._polled_because and not self._watcher.is_watching(
                 hot.folder.name, hot.place
             ):
-                self._watch(hot)
+                self._watch(hot.folder, hot.place)
 
-    def _watch(self, hot: HotFolder) -> None:
-        name = hot.folder.name
-        if hot.place is None:
-            return
+    def _watch(self, folder: Folder, place: Place) -> None:
         try:
-            self._watcher.watch(name, hot.place, recursive=hot.folder.recursive)
+            self._watcher.watch(folder.name, place, recursive=folder.recursive)
         except LaterError as error:
             logger.warning(
-                "Folder %s gets no events: %s. It is scanned every %g s instead.", name, error, hot.folder.poll_every,
-                extra={"action": "polling"},
+                "Folder %s gets no events: %s. It is scanned every %g s instead.", folder.name, error,
+                folder.poll_every, extra={"action": "polling"},
             )  # fmt: skip
-            self._polled_because[name] = str(error)
-            self._engine.intake.poll(name)
+            self._polled_because[folder.name] = str(error)
+            self._engine.intake.poll(folder.name)
 
     def _load(self) -> Settings:
         settings = loading.load(self._settings.source, self._environ)

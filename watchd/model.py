@@ -246,10 +246,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a hot folder really is, past any link, and on which device."""
+    """Where a hot folder really is, past any link, which folder it is (device, inode), and where that is mounted."""
 
     root: str
     device: int
+    inode: int
+    mount: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,19 +15,29 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 def type_of(path: str) -> str:
     """The type of the file system that `path` is or would be on, as in mountinfo; "unknown" where it cannot be read."""
+    return _mount(path)[1]
+
+
+def mount_point_of(path: str) -> str:
+    """Where the file system that `path` lies on is mounted."""
+    return _mount(path)[0]
+
+
+def _mount(path: str) -> tuple[str, str]:
+    """(mount point, type) of the mount that serves `path`."""
     real = _existing(Path(path)).resolve()
     try:
         lines = MOUNTS.read_bytes().splitlines()
     except OSError:
-        return "unknown"
-    best, found = -1, "unknown"
+        return "/", "unknown"
+    best, found = -1, ("/", "unknown")
     for line in lines:
         before, _, after = line.partition(b" - ")
         point = _OCTAL.sub(lambda octal: bytes([int(octal.group(1), 8)]), before.split()[4])
         mount = Path(point.decode("utf-8", "surrogateescape"))
         # Of two mounts on the same point the later one lies on top.
         if real.is_relative_to(mount) and len(mount.parts) >= best:
-            best, found = len(mount.parts), after.split()[0].decode("ascii", "replace")
+            best, found = len(mount.parts), (str(mount), after.split(maxsplit=1)[0].decode("ascii", "replace"))
     return found
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchd.adapters import mounts
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Found, Place, Sample
 
@@ -31,6 +32,10 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.
 class FileTree:
     """Implements `interfaces.Tree`. `root` is the real path of a hot folder."""
 
+    def __init__(self) -> None:
+        """Remembers where each root is mounted: mountinfo is read again only when it is another folder."""
+        self._places: dict[str, Place] = {}
+
     def locate(self, path: str, mount_marker: str | None) -> Place:
         """Where a hot folder really is; a link to it is followed here, and only here."""
         root = os.path.realpath(path)
@@ -42,7 +47,11 @@ class FileTree:
             raise FolderOfflineError(f"{path} is no folder")
         if mount_marker is not None and not os.path.lexists(f"{root}/{mount_marker}"):
             raise FolderOfflineError(f"{path} has no {mount_marker}: it is not mounted")
-        return Place(root, status.st_dev)
+        known = self._places.get(root)
+        if known is None or (known.device, known.inode) != (status.st_dev, status.st_ino):
+            mount = mounts.mount_point_of(root)
+            known = self._places[root] = Place(root, status.st_dev, status.st_ino, mount)
+        return known
 
     def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
         """Every file of ours in `below` ("" is the root) and, where the matcher enters, under it."""

@@ -105,7 +105,7 @@ class GateKeeper:
         """Wait for a place among the calls in flight and for the pace; False if the gate closed or all stops."""
         with self._changed:
             while not self._stopping:
-                if not probe and not isinstance(self.decision(), Open):
+                if not self._may_go(probe=probe):
                     return False
                 if self._in_flight >= self._workers:
                     self._changed.wait()
@@ -117,6 +117,14 @@ class GateKeeper:
                     return True
                 self._changed.wait(paced)
             return False
+
+    def _may_go(self, *, probe: bool) -> bool:
+        """Whether nothing is closed; for the probe, nothing but what it is to try."""
+        if not probe:
+            return isinstance(self.decision(), Open)
+        self._expire()
+        others = [gate for gate in self._gates.values() if gate.reason not in gating.PROBED]
+        return isinstance(gating.decide(others, self._clock.steady()), Open)
 
     def leave(self) -> None:
         """A call has ended."""

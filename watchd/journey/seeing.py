@@ -118,9 +118,11 @@ class HotFolder:
     def _arrive(self) -> None:
         """Make sure that this is the folder it was: an empty mount point must not look like "all deleted"."""
         place = self._tree.locate(self.folder.path, self.folder.mount_marker)
-        if self.place is not None and place.device != self.place.device and self.online:
-            self.place = None  # taken for what it is at the next look, if it still is then
-            raise FolderOfflineError(f"{self.folder.path} is on another device than before: unmounted, or mounted anew")
+        if self.place is not None and place.mount != self.place.mount:
+            raise FolderOfflineError(
+                f"{self.folder.path} is on the file system at {place.mount} now and was on the one at"
+                f" {self.place.mount}: unmounted? If it was moved on purpose, `watchd reload`"
+            )
         self.place = place
 
     def _scan_all(self, marks: Marks) -> None:

@@ -18,7 +18,9 @@ import httpx
 from watchd import __version__
 from watchd.adapters.http import answers, bodies, sockets
 from watchd.core.calls import Answered, Lost, NotSent, Traffic
+from watchd.core.endpoint import Answer, meaning
 from watchd.errors import LaterError
+from watchd.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +99,9 @@ class HttpEndpoint:
         with self._client.stream("POST", url, content=content, headers=headers, extensions=extensions) as response:
             call.cf_ray = response.headers.get("cf-ray")
             if response.status_code != httpx.codes.OK:
-                return Answered(answers.read_error(response), call.traffic())
+                return call.answered(answers.read_error(response))
+            if not call.armed:
+                return NotSent("answered 200 before it had the whole picture", uploading=True, traffic=call.traffic())
             for chunk in response.iter_raw():
                 call.received += len(chunk)
                 if not sink(chunk):
@@ -148,7 +152,7 @@ class _Call:
         self.received = 0
         self.cf_ray: str | None = None
         self._arm = arm
-        self._armed = False
+        self.armed = False
         self._sent = 0
         self._stream: Any = None
         self._shut_because: str | None = None
@@ -193,12 +197,18 @@ class _Call:
             self._arm()
         except Exception as reason:
             raise _ArmingFailedError(reason) from reason
-        self._armed = True
+        self.armed = True
+
+    def answered(self, answer: Answer) -> Answered | NotSent:
+        """An answered error; one that leaves a doubt leaves none where the request was never complete."""
+        if not self.armed and meaning(answer.status) is Outcome.LOST:
+            return NotSent(f"answered {answer.status} during the upload", uploading=True, traffic=self.traffic())
+        return Answered(answer, self.traffic())
 
     def without_answer(self, error: str) -> NotSent | Lost:
         """The meaning of a failed exchange: only a complete request can have been run."""
         reason = self._shut_because or error
-        if self._armed:
+        if self.armed:
             return Lost(f"sent, and then: {reason}", self.traffic())
         return NotSent(reason, uploading=self._sent > 0, traffic=self.traffic())
 

@@ -3,7 +3,7 @@
 -- name: claim
 -- One queued job that is due and has no other job of the same picture before it or under way. A picture is the same
 -- when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two owners
--- can hold the same picture. With :calls = 0 (the gate is closed) only what costs nothing: a picture already paid for.
+-- can hold the same picture. One that waits in a folder that is offline holds up nobody. With :calls = 0 (the gate is closed) only what costs nothing: a picture already paid for.
 UPDATE job SET owner = :me, lease_until = :lease_until
 WHERE id = (
     SELECT candidate.id FROM job AS candidate
@@ -14,7 +14,8 @@ WHERE id = (
           WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
             AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
-                 OR (other.state = 'queued' AND (other.owner IS NOT NULL OR other.id < candidate.id))))
+                 OR (other.state = 'queued' AND (other.owner IS NOT NULL
+                     OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:folders)))))))
       AND (:calls OR (candidate.pay_again = 0 AND EXISTS (
           SELECT 1 FROM job AS paid
           WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL

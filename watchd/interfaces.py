@@ -15,7 +15,22 @@ if TYPE_CHECKING:
     from watchd.core.calls import Answered, Lost, NotSent, Traffic
     from watchd.core.matching import Matcher
     from watchd.core.retrying import Conclusion
-    from watchd.model import Admission, Found, Gate, GateReason, Job, Parameters, Place, Progress, Sample, Sighting
+    from watchd.model import (
+        Admission,
+        Asked,
+        Backlog,
+        BudgetReached,
+        Found,
+        Gate,
+        GateReason,
+        Job,
+        Limit,
+        Parameters,
+        Place,
+        Progress,
+        Sample,
+        Sighting,
+    )
 
 
 class Clock(Protocol):
@@ -102,6 +117,10 @@ class Spool(Protocol):
         """Bytes of a file."""
         ...
 
+    def cut(self, name: str, size: int) -> None:
+        """Give back what lies behind the first `size` bytes, and make those durable."""
+        ...
+
     def keep_evidence(self, name: str, kept: str) -> str:
         """Move a bad answer aside under the name `kept`; answers where it is."""
         ...
@@ -120,6 +139,14 @@ class Outputs(Protocol):
 
     def exists(self, root: str, path: str) -> bool:
         """Whether anything bears that name."""
+        ...
+
+    def make_ready(self, root: str, size: int) -> None:
+        """Make sure, before anything is paid, that the folder is there or can be made and has room for `size` bytes.
+
+        Raises:
+            LaterError: it has not, at present.
+        """
         ...
 
     def digest(self, root: str, path: str) -> str | None:
@@ -215,12 +242,15 @@ class Ledger(Protocol):
         """Files seen that are not yet jobs, and those of them that went again."""
         ...
 
-    def admit(self, admissions: Sequence[Admission]) -> list[int]:
-        """Record settled files; answers each one's job, an earlier one where these bytes were known here."""
+    def admit(self, admissions: Sequence[Admission]) -> list[int | None]:
+        """Record settled files; answers each one's job, an earlier one where these bytes were known here.
+
+        None: the bytes are an output of ours and the folder takes none, so it is no input.
+        """
         ...
 
-    def claim(self, folders: Collection[str], *, calls: bool) -> Job | None:
-        """Take one job that can go on now; with `calls` false only what costs nothing."""
+    def claim(self, folders: Collection[str], calling: Collection[str]) -> Job | None:
+        """Take one job of `folders` that can go on now; outside `calling` only what costs nothing."""
         ...
 
     def next_due(self) -> float | None:
@@ -239,12 +269,12 @@ class Ledger(Protocol):
         """Give a claim back as it was."""
         ...
 
-    def requalify(self, job: Job, parameters: str, profile: str) -> None:
+    def requalify(self, job: Job, asked: Asked, profile: str) -> None:
         """Give a claim back under the folder's profile as it is now."""
         ...
 
     def take_name(
-        self, job: Job, candidates: Iterable[tuple[str, str]], free: Callable[[str], bool], *, share: bool
+        self, job: Job, candidates: Callable[[], Iterable[tuple[str, str]]], free: Callable[[str], bool], *, share: bool
     ) -> str | None:
         """Reserve the first free (key, path) of `candidates` for this job and answer its path; None: all are taken.
 
@@ -257,8 +287,11 @@ class Ledger(Protocol):
         """The name reserved for this job."""
         ...
 
-    def begin_sending(self, job: Job) -> int:
-        """Durable before connecting; answers the attempt."""
+    def begin_sending(self, job: Job, price: int, limits: Sequence[Limit]) -> int | BudgetReached:
+        """Durable before connecting, and its price held against every budget; answers the attempt.
+
+        Nothing is begun where the price would pass a limit; no number of workers passes it together.
+        """
         ...
 
     def arm(self, job: Job, attempt: int, price: int) -> None:
@@ -301,6 +334,10 @@ class Ledger(Protocol):
         """Open."""
         ...
 
+    def backlog(self) -> Backlog:
+        """Calls that are queued and not let go by the owner yet."""
+        ...
+
     def recent_calls(self, seconds: float) -> Sequence[float]:
         """Ages in seconds of the calls that began in the last `seconds`, oldest first."""
         ...
@@ -331,6 +368,30 @@ class Ledger(Protocol):
 
     def needed(self) -> Collection[int]:
         """Jobs whose files in the spool are still needed."""
+        ...
+
+    def chosen(self, ids: Collection[int] | None, state: str | None, folder: str | None) -> Sequence[Job]:
+        """Jobs by id, or all of a state, or those of one folder; oldest first."""
+        ...
+
+    def retry(self, jobs: Sequence[Job]) -> None:
+        """Failed and unknown jobs go back into the queue."""
+        ...
+
+    def dismiss(self, jobs: Sequence[Job]) -> None:
+        """Unknown jobs end as failed."""
+        ...
+
+    def reprocess(self, jobs: Sequence[Job]) -> list[int]:
+        """Finished files once more; answers the new jobs. One that is on its way already is left to it."""
+        ...
+
+    def approve(self) -> int:
+        """Let everything that is queued now go, whatever it costs; answers how many jobs that are."""
+        ...
+
+    def hurry(self) -> None:
+        """Nothing waits for its time any more."""
         ...
 
 

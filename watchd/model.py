@@ -235,6 +235,9 @@ class Job:
     output_sha256: str | None = None
     result: str | None = None
     booked: int = 0
+    price: int = 0
+    width: int = 0
+    height: int = 0
     error: str | None = None
     finished_at: float | None = None
 
@@ -264,25 +267,43 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the ledger remembers of a path: the last sample, and the job it became; `job` None: still waiting."""
+    """What the ledger remembers of a path: the last sample, and the job it became.
+
+    `job` None: still waiting, or with `own` an output of ours, which is no input.
+    """
 
     path: str
     sample: Sample
     job: int | None
     reason: str | None = None
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a job asks of the service: the identity of its parameters, its price, the size of the answer in pixels."""
+
+    parameters: str
+    price: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A settled file, read and measured, on its way into the ledger. `refusal`: why it ends as failed at once."""
+    """A settled file, read and measured, on its way into the ledger. `refusal`: why it ends as failed at once.
+
+    `chain`: the folder takes pictures that watchd itself published.
+    """
 
     folder: str
     path: str
     sample: Sample
     sha256: str
     profile: str
-    parameters: str
     priority: int
+    chain: bool = False
+    asked: Asked | None = None
     refusal: str | None = None
 
 
@@ -310,3 +331,33 @@ class Progress:
     bytes_done: int
     bytes_left: int
     booked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A budget at work: at most `most` micro-dollars in a period that begins like `period` (a day or month in ISO).
+
+    `folder` None: over all folders. `until`: Unix seconds at which the period ends.
+    """
+
+    folder: str | None
+    period: str
+    most: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReached:
+    """A call was not begun: with its price it would have passed `limit`; `held` micro-dollars count against that."""
+
+    limit: Limit
+    held: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Calls that are queued and not let go by the owner yet, and what they would cost (micro-dollars)."""
+
+    files: int
+    cost: int

@@ -35,6 +35,15 @@ class FileOutputs:
         """Whether anything bears that name."""
         return os.path.lexists(Path(root, path))
 
+    def make_ready(self, root: str, size: int) -> None:
+        """Make sure, before anything is paid, that the folder is there and has room for `size` bytes."""
+        with _translated(root), _made(root, "") as folder:
+            room = os.fstatvfs(folder)
+            if room.f_bavail * room.f_frsize < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
     def digest(self, root: str, path: str) -> str | None:
         """The SHA-256 (hex) of a regular file; None where there is none."""
         try:

@@ -51,6 +51,13 @@ class FileSpool:
         """Bytes of a file."""
         return (self._folder / name).stat().st_size
 
+    def cut(self, name: str, size: int) -> None:
+        """Give back what lies behind the first `size` bytes, and make those durable."""
+        with _translated(self._folder), (self._folder / name).open("r+b") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
+            sync_folder(self._folder)
+
     def keep_evidence(self, name: str, kept: str) -> str:
         """Move a bad answer aside under the name `kept`; answers where it is."""
         with _translated(self._folder):

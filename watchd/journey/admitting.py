@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.core import containers, endpoint, settling
 from watchd.core.picture import Incomplete, Picture, Unreadable
 from watchd.errors import SourceLostError
-from watchd.model import Admission
+from watchd.model import Admission, Asked
 
 if TYPE_CHECKING:
     from watchd.interfaces import Clock, Tree
@@ -60,7 +60,7 @@ class Admitter:
                 planned = plan(hot.folder, picture, self._api)
                 if isinstance(planned, endpoint.Refusal):
                     return _refused(hot.folder, path, sample, digest, planned.reason)
-                return _admission(hot.folder, path, sample, digest, planned.identity)
+                return _admission(hot.folder, path, sample, digest, asked(planned))
             case Incomplete(reason):
                 now = self._clock.steady()
                 observation = hot.making[path]
@@ -86,9 +86,16 @@ def too_large(size: int) -> str:
     return f"{size:,} bytes: the service takes files below {endpoint.MAX_UPLOAD_BYTES:,}"
 
 
-def _admission(folder: Folder, path: str, sample: Sample, digest: str, parameters: str) -> Admission:
-    return Admission(folder.name, path, sample, digest, folder.profile.name, parameters, folder.priority)
+def asked(planned: Parameters) -> Asked:
+    """What of it the ledger keeps."""
+    return Asked(planned.identity, planned.price, planned.width, planned.height)
+
+
+def _admission(folder: Folder, path: str, sample: Sample, digest: str, asked_for: Asked) -> Admission:
+    name = folder.name
+    return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, asked_for)
 
 
 def _refused(folder: Folder, path: str, sample: Sample, digest: str, reason: str) -> Admission:
-    return Admission(folder.name, path, sample, digest, folder.profile.name, "", folder.priority, reason)
+    name = folder.name
+    return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, None, reason)

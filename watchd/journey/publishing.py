@@ -10,6 +10,7 @@ from watchd.core import naming
 from watchd.core.metadata import PRIVATE_CHUNKS, png_chunks
 from watchd.core.png_rewriter import PngRewriter
 from watchd.errors import LaterError
+from watchd.journey.receiving import reserve_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ class Publisher:
         Lays the original's metadata into the spool too, since the original may be gone when the answer is published.
         """
         planned = prepared.parameters
+        self._outputs.make_ready(folder.output, reserve_bytes(planned))
         extra = png_chunks(
             prepared.metadata, keep=folder.metadata == "keep", width=planned.width, height=planned.height
         )
@@ -66,10 +68,13 @@ class Publisher:
             return self._take(job, folder, wanted)
         key = (naming.collision_key(f"{folder.output}/{wanted}"), wanted)
         share = folder.on_collision == "overwrite"
-        return self._ledger.take_name(job, [key], lambda path: self._is_free(folder, path), share=share)
+        return self._ledger.take_name(job, lambda: [key], lambda path: self._is_free(folder, path), share=share)
 
     def _take(self, job: Job, folder: Folder, wanted: str) -> str:
-        named = ((naming.collision_key(f"{folder.output}/{path}"), path) for path in naming.candidates(wanted))
+        def named() -> Iterator[tuple[str, str]]:
+            for path in naming.candidates(wanted):
+                yield naming.collision_key(f"{folder.output}/{path}"), path
+
         name = self._ledger.take_name(job, named, lambda path: self._is_free(folder, path), share=False)
         if name is None:
             raise LaterError(f"{naming.SUFFIXES:,} names like {wanted} are taken in {folder.output}: remove some")

@@ -10,10 +10,11 @@ from watchd.core.containers import PngProof
 from watchd.core.picture import Incomplete, Picture, Unreadable
 
 if TYPE_CHECKING:
-    from watchd.interfaces import SpoolFile, Streamed
+    from watchd.interfaces import Spool, SpoolFile, Streamed
     from watchd.model import Job, Parameters
 
 SPARE_BYTES = 1_000_000
+CHUNK = 256 * 1024
 
 
 def result_name(job: Job) -> str:
@@ -24,6 +25,33 @@ def result_name(job: Job) -> str:
 def reserve_bytes(parameters: Parameters) -> int:
     """Room for the answer, set aside before it is paid: a picture with alpha that did not compress at all."""
     return min(endpoint.MAX_ANSWER_BYTES, parameters.width * parameters.height * 4 + SPARE_BYTES)
+
+
+def salvage(spool: Spool, job: Job) -> int | None:
+    """The bytes of an answer that came whole before a crash, made durable now; None if there is none.
+
+    The room that was set aside behind it reads as zeros, which no PNG ends with.
+    """
+    name = result_name(job)
+    proof = PngProof()
+    size = held = 0
+    try:
+        with spool.open(name) as file:
+            while piece := file.read(CHUNK):
+                told = piece.rstrip(b"\0")
+                if told:
+                    proof.feed(bytes(held) + told)
+                    size += held + len(told)
+                    held = 0
+                held += len(piece) - len(told)
+    except FileNotFoundError:
+        return None
+    match proof.finish():
+        case Picture() as picture if endpoint.size_matches((job.width, job.height), (picture.width, picture.height)):
+            spool.cut(name, size)
+            return size
+        case _:
+            return None
 
 
 class AnswerSink:

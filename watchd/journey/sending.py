@@ -12,15 +12,17 @@ from watchd.core.endpoint import meaning
 from watchd.core.naming import on_one_line
 from watchd.errors import LaterError
 from watchd.journey import receiving
-from watchd.model import JobState, Outcome
+from watchd.model import BudgetReached, JobState, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from watchd.core.calls import Trouble
     from watchd.core.retrying import Conclusion
     from watchd.interfaces import Endpoint, Ledger, Spool
     from watchd.journey.claiming import Prepared
     from watchd.journey.gate import GateKeeper
-    from watchd.model import Job
+    from watchd.model import Job, Limit
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,9 @@ class Sender:
         self._keeper = keeper
         self._random = random.Random()  # noqa: S311 -- jitter, not a secret
 
-    def send(self, job: Job, prepared: Prepared, *, probe: bool) -> str | Conclusion:
+    def send(
+        self, job: Job, prepared: Prepared, limits: Sequence[Limit], *, probe: bool
+    ) -> str | Conclusion | BudgetReached:
         """One call; the spool name of the picture, or what the ledger has as the reason why none came.
 
         Raises:
@@ -43,7 +47,9 @@ class Sender:
         """
         name = receiving.result_name(job)
         with self._spool.create(name, receiving.reserve_bytes(prepared.parameters)) as file:
-            attempt = self._ledger.begin_sending(job)
+            attempt = self._ledger.begin_sending(job, prepared.parameters.price, limits)
+            if isinstance(attempt, BudgetReached):
+                return attempt
             sink = receiving.AnswerSink(file)
             result = self._call(job, attempt, prepared, sink)
         if isinstance(result, Received):
@@ -94,10 +100,18 @@ def outcome_of(trouble: Trouble) -> Outcome:
             return Outcome.BAD_ANSWER
 
 
-def recover_lost(ledger: Ledger, policy: retrying.Policy) -> list[tuple[Job, Conclusion]]:
-    """Conclude the calls that a former run had armed and not ended: their answers are lost, their money in doubt."""
+def recover_lost(ledger: Ledger, spool: Spool, policy: retrying.Policy) -> list[tuple[Job, Conclusion]]:
+    """End the calls that a former run had armed and not ended.
+
+    Where the answer lies whole in the spool it is received after all. The others are lost, their money in doubt.
+    """
     concluded = []
     for job, attempt in ledger.interrupted():
+        size = receiving.salvage(spool, job)
+        if size is not None:
+            ledger.receive(job, attempt, receiving.result_name(job), Traffic(received_bytes=size))
+            ledger.release(job)
+            continue
         reason = "watchd ended after the request had left and before its answer was safe"
         conclusion = retrying.lost(job, Outcome.LOST, reason, Traffic(), policy=policy)
         ledger.conclude(job, attempt, conclusion)

@@ -3,7 +3,9 @@
 -- name: claim
 -- One queued job that is due and has no other job of the same picture before it or under way. A picture is the same
 -- when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two owners
--- can hold the same picture. One that waits in a folder that is offline holds up nobody. With :calls = 0 (the gate is closed) only what costs nothing: a picture already paid for.
+-- can hold the same picture. One that waits in a folder that is offline holds up nobody. Folders that may not call now
+-- (none may while the gate is closed) get only what costs nothing: a picture already paid for, or one that shares its
+-- end with the job it waited behind.
 UPDATE job SET owner = :me, lease_until = :lease_until
 WHERE id = (
     SELECT candidate.id FROM job AS candidate
@@ -16,10 +18,12 @@ WHERE id = (
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
                      OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:folders)))))))
-      AND (:calls OR (candidate.pay_again = 0 AND EXISTS (
-          SELECT 1 FROM job AS paid
-          WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
-            AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))))
+      AND (candidate.folder IN (SELECT value FROM json_each(:calling))
+           OR (candidate.pay_again = 0 AND EXISTS (
+               SELECT 1 FROM job AS paid
+               WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
+                 AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder)))
+           OR EXISTS (SELECT 1 FROM job AS first WHERE first.id = candidate.behind AND first.state = 'failed'))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
 
@@ -48,6 +52,10 @@ ORDER BY folder = :folder DESC, id DESC;
 -- name: job
 SELECT * FROM job WHERE id = :id;
 
+-- name: own_output
+-- Whether these bytes are an output of ours.
+SELECT id FROM job WHERE output_sha256 = :sha256 ORDER BY id LIMIT 1;
+
 -- name: same_file
 -- Whether these bytes under this name in this folder have their job already. One that ended because the file had gone
 -- does not stand in the way of the file's return.
@@ -62,39 +70,47 @@ WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
   AND state IN ('queued', 'sending', 'armed', 'received', 'unknown');
 
 -- name: insert_job
-INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, priority, state, behind, error,
-                 created_at, finished_at)
-VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :priority, :state, :behind, :error,
-        :at, :finished_at)
+INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
+                 state, behind, error, pay_again, approved, created_at, finished_at)
+VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
+        :priority, :state, :behind, :error, :pay_again, :approved, :at, :finished_at)
 RETURNING id;
 
 -- name: sight
-INSERT INTO sighting (folder, path, size, mtime_ns, ctime_ns, inode, job_id, reason, seen_at)
-VALUES (:folder, :path, :size, :mtime_ns, :ctime_ns, :inode, :job_id, :reason, :at)
+INSERT INTO sighting (folder, path, size, mtime_ns, ctime_ns, inode, job_id, reason, own, seen_at)
+VALUES (:folder, :path, :size, :mtime_ns, :ctime_ns, :inode, :job_id, :reason, :own, :at)
 ON CONFLICT (folder, path) DO UPDATE SET
     size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, inode = excluded.inode,
-    job_id = excluded.job_id, reason = excluded.reason, seen_at = excluded.seen_at;
+    job_id = excluded.job_id, reason = excluded.reason, own = excluded.own, seen_at = excluded.seen_at;
 
 -- name: forget_waiting
 -- A file that went before it became a job. What became a job is never forgotten.
 DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id IS NULL;
 
 -- name: sightings
-SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason FROM sighting WHERE folder = :folder;
+SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason, own FROM sighting WHERE folder = :folder;
 
 -- name: begin_sending
 -- Before connecting. Only the claim's owner may; a claim lost in between changes nothing.
 UPDATE job SET state = 'sending', lease_until = :lease_until WHERE id = :id AND owner = :me AND state = 'queued';
 
 -- name: insert_attempt
-INSERT INTO attempt (job_id, started_at) VALUES (:job_id, :at) RETURNING id;
+INSERT INTO attempt (job_id, started_at, reserved) VALUES (:job_id, :at, :price) RETURNING id;
+
+-- name: held
+-- Micro-dollars that count against a budget of the day or month: booked in it, or reserved by a call that has begun.
+-- :folder NULL counts them all.
+SELECT coalesce(sum(attempt.booked + attempt.reserved), 0) AS held
+FROM attempt JOIN job ON job.id = attempt.job_id
+WHERE (:folder IS NULL OR job.folder = :folder)
+  AND ((attempt.booked > 0 AND substr(attempt.day, 1, length(:period)) = :period) OR attempt.reserved > 0);
 
 -- name: arm_job
 -- Before the last bytes leave: from here on the call may be charged, so it is booked at its price.
 UPDATE job SET state = 'armed', booked = booked + :price WHERE id = :id AND owner = :me AND state = 'sending';
 
 -- name: arm_attempt
-UPDATE attempt SET armed_at = :at, day = :day, booked = :price WHERE id = :attempt_id;
+UPDATE attempt SET armed_at = :at, day = :day, booked = :price, reserved = 0 WHERE id = :attempt_id;
 
 -- name: receive
 UPDATE job SET state = 'received', attempts = attempts + 1, result = :result
@@ -102,7 +118,7 @@ WHERE id = :id AND owner = :me AND state = 'armed';
 
 -- name: end_attempt
 UPDATE attempt SET finished_at = :at, http_status = :status, outcome = :outcome, error = :error,
-    booked = CASE WHEN :unbook THEN 0 ELSE booked END,
+    booked = CASE WHEN :unbook THEN 0 ELSE booked END, reserved = 0,
     sent_bytes = :sent_bytes, received_bytes = :received_bytes, cf_ray = :cf_ray
 WHERE id = :attempt_id;
 
@@ -125,7 +141,8 @@ WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'received');
 
 -- name: requalify
 -- The folder's profile changed while the job waited: it follows the profile as it is now.
-UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profile = :profile
+UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profile = :profile, price = :price,
+    width = :width, height = :height
 WHERE id = :id AND owner = :me AND state = 'queued';
 
 -- name: finish
@@ -198,7 +215,8 @@ WHERE owner IS NOT NULL AND owner <> :me AND state IN ('queued', 'sending', 'rec
 
 -- name: drop_open_attempts
 -- Attempts that never armed before their owner went: they cost and count nothing.
-UPDATE attempt SET finished_at = :at, outcome = 'network', error = 'watchd stopped before the request was complete'
+UPDATE attempt SET finished_at = :at, outcome = 'network', reserved = 0,
+    error = 'watchd stopped before the request was complete'
 WHERE finished_at IS NULL AND armed_at IS NULL;
 
 -- name: recent_calls
@@ -245,3 +263,52 @@ SELECT coalesce(sum(booked), 0) AS booked FROM attempt WHERE id > :attempt;
 
 -- name: last_attempt
 SELECT coalesce(max(id), 0) AS id FROM attempt;
+
+-- name: backlog
+-- Calls that are queued and not let go yet, and what they would cost. What another job pays for costs nothing.
+SELECT count(*) AS files, coalesce(sum(price), 0) AS cost FROM job AS candidate
+WHERE state = 'queued' AND approved = 0
+  AND (pay_again = 1 OR NOT EXISTS (
+      SELECT 1 FROM job AS other
+      WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
+        AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
+        AND ((other.state = 'done' AND other.output_sha256 IS NOT NULL)
+             OR (other.id < candidate.id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown')))));
+
+-- name: approve
+UPDATE job SET approved = 1 WHERE state = 'queued' AND approved = 0;
+
+-- name: hurry
+-- The owner says `resume`: nothing waits for its time any more.
+UPDATE job SET not_before = 0 WHERE state IN ('queued', 'received');
+
+-- name: chosen
+-- Jobs that a command means: by id, or all of a state, or those of one folder.
+SELECT * FROM job
+WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+  AND (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folder)
+ORDER BY id;
+
+-- name: retry
+-- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, it is paid again.
+UPDATE job SET state = 'queued', owner = NULL, not_before = 0, error = NULL, finished_at = NULL, behind = NULL,
+    forgiven = attempts, upload_cuts = 0, approved = 1, pay_again = max(pay_again, coalesce(error, '') LIKE 'paid on %')
+WHERE id = :id AND state IN ('failed', 'unknown');
+
+-- name: dismiss
+UPDATE job SET state = 'failed', error = :error, finished_at = :at WHERE id = :id AND state = 'unknown';
+
+-- name: reprocess
+-- A finished file once more: a job of its own, paid again. What it asks for is settled when it is claimed.
+INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
+                 state, pay_again, approved, created_at)
+SELECT folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
+       'queued', 1, 1, :at
+FROM job WHERE id = :id AND state = 'done'
+RETURNING id;
+
+-- name: under_way_again
+-- Whether a file that is to be processed again is already on its way.
+SELECT EXISTS (
+    SELECT 1 FROM job AS other JOIN job AS mine ON other.folder = mine.folder AND other.sha256 = mine.sha256
+    WHERE mine.id = :id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown')) AS yes;

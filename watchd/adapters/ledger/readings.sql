@@ -4,7 +4,7 @@
 SELECT CASE state WHEN 'armed' THEN 'sending' ELSE state END AS state, count(*) AS number FROM job GROUP BY 1;
 
 -- name: waiting
-SELECT count(*) AS number FROM sighting WHERE job_id IS NULL;
+SELECT count(*) AS number FROM sighting WHERE job_id IS NULL AND own = 0;
 
 -- name: spent
 -- Micro-dollars. What is armed and not yet answered is in doubt as well as what was lost.
@@ -24,7 +24,7 @@ WHERE (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folde
 ORDER BY id DESC LIMIT :limit;
 
 -- name: sighting
-SELECT size, mtime_ns, ctime_ns, inode, job_id, reason, seen_at FROM sighting WHERE folder = :folder AND path = :path;
+SELECT size, mtime_ns, ctime_ns, inode, job_id, reason, own, seen_at FROM sighting WHERE folder = :folder AND path = :path;
 
 -- name: jobs_of_path
 SELECT jobs.* FROM jobs JOIN job ON job.id = jobs.id WHERE job.folder = :folder AND job.path = :path ORDER BY jobs.id;

@@ -34,6 +34,9 @@ def job_of(row: sqlite3.Row) -> Job:
         output_sha256=row["output_sha256"],
         result=row["result"],
         booked=row["booked"],
+        price=row["price"],
+        width=row["width"],
+        height=row["height"],
         error=row["error"],
         finished_at=row["finished_at"],
     )

@@ -11,6 +11,10 @@ CREATE TABLE job (
     mtime_ns      INTEGER NOT NULL,
     parameters    TEXT    NOT NULL,
     profile       TEXT    NOT NULL,
+    -- What the call would cost, in micro-dollars, and the size in pixels of the answer that is expected.
+    price         INTEGER NOT NULL DEFAULT 0,
+    width         INTEGER NOT NULL DEFAULT 0,
+    height        INTEGER NOT NULL DEFAULT 0,
     priority      INTEGER NOT NULL DEFAULT 0,
     state         TEXT    NOT NULL
         CHECK (state IN ('queued', 'sending', 'armed', 'received', 'done', 'failed', 'unknown')),
@@ -26,6 +30,8 @@ CREATE TABLE job (
     -- The job of the same picture that was under way when this one was admitted.
     behind        INTEGER REFERENCES job (id),
     pay_again     INTEGER NOT NULL DEFAULT 0,
+    -- Let go by the owner, whatever the backlog costs.
+    approved      INTEGER NOT NULL DEFAULT 0,
     reused_from   INTEGER REFERENCES job (id),
     booked        INTEGER NOT NULL DEFAULT 0,
     output        BLOB,
@@ -39,6 +45,7 @@ CREATE TABLE job (
 
 CREATE INDEX job_by_picture ON job (sha256, state);
 CREATE INDEX job_by_path ON job (folder, path);
+CREATE INDEX job_by_output ON job (output_sha256) WHERE output_sha256 IS NOT NULL;
 CREATE INDEX job_by_end ON job (finished_at);
 CREATE INDEX job_by_owner ON job (owner) WHERE owner IS NOT NULL;
 CREATE INDEX job_by_state ON job (state, priority DESC, id);
@@ -55,6 +62,8 @@ CREATE TABLE attempt (
     outcome        TEXT,
     error          TEXT,
     booked         INTEGER NOT NULL DEFAULT 0,
+    -- Held against the budgets from before the connection is made until the call is booked or ends.
+    reserved       INTEGER NOT NULL DEFAULT 0,
     sent_bytes     INTEGER NOT NULL DEFAULT 0,
     received_bytes INTEGER NOT NULL DEFAULT 0,
     cf_ray         TEXT
@@ -62,6 +71,7 @@ CREATE TABLE attempt (
 
 CREATE INDEX attempt_by_job ON attempt (job_id);
 CREATE INDEX attempt_by_day ON attempt (day) WHERE booked > 0;
+CREATE INDEX attempt_open ON attempt (job_id) WHERE finished_at IS NULL;
 
 CREATE TABLE balance_failure (
     id           INTEGER PRIMARY KEY,
@@ -72,7 +82,8 @@ CREATE TABLE balance_failure (
     balance_diem REAL
 ) STRICT;
 
--- What each path held when it was last looked at. No job yet: the file is waiting, and `reason` says for what.
+-- What each path held when it was last looked at. No job yet: the file is waiting, and `reason` says for what; or it is
+-- an output of ours, never taken as input.
 CREATE TABLE sighting (
     folder   TEXT    NOT NULL,
     path     BLOB    NOT NULL,
@@ -82,11 +93,12 @@ CREATE TABLE sighting (
     inode    INTEGER NOT NULL,
     job_id   INTEGER REFERENCES job (id),
     reason   TEXT,
+    own      INTEGER NOT NULL DEFAULT 0,
     seen_at  REAL    NOT NULL,
     PRIMARY KEY (folder, path)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX sighting_waiting ON sighting (folder) WHERE job_id IS NULL;
+CREATE INDEX sighting_waiting ON sighting (folder) WHERE job_id IS NULL AND own = 0;
 
 -- Output names given away, in a form that SMB and macOS clients cannot tell apart.
 CREATE TABLE output_name (

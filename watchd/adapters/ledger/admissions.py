@@ -1,0 +1,91 @@
+"""The ledger's side of stages 1 to 3: what was seen, and what became a job."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from watchd.adapters.ledger.machinery import Writer, transaction
+from watchd.adapters.ledger.rows import sample_of, text_of
+from watchd.model import Asked, JobState, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from watchd.model import Admission
+
+
+class Admissions(Writer):
+    """Sightings, and the rules of identity at the door."""
+
+    def sightings(self, folder: str) -> dict[str, Sighting]:
+        """All that is remembered of a folder's paths."""
+        rows = self.rows("sightings", folder=folder)
+        return {
+            (path := os.fsdecode(row["path"])): Sighting(
+                path, sample_of(row), row["job_id"], row["reason"], bool(row["own"])
+            )
+            for row in rows
+        }
+
+    @transaction
+    def note_waiting(self, folder: str, waiting: Iterable[Sighting], gone: Iterable[str]) -> None:
+        """Files seen that are not yet jobs, and those of them that went again."""
+        for path in gone:
+            self.run("forget_waiting", folder=folder, path=os.fsencode(path))
+        for sighting in waiting:
+            self._sight(folder, sighting)
+
+    def _sight(self, folder: str, sighting: Sighting) -> None:
+        sample = sighting.sample
+        self.run(
+            "sight", folder=folder, path=os.fsencode(sighting.path), size=sample.size, mtime_ns=sample.mtime_ns,
+            ctime_ns=sample.ctime_ns, inode=sample.inode, job_id=sighting.job, reason=sighting.reason, own=sighting.own,
+            at=self.clock.wall(),
+        )  # fmt: skip
+
+    @transaction
+    def admit(self, admissions: Sequence[Admission]) -> list[int | None]:
+        """Record settled files; answers each one's job, an earlier one where these bytes were known here.
+
+        None: the bytes are an output of ours and the folder takes none, so it is no input.
+        """
+        return [self._admit(admission) for admission in admissions]
+
+    def _admit(self, admission: Admission) -> int | None:
+        path = os.fsencode(admission.path)
+        known = self.run("same_file", folder=admission.folder, path=path, sha256=admission.sha256).fetchone()
+        if known is None and not admission.chain and self._is_own(admission):
+            return None
+        job_id = int(known["id"]) if known else self._new_job(admission, path)
+        self._sight(admission.folder, Sighting(admission.path, admission.sample, job_id))
+        return job_id
+
+    def _is_own(self, admission: Admission) -> bool:
+        own = self.run("own_output", sha256=admission.sha256).fetchone()
+        if own is None:
+            return False
+        reason = f"watchd published it itself, as the output of job {own['id']}; `chain: true` would take it"
+        self._sight(admission.folder, Sighting(admission.path, admission.sample, None, reason, own=True))
+        return True
+
+    def _new_job(self, admission: Admission, path: bytes) -> int:
+        asked = admission.asked or Asked("", 0, 0, 0)
+        same = {"sha256": admission.sha256, "parameters": asked.parameters, "folder": admission.folder}
+        under_way = self.run("under_way", **same).fetchone()
+        now = self.clock.wall()
+        refused = admission.refusal is not None
+        row = self.run(
+            "insert_job", **same, path=path, path_text=text_of(admission.path), size=admission.sample.size,
+            mtime_ns=admission.sample.mtime_ns, profile=admission.profile, priority=admission.priority,
+            price=asked.price, width=asked.width, height=asked.height, pay_again=False, approved=False,
+            state=JobState.FAILED if refused else JobState.QUEUED, behind=under_way["id"],
+            error=admission.refusal, at=now, finished_at=now if refused else None,
+        ).fetchone()  # fmt: skip
+        job_id = int(row["id"])
+        self.event(job_id, "admitted", f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}")
+        if admission.refusal is not None:
+            self.event(job_id, "failed", admission.refusal)
+        elif under_way["id"] is not None:
+            self.event(job_id, "queued", f"the same picture is under way as job {under_way['id']}; waits behind it")
+        return job_id

@@ -1,0 +1,61 @@
+"""Days, months and hours of the host's own clock: which budgets hold now, and when a folder's window opens.
+
+Moments come in as local datetimes with their zone; nothing here asks for the time.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from watchd.model import Limit
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from watchd.model import Budget, Hours
+
+MINUTES = 60
+DAY_MINUTES = 24 * 60
+
+
+def limits(overall: Budget, own: Budget, folder: str, now: datetime) -> tuple[Limit, ...]:
+    """The budgets that a call of `folder` has to pass now: everybody's, then the folder's own."""
+    day, month = now.date().isoformat(), now.date().isoformat()[:7]
+    tomorrow, next_month = _midnight(now, 1).timestamp(), _next_month(now).timestamp()
+    found = []
+    for scope, budget in ((None, overall), (folder, own)):
+        if budget.day is not None:
+            found.append(Limit(scope, day, budget.day, tomorrow))
+        if budget.month is not None:
+            found.append(Limit(scope, month, budget.month, next_month))
+    return tuple(found)
+
+
+def _midnight(now: datetime, days: int) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
+
+
+def _next_month(now: datetime) -> datetime:
+    return _midnight((now.replace(day=1) + timedelta(days=32)).replace(day=1), 0)
+
+
+def closed_for(hours: Hours | None, now: datetime) -> float:
+    """Seconds until the window opens; 0 while it is open, and where there is none."""
+    if hours is None:
+        return 0.0
+    minute = now.hour * MINUTES + now.minute
+    over_midnight = hours.start > hours.end
+    inside = minute >= hours.start or minute < hours.end if over_midnight else hours.start <= minute < hours.end
+    if inside:
+        return 0.0
+    return ((hours.start - minute) % DAY_MINUTES) * 60.0 - now.second - now.microsecond / 1e6
+
+
+def show(hours: Hours) -> str:
+    """The window as the configuration has it: `22:00-06:00`."""
+    return f"{_clock(hours.start)}-{_clock(hours.end)}"
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // MINUTES:02d}:{minutes % MINUTES:02d}"

@@ -149,6 +149,8 @@ class Daemon:
     def _watch(self, folder: Folder, place: Place) -> None:
         try:
             self._watcher.watch(folder.name, place, recursive=folder.recursive)
+        except FolderOfflineError:
+            self._engine.hints.everything(folder.name)  # the intake finds it gone, and says so
         except LaterError as error:
             logger.warning(
                 "Folder %s gets no events: %s. It is scanned every %g s instead.", folder.name, error,

@@ -24,7 +24,7 @@ from watchdog.events import (
 from watchdog.observers.inotify import InotifyObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
-from watchd.errors import LaterError
+from watchd.errors import FolderOfflineError, LaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,8 @@ class Watcher:
         """Watch a folder from now on, and let it be scanned once, for what came before the watch stood.
 
         Raises:
-            LaterError: the kernel gives no more watches, or the folder is away again.
+            LaterError: the kernel gives no more watches.
+            FolderOfflineError: the folder is away again.
         """
         self.unwatch(name)
         handler = _Handler(name, place.root, self._hints)
@@ -91,7 +92,7 @@ class Watcher:
                     "the kernel gives no more file watches: raise fs.inotify.max_user_watches"
                     " (and max_user_instances) with sysctl"
                 ) from error
-            raise LaterError(f"{place.root} cannot be watched: {error.strerror}") from error
+            raise FolderOfflineError(f"{place.root} cannot be watched: {error.strerror}") from error
         self._watches[name] = (watch, place)
         self._hints.everything(name)
 

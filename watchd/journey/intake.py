@@ -128,6 +128,7 @@ class Intake:
                 )  # fmt: skip
         elif not before:
             logger.info("Folder %s is online", hot.folder.name, extra={"action": "online"})
+            self._admitted(BATCH)  # what was queued for it before, in this run or an earlier one, can go on
 
     def _commit(self, hot: HotFolder, batch: list[Admission]) -> None:
         if not batch:

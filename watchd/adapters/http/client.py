@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from watchd.model import Api
 
 
+STOPPED = "watchd was told to stop at once"
+
+
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """A 200 whose body went into the sink. Implements `interfaces.Streamed`."""
@@ -46,6 +49,7 @@ class HttpEndpoint:
         self._key = key
         self._body = bodies.as_json if api.transfer == "json" else bodies.multipart
         self._calls: set[_Call] = set()
+        self._aborted = False
         self._lock = threading.Lock()
         self._client = httpx.Client(
             http2=False,
@@ -64,8 +68,9 @@ class HttpEndpoint:
     def abort(self) -> None:
         """End every call in flight at once: the second signal to stop."""
         with self._lock:
+            self._aborted = True
             for call in self._calls:
-                call.shut("watchd was told to stop at once")
+                call.shut(STOPPED)
 
     def call(
         self, upload: Upload, arm: Callable[[], None], sink: Callable[[bytes], bool]
@@ -116,6 +121,8 @@ class HttpEndpoint:
         timer.start()
         with self._lock:
             self._calls.add(call)
+            if self._aborted:
+                call.shut(STOPPED)
         try:
             yield
         finally:

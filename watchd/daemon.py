@@ -24,9 +24,11 @@ from watchd.adapters.watching import Watcher
 from watchd.config import loading
 from watchd.engine import Engine, open_ledger
 from watchd.errors import ConfigurationError, FolderOfflineError, LaterError, LedgerError
+from watchd.journey.operating import Operator
+from watchd.model import Gate, GateReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from watchd.model import Folder, Place, Settings
 
@@ -57,6 +59,7 @@ class Daemon:
         self._polled_because: dict[str, str] = {}
         self._engine = self._new_engine(settings)
         self._watcher = Watcher(self._engine.hints)
+        self._operator = Operator(self._ledger, self._clock, self._refresh)
         self._control = ControlServer(self._state, self._answer)
 
     def _new_engine(self, settings: Settings) -> Engine:
@@ -109,7 +112,8 @@ class Daemon:
             if self._reloads:
                 self._reload()
             if not (self._engine.alive() and self._watcher.is_alive() and self._control.is_alive()):
-                raise RuntimeError("a thread ended that should not; systemd is to start watchd again")
+                self._fail(RuntimeError("a thread ended that should not"))
+                return
             self._tend()
             supervision.tell("WATCHDOG=1")
 
@@ -159,6 +163,14 @@ class Daemon:
             self._polled_because[folder.name] = str(error)
             self._engine.intake.poll(folder.name)
 
+    def _alive_during(self, step: Callable[[], None]) -> None:
+        """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
+        thread = threading.Thread(target=step, name="draining")
+        thread.start()
+        while thread.is_alive():
+            thread.join(min(LOOK_EVERY, supervision.ping_every() or LOOK_EVERY))
+            supervision.tell("WATCHDOG=1")
+
     def _load(self) -> Settings:
         settings = loading.load(self._settings.source, self._environ)
         if settings.state_dir != self._settings.state_dir:
@@ -177,7 +189,7 @@ class Daemon:
             )
             self._reload_answer = {"error": "not taken over, the old configuration stays", "problems": error.problems}
         else:
-            self._engine.stop()
+            self._alive_during(self._engine.stop)
             for hot in self._engine.intake.folders():
                 self._watcher.unwatch(hot.folder.name)
             self._settings = settings
@@ -199,7 +211,8 @@ class Daemon:
             "Stopping; %d calls in flight end first. A second signal cuts them.", flying, extra={"action": "stopping"}
         )
         self._watcher.stop()
-        self._engine.stop()
+        self._ledger.give_up()
+        self._alive_during(self._engine.stop)
         self._control.stop()
         self._ledger.close()
         self._lock.close()
@@ -216,13 +229,29 @@ class Daemon:
                 self._wake.set()
                 event.wait()
                 return self._reload_answer
+            case command if self._operator.knows(command):
+                return self._operator.answer(request)
             case other:
                 return {"error": f"this daemon knows no command {other!r}; is it older than the program that asks?"}
 
+    def _refresh(self) -> None:
+        """A command changed something: the engine that runs now takes it over."""
+        self._engine.keeper.refresh()
+
     def _status(self) -> dict[str, Any]:
+        """From memory alone: a ledger that waits for room must not make this wait too."""
         folders = []
+        waits = {} if self._ledger.trouble is not None else self._engine.own_waits()
         for hot in self._engine.intake.folders():
-            polled = self._polled_because.get(hot.folder.name)
-            folders.append(report.folder(hot.folder, offline=None if hot.online else hot.reason, polled=polled))
+            name = hot.folder.name
+            polled = self._polled_because.get(name)
+            offline = None if hot.online else hot.reason
+            folders.append(report.folder(hot.folder, offline=offline, polled=polled, waits=waits.get(name)))
         daemon = {"running": True, "pid": os.getpid(), "since": report.moment(self._since)}
-        return {"daemon": daemon, "folders": folders, "gate": report.gate(self._engine.keeper.gates().values())}
+        return {"daemon": daemon, "folders": folders, "gate": report.gate(self._gates())}
+
+    def _gates(self) -> list[Gate]:
+        trouble = self._ledger.trouble
+        if trouble is not None:
+            return [Gate(GateReason.LEDGER, self._since, trouble)]
+        return list(self._engine.keeper.gates().values())

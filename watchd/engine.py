@@ -21,6 +21,7 @@ from watchd.adapters.outputs import FileOutputs
 from watchd.adapters.spool import FileSpool
 from watchd.adapters.tree import FileTree
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
+from watchd.core import scheduling
 from watchd.core.retrying import Policy
 from watchd.errors import LaterError
 from watchd.journey.admitting import Admitter
@@ -77,7 +78,7 @@ class Engine:
         self._tree = FileTree()
         self._endpoint = HttpEndpoint(settings.api, self._key)
         api = settings.api
-        policy = Policy(api.max_attempts, api.resend_lost, settings.balance_probe)
+        policy = Policy(api.max_attempts, api.resend_lost, settings.balance_probe, settings.approval)
         self.keeper = GateKeeper(
             ledger, clock, self._endpoint, policy, workers=api.workers, per_minute=api.requests_per_minute,
             fingerprint=self._fingerprint,
@@ -90,7 +91,7 @@ class Engine:
             recorder,
         )
         self._recorder = recorder
-        self._conductor = Conductor(stages, ledger, self._spool, self.keeper, clock, self.online)
+        self._conductor = Conductor(stages, ledger, self._spool, self.keeper, clock, self.online, settings.budget)
         self._policy = policy
         admitter = Admitter(self._tree, clock, api, once=once)
         self.pool: Pool[Claim] = Pool(
@@ -101,9 +102,15 @@ class Engine:
             failed,
             changed,
         )
-        self.intake = Intake(self._tree, ledger, clock, self.hints, admitter, recorder, self.pool.wake, changed)
+        self.intake = Intake(
+            self._tree, ledger, clock, self.hints, admitter, recorder, self.pool.wake, changed, self._review
+        )
         self.keeper.on_change = self.pool.wake_all
         self._intake_thread = threading.Thread(target=self._run_intake, name="intake")
+
+    def _review(self, coming: int) -> None:
+        """Before workers hear of new jobs: a backlog that the owner should see first is held."""
+        self.keeper.review_backlog(coming, self.settings.api.price.up_to_2x)
 
     def _key(self) -> str:
         found = api_key(self.settings.api, self._environ)
@@ -121,10 +128,19 @@ class Engine:
         """The folders that can be worked on now, with their real paths."""
         return {hot.folder.name: (hot.folder, hot.root) for hot in self.intake.folders() if hot.online}
 
+    def own_waits(self) -> dict[str, str]:
+        """Folders whose own hours or budget hold them, in words."""
+        waits = {name: held.reason for name, held in self.keeper.held().items()}
+        now = self._clock.local()
+        for folder in self.settings.folders:
+            if folder.hours is not None and scheduling.closed_for(folder.hours, now):
+                waits[folder.name] = f"hours: calls are made {scheduling.show(folder.hours)}"
+        return waits
+
     def recover(self) -> None:
         """Carry on from what the ledger and the spool have. Doing it again changes nothing more."""
         self._ledger.free_claims()
-        for job, conclusion in recover_lost(self._ledger, self._policy):
+        for job, conclusion in recover_lost(self._ledger, self._spool, self._policy):
             self._recorder.concluded(job, conclusion)
         needed = {str(job) for job in self._ledger.needed()}
         self._spool.remove(*(name for name in self._spool.names() if name.partition(".")[0] not in needed))
@@ -132,14 +148,16 @@ class Engine:
     def look_at_key(self) -> None:
         """Close the gate while there is no key at all, and open it when the key is another than was refused."""
         found = api_key(self.settings.api, self._environ)
-        if isinstance(found, KeyTrouble) and GateReason.KEY not in self.keeper.gates():
+        if isinstance(found, KeyTrouble):
             self.keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=self._fingerprint()))
-        self.keeper.look_at_key()
+        else:
+            self.keeper.look_at_key()
 
     def start(self, polled: Collection[str]) -> None:
         """Recover, then start workers and intake. `polled` names the folders that get no events."""
         self.recover()
         self.look_at_key()
+        self._review(0)
         self.intake.adopt(self.settings.folders, polled)
         self.pool.start()
         self._intake_thread.start()

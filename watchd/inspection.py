@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from watchd.adapters import control, mounts
 from watchd.adapters.http.inquiry import Inquiry, inquire
 from watchd.adapters.ledger import statements
+from watchd.adapters.ledger.opening import flaw_of
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
 
 if TYPE_CHECKING:
@@ -112,22 +113,13 @@ def _ledger(state: Path) -> Iterator[Finding]:
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
         try:
-            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            flaw = flaw_of(connection, path, len(statements.migrations()))
         finally:
             connection.close()
     except sqlite3.Error as error:
-        verdict, version = str(error), 0
-    newest = len(statements.migrations())
-    if verdict != "ok":
-        text = (
-            f"{path} is damaged ({verdict}). Nothing is sent and nothing replaced. Restore it from a backup; or"
-            f" `sqlite3 {path} .recover | sqlite3 mended.db`, look at it, and put it in its place while no daemon runs"
-        )
-        yield Finding(Grade.WRONG, "ledger", text)
-    elif version > newest:
-        text = f"{path} was written by a newer watchd (schema {version}, this one knows {newest}): install that again"
-        yield Finding(Grade.WRONG, "ledger", text)
+        flaw = f"it cannot be read ({error}). Put it back from a backup; docs/operating.md tells more."
+    if flaw is not None:
+        yield Finding(Grade.WRONG, "ledger", f"{path}: {flaw} Until then nothing is sent and nothing is replaced.")
     else:
         yield Finding(Grade.WELL, "ledger", f"{path} is sound; {who}")
 

@@ -14,10 +14,11 @@ from watchd.adapters.lock import StateLock
 from watchd.core import gating
 from watchd.engine import Engine, open_ledger
 from watchd.errors import LedgerError
+from watchd.journey.operating import Operator
 from watchd.model import GateReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from watchd.model import Gate, Progress, Settings
 
@@ -63,14 +64,19 @@ class Result:
 class Once:
     """One run over what is there. Raises LedgerError where the ledger cannot be had."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], display: Display) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], display: Display, allow: Callable[[str], bool]
+    ) -> None:
+        """`allow` asks the owner about a backlog that `approval` holds; it is asked once."""
         self._lock = StateLock(Path(settings.state_dir))
         self._clock = SystemClock()
         self._ledger = open_ledger(settings, self._clock)
         self._display = display
+        self._allow = allow
         self._changed = threading.Event()
         self._failure: BaseException | None = None
         self._stops = 0
+        self._asked = False
         self._since = self._clock.wall()
         self._attempt = self._ledger.last_attempt()
         self._engine = Engine(
@@ -93,12 +99,13 @@ class Once:
             signal.signal(number, self._stop)
         self._engine.start(polled=())
         try:
-            while not self._finished():
+            while not self._finished() or self._is_allowed():
                 self._changed.wait(REDRAW if self._display.live else self._patience())
                 self._changed.clear()
                 if self._display.live:
                     self._display.show(self._progress())
         finally:
+            self._ledger.give_up()
             self._engine.stop()
             result = self._result()
             self._ledger.close()
@@ -106,6 +113,18 @@ class Once:
         if self._failure is not None:
             raise self._failure
         return result
+
+    def _is_allowed(self) -> bool:
+        """Whether the owner lets go what only `approval` holds; asked when everything that came is known."""
+        gates = self._engine.keeper.gates()
+        gate = gates.get(GateReason.APPROVAL)
+        if gate is None or self._asked or self._stops or self._failure is not None:
+            return False
+        self._asked = True
+        if not self._allow(gate.detail):
+            return False
+        Operator(self._ledger, self._clock, self._engine.keeper.refresh).answer({"command": "approve"})
+        return True
 
     def _progress(self) -> Progress:
         return self._ledger.progress(self._since, self._attempt)
@@ -122,6 +141,8 @@ class Once:
             return False
         if not self._ledger.can_go_on(self._engine.online().keys()):
             return True
+        if self._engine.keeper.is_probe_due():
+            return False
         return any(self._is_final(gate) for gate in self._engine.keeper.gates().values())
 
     def _is_final(self, gate: Gate) -> bool:

@@ -35,13 +35,16 @@ def gate(gates: Collection[Gate]) -> dict[str, Any]:
     }
 
 
-def folder(settings: Folder, *, offline: str | None, polled: str | None) -> dict[str, Any]:
-    """One folder of `status`. `polled`: why it gets no events."""
+def folder(settings: Folder, *, offline: str | None, polled: str | None, waits: str | None) -> dict[str, Any]:
+    """One folder of `status`.
+
+    `polled`: why it gets no events; `waits`: its own hours or budget, which hold it alone.
+    """
     return {
         "name": settings.name,
         "path": display(settings.path),
         "profile": settings.profile.name,
         "state": "online" if offline is None else "offline",
         "watch": "events" if polled is None else "poll",
-        "reason": offline or polled,
+        "reason": offline or waits or polled,
     }

@@ -13,6 +13,8 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from watchd.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -35,7 +37,11 @@ def _address(state_dir: Path) -> Iterator[str]:
 
 
 def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = SECONDS) -> dict[str, Any] | None:
-    """The daemon's answer, within `timeout` seconds; None if no daemon runs."""
+    """The daemon's answer, within `timeout` seconds; None if no daemon runs.
+
+    Raises:
+        UsageError: it is another user's daemon.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as caller:
         caller.settimeout(timeout)
         try:
@@ -44,7 +50,9 @@ def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = SECOND
             caller.sendall(json.dumps(request).encode() + b"\n")
             with caller.makefile("rb") as answers:
                 line = answers.readline()
-        except (FileNotFoundError, ConnectionError, NotADirectoryError, PermissionError):
+        except PermissionError as error:
+            raise UsageError(f"{state_dir} belongs to another user: run this as the one that watchd runs as") from error
+        except (FileNotFoundError, ConnectionError, NotADirectoryError):
             return None
     answer = json.loads(line) if line else None
     return answer if isinstance(answer, dict) else None

@@ -41,7 +41,7 @@ class FileOutputs:
             room = os.fstatvfs(folder)
             if room.f_bavail * room.f_frsize < size:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if not os.access(folder, os.W_OK | os.X_OK):
+            if not os.access(f"/proc/self/fd/{folder}", os.W_OK | os.X_OK):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
     def digest(self, root: str, path: str) -> str | None:

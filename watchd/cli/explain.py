@@ -33,7 +33,7 @@ def explain(config: str | None, path: str, *, as_json: bool) -> None:
 
 def collect(settings: Settings, path: str) -> dict[str, Any]:
     """Everything known of a path, and the verdict in one sentence."""
-    found = _place(settings, path)
+    found = place_of(settings, path)
     answer: dict[str, Any] = {"path": display(path), "folder": None, "verdict": "", "seen": None, "jobs": []}
     if found is None:
         answer["verdict"] = "it lies in none of the configured folders"
@@ -50,7 +50,7 @@ def collect(settings: Settings, path: str) -> dict[str, Any]:
     return answer
 
 
-def _place(settings: Settings, path: str) -> tuple[Folder, str] | None:
+def place_of(settings: Settings, path: str) -> tuple[Folder, str] | None:
     """The folder that a path lies in, and the rest of it; links on the way to the file are followed, not the last."""
     named = Path(path).absolute()
     for place in (Path(os.path.normpath(named)), named.parent.resolve() / named.name):
@@ -67,7 +67,7 @@ def _verdict(folder: Folder, path: str, seen: dict[str, Any] | None, jobs: list[
         told = last["error"] or last["output"] or ""
         return f"{last['state']}: {told}" if told else str(last["state"])
     if seen is not None:
-        return f"waiting: {seen['reason']}"
+        return f"{'left alone' if seen['own'] else 'waiting'}: {seen['reason']}"
     refusal = why_not(Matcher(folder).verdict(path))
     if refusal is not None:
         return f"left alone: {refusal}"

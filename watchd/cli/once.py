@@ -71,7 +71,7 @@ def _duration(seconds: float) -> str:
 @click.command("once")
 @click.option("--yes", is_flag=True, help="Do not ask, whatever it costs.")
 @click.pass_obj
-def once(config: str | None, *, yes: bool) -> int:  # noqa: ARG001 -- there is nothing to ask before `approval` holds
+def once(config: str | None, *, yes: bool) -> int:
     """Process what lies in the folders now, then exit."""
     from watchd.adapters import logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.once import Once  # noqa: PLC0415 -- as above
@@ -83,7 +83,16 @@ def once(config: str | None, *, yes: bool) -> int:  # noqa: ARG001 -- there is n
         logs.set_up(Log("warning", settings.log.format), _Above(bar))
     else:
         logs.set_up(settings.log)
-    result = Once(settings, os.environ, bar if on_terminal else Plain()).run()
+    asks = sys.stdin.isatty() and on_terminal
+
+    def allow(detail: str) -> bool:
+        """Whether the owner lets a backlog go that `approval` holds."""
+        if yes or not asks:
+            return yes
+        bar.clear()
+        return click.confirm(f"{detail}. Go on?", err=True)
+
+    result = Once(settings, os.environ, bar if on_terminal else Plain(), allow).run()
     if on_terminal:
         bar.clear()
     _tell(result)

@@ -50,7 +50,7 @@ def _without_daemon(config: str | None) -> dict[str, Any]:
         offline = None if there and marked else "it is not there" if not there else f"it has no {folder.mount_marker}"
         silent = folder.watch == "auto" and mounts.gives_no_events(mounts.type_of(folder.path))
         polled = "its file system tells of no change" if silent else "`watch: poll`" if folder.watch == "poll" else None
-        folders.append(report.folder(folder, offline=offline, polled=polled))
+        folders.append(report.folder(folder, offline=offline, polled=polled, waits=None))
     return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
 
 
@@ -61,7 +61,8 @@ def _show(answer: dict[str, Any]) -> None:
     if gate["open"]:
         click.echo("Gate    open")
     else:
-        again = f"; tried again at {gate['retry_at']}" if gate["retry_at"] else "; `watchd resume` when it is mended"
+        way = "watchd approve" if gate["reason"] == "approval" else "watchd resume"
+        again = f"; tried again at {gate['retry_at']}" if gate["retry_at"] else f"; `{way}` lets it go on"
         click.echo(f"Gate    closed since {gate['since']} ({gate['reason']}): {gate['detail']}{again}")
     click.echo("Files   " + ", ".join(f"{number} {name}" for name, number in counts.items()))
     doubt = f" ({usd(spent['in_doubt'])} of it in doubt)" if spent["in_doubt"] else ""

@@ -28,8 +28,6 @@ class NotYet:
 
 NOT_YET = (
     NotYet("api.proxy"),
-    NotYet("budget"),
-    NotYet("approval"),
     NotYet("profiles.*.tile_enhance"),
     NotYet("folders.*.profile.tile_enhance"),
     NotYet("folders.*.marker"),
@@ -37,10 +35,7 @@ NOT_YET = (
     NotYet("folders.*.archive"),
     NotYet("folders.*.failed"),
     NotYet("folders.*.format"),
-    NotYet("folders.*.chain"),
     NotYet("folders.*.oversize", ("tile",)),
-    NotYet("folders.*.hours"),
-    NotYet("folders.*.budget"),
     NotYet("web"),
     NotYet("notify"),
 )

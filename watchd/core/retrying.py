@@ -15,7 +15,7 @@ from watchd.model import Gate, GateReason, JobState, Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.model import BalanceProbe, Job
+    from watchd.model import Approval, BalanceProbe, Job
 
 SERVER_BACKOFF = 2.0
 NETWORK_BACKOFF = 2.0
@@ -37,6 +37,7 @@ class Policy:
     max_attempts: int
     resend_lost: int
     balance_probe: BalanceProbe
+    approval: Approval
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,18 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from watchd.core import planning
+from watchd.core import planning, scheduling
 from watchd.core.gating import Open, Probe
 from watchd.core.naming import on_one_line
 from watchd.errors import LaterError, LedgerError, NoSpaceError
+from watchd.journey.admitting import asked
 from watchd.journey.claiming import Prepared, Unfit, snapshot_name
 from watchd.journey.publishing import chunks_name
 from watchd.journey.receiving import result_name
-from watchd.model import Gate, GateReason
+from watchd.model import BudgetReached, Gate, GateReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from watchd.interfaces import Clock, Ledger, Spool
     from watchd.journey.claiming import Preparer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from watchd.journey.publishing import Published, Publisher
     from watchd.journey.recording import Recorder
     from watchd.journey.sending import Sender
-    from watchd.model import Folder, Job
+    from watchd.model import Budget, Folder, Job
 
 logger = logging.getLogger(__name__)
 
@@ -55,22 +56,28 @@ class Conductor:
 
     def __init__(
         self, stages: Stages, ledger: Ledger, spool: Spool, keeper: GateKeeper, clock: Clock,
-        online: Callable[[], Mapping[str, tuple[Folder, str]]],
+        online: Callable[[], Mapping[str, tuple[Folder, str]]], budget: Budget,
     ) -> None:  # fmt: skip
-        """`online` answers the folders that can be worked on now: name → the folder and its real path."""
+        """`online` answers the folders that can be worked on now: name → the folder and its real path.
+
+        `budget`: over all folders.
+        """
         self._stages = stages
         self._ledger = ledger
         self._spool = spool
         self._keeper = keeper
         self._clock = clock
         self._online = online
+        self._budget = budget
 
     def next_claim(self) -> Claim | None:
         """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
         decision = self._keeper.decision()
         probe = isinstance(decision, Probe) and self._keeper.take_probe()
         try:
-            job = self._ledger.claim(self._online().keys(), calls=isinstance(decision, Open) or probe)
+            online = self._online()
+            calling = self._calling(online) if isinstance(decision, Open) or probe else ()
+            job = self._ledger.claim(online.keys(), calling)
         except LedgerError:
             self._end_probe(probe=probe)
             raise
@@ -79,6 +86,15 @@ class Conductor:
             return None
         return Claim(job, probe)
 
+    def _calling(self, online: Mapping[str, tuple[Folder, str]]) -> Collection[str]:
+        """Folders whose own hours and budget let them call now."""
+        now, held = self._clock.local(), self._keeper.held()
+        return [
+            name
+            for name, (folder, _) in online.items()
+            if name not in held and not scheduling.closed_for(folder.hours, now)
+        ]
+
     def _end_probe(self, *, probe: bool) -> None:
         if probe:
             self._keeper.give_probe_back()
@@ -86,7 +102,10 @@ class Conductor:
     def next_due(self) -> float | None:
         """Seconds until something may become claimable by time alone; None: nothing does."""
         moments = [at for at in (self._ledger.next_due(), self._keeper.next_change()) if at is not None]
-        return max(0.0, min(moments) - self._clock.steady()) if moments else None
+        waits = [max(0.0, at - self._clock.steady()) for at in moments]
+        now = self._clock.local()
+        waits += [wait for folder, _ in self._online().values() if (wait := scheduling.closed_for(folder.hours, now))]
+        return min(waits, default=None)
 
     def conduct(self, claim: Claim) -> None:
         """Lead a claimed job on. Trouble of this job ends with this job; only the ledger's is raised."""
@@ -155,7 +174,7 @@ class Conductor:
         if prepared is None:
             return
         if prepared.parameters.identity != job.parameters:
-            self._ledger.requalify(job, prepared.parameters.identity, folder.profile.name)
+            self._ledger.requalify(job, asked(prepared.parameters), folder.profile.name)
             return
         if self._stages.publisher.reserve(job, folder, prepared) is None:
             self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
@@ -166,11 +185,16 @@ class Conductor:
             self._ledger.release(job)
             return
         try:
-            result = self._stages.sender.send(job, prepared, probe=claim.probe)
+            limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
+            result = self._stages.sender.send(job, prepared, limits, probe=claim.probe)
         finally:
             self._keeper.leave()
         if isinstance(result, str):
             self._publish(job, folder, result)
+            return
+        if isinstance(result, BudgetReached):
+            self._ledger.release(job)
+            self._keeper.budget_reached(result)
             return
         self._stages.recorder.concluded(job, result)
         self._spool.remove(result_name(job), snapshot_name(job))

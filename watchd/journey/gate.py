@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from watchd.core import gating, retrying
 from watchd.core.gating import Hold, Open, Pace, Probe
 from watchd.core.retrying import Scene, Streaks
-from watchd.model import GateReason, Outcome
+from watchd.model import MICROS_PER_USD, Gate, GateReason, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from watchd.core.retrying import Conclusion, Policy
     from watchd.interfaces import Clock, Endpoint, Ledger
-    from watchd.model import Gate, Job
+    from watchd.model import BudgetReached, Job
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One folder's calls wait until `until` (steady seconds), and why; everybody else's go on."""
+
+    reason: str
+    until: float
 
 
 class GateKeeper:
@@ -46,6 +54,7 @@ class GateKeeper:
         self._in_flight = 0
         self._probing = False
         self._stopping = False
+        self._held: dict[str, Held] = {}
         self.on_change: Callable[[], None] = lambda: None
 
     def _bounded(self, gate: Gate) -> Gate:
@@ -187,6 +196,64 @@ class GateKeeper:
         with self._changed:
             self._set(gate, conclusion.error)
 
+    def budget_reached(self, reached: BudgetReached) -> None:
+        """A call would have passed a budget: nobody calls until its period is over, or that folder alone does not."""
+        limit = reached.limit
+        period = "today's" if len(limit.period) == len("2026-01-01") else "this month's"
+        detail = (
+            f"{period} budget of {_usd(limit.most)} has {_usd(limit.most - reached.held)} left,"
+            f" and the next call would cost {_usd(reached.price)}"
+        )
+        now = self._clock.steady()
+        wait = max(1.0, limit.until - self._clock.wall())
+        if limit.folder is None:
+            self.close(Gate(GateReason.BUDGET, now, detail, now + wait, wait))
+            return
+        with self._changed:
+            if limit.folder not in self._held:
+                logger.warning(
+                    "Folder %s waits: %s. The others go on.", limit.folder, detail, extra={"action": "folder_budget"}
+                )
+            self._held[limit.folder] = Held(f"budget: {detail}", now + wait)
+
+    def held(self) -> dict[str, Held]:
+        """Folders whose own budget is reached."""
+        with self._changed:
+            now = self._clock.steady()
+            self._held = {name: held for name, held in self._held.items() if held.until > now}
+            return dict(self._held)
+
+    def review_backlog(self, coming: int, price: int) -> None:
+        """Hold a backlog that passes `approval`, and let one go that no longer does.
+
+        `coming`: files seen that are no jobs yet, which are counted at `price` (micro-dollars) until they are measured.
+        """
+        allowed = self._policy.approval
+        if allowed.cost is None and allowed.files is None and GateReason.APPROVAL not in self.gates():
+            return
+        backlog = self._ledger.backlog()
+        files, cost = backlog.files + coming, backlog.cost + coming * price
+        over = (allowed.cost is not None and cost > allowed.cost) or (
+            allowed.files is not None and files > allowed.files
+        )
+        with self._changed:
+            gate = self._gates.get(GateReason.APPROVAL)
+            if over:
+                detail = (
+                    f"{files:,} files wait that would cost about {_usd(cost)}, more than `approval` lets go unasked"
+                )
+                self.close(Gate(GateReason.APPROVAL, self._clock.steady(), detail))
+            elif gate is not None:
+                self._open(GateReason.APPROVAL, "the backlog is within `approval` now")
+
+    def refresh(self) -> None:
+        """Take over what a command changed in the ledger's gates."""
+        with self._changed:
+            self._gates = {reason: self._bounded(gate) for reason, gate in self._ledger.gates().items()}
+            self._held.clear()
+            self._changed.notify_all()
+            self.on_change()
+
     def close(self, gate: Gate) -> None:
         """Close a gate for a reason that no call told, such as a full disk."""
         with self._changed:
@@ -199,13 +266,13 @@ class GateKeeper:
             return
         self._gates[gate.reason] = gate
         self._ledger.close_gate(gate)
-        when = "watchd resume" if gate.retry_at is None else f"tried again at {_clock_time(gate.retry_at)}"
+        when = f"`{_way_out(gate)}`" if gate.retry_at is None else f"tried again at {_clock_time(gate.retry_at)}"
         if before is None:
             logger.warning(
                 "No calls: gate %s closed, %s. Files wait and lose no attempt; %s.", gate.reason, gate.detail, when,
                 extra={"action": "gate_closed", "gate": gate.reason.value},
             )  # fmt: skip
-        else:
+        elif gate.retry_at != before.retry_at:
             logger.info("Gate %s stays closed: %s; %s", gate.reason, why, when, extra={"action": "gate_closed"})
         self._changed.notify_all()
         self.on_change()
@@ -218,6 +285,11 @@ class GateKeeper:
         self._changed.notify_all()
         self.on_change()
 
+    def is_probe_due(self) -> bool:
+        """Whether a closed gate is being tried, or may be tried now."""
+        with self._changed:
+            return self._probing or isinstance(self.decision(), Probe)
+
     def look_at_key(self) -> None:
         """Open gate `key` once the key is another than the one that was refused."""
         with self._changed:
@@ -229,7 +301,18 @@ class GateKeeper:
         """Steady time at which a closed gate may open or be probed."""
         with self._changed:
             decided = gating.decide(self._gates.values(), self._clock.steady())
-            return decided.until if isinstance(decided, Hold) else None
+            moments = [held.until for held in self._held.values()]
+            if isinstance(decided, Hold) and decided.until is not None:
+                moments.append(decided.until)
+            return min(moments, default=None)
+
+
+def _way_out(gate: Gate) -> str:
+    return "watchd approve" if gate.reason is GateReason.APPROVAL else "watchd resume"
+
+
+def _usd(micros: int) -> str:
+    return f"${micros / MICROS_PER_USD:,.2f}"
 
 
 def _clock_time(moment: float) -> str:

@@ -32,9 +32,12 @@ class Intake:
 
     def __init__(
         self, tree: Tree, ledger: Ledger, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
-        admitted: Callable[[int], None], looked: Callable[[], None],
+        admitted: Callable[[int], None], looked: Callable[[], None], review: Callable[[int], None],
     ) -> None:  # fmt: skip
-        """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended."""
+        """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended.
+
+        `review` is told before that how many files are seen for the first time and are no jobs yet.
+        """
         self._tree = tree
         self._ledger = ledger
         self._clock = clock
@@ -48,6 +51,7 @@ class Intake:
         self._poll: set[str] = set()
         self._next_scan: dict[str, float] = {}
         self._looked = looked
+        self._review = review
         self._pending = True
 
     def adopt(self, folders: Sequence[Folder], polled: Collection[str]) -> None:
@@ -133,15 +137,21 @@ class Intake:
     def _commit(self, hot: HotFolder, batch: list[Admission]) -> None:
         if not batch:
             return
-        self._ledger.admit(batch)
-        for admission in batch:
+        jobs = self._ledger.admit(batch)
+        for admission, job in zip(batch, jobs, strict=True):
             hot.admitted(admission.path, admission.sample)
-            if admission.refusal is None:
+            if job is None:
+                logger.info(
+                    "Left alone %s/%s: watchd published it itself", hot.folder.name, on_one_line(admission.path),
+                    extra={"action": "own_output"},
+                )  # fmt: skip
+            elif admission.refusal is None:
                 logger.info(
                     "Admitted %s/%s", hot.folder.name, on_one_line(admission.path), extra={"action": "admitted"}
                 )
             else:
                 self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal)
+        self._review(sum(other.newcomers() for other in self.folders()))
         self._admitted(len(batch))
 
     def _note(self, hot: HotFolder) -> None:

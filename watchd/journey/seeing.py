@@ -88,11 +88,14 @@ class HotFolder:
         self.making: dict[str, Observation] = {}
         self.look_at: dict[str, float] = {}
         self.waiting: dict[str, str] = {}
-        self.noted: dict[str, str] = {path: seen.reason or "" for path, seen in remembered.items() if seen.job is None}
+        self.noted: dict[str, str] = {
+            path: seen.reason or "" for path, seen in remembered.items() if seen.job is None and not seen.own
+        }
         self.gone: set[str] = set()
         self._known: dict[str, Sample] = {
             path: seen.sample for path, seen in remembered.items() if seen.job is not None
         }
+        self._changed: set[str] = set()
         self._tree = tree
         self._clock = clock
         self._matcher = Matcher(folder)
@@ -151,6 +154,8 @@ class HotFolder:
                 self._known[found.path] = found.sample
                 continue
             present.add(found.path)
+            if found.path in known:
+                self._changed.add(found.path)
             self._observe(found.path, found.sample, now, proven=marks.files.get(found.path, False))
         return present
 
@@ -160,6 +165,8 @@ class HotFolder:
         if sample is None:
             self.vanished(path)
         elif self._known.get(path) != sample:
+            if path in self._known:
+                self._changed.add(path)
             self._observe(path, sample, self._clock.steady(), proven=proven)
 
     def _observe(self, path: str, sample: Sample, now: float, *, proven: bool) -> None:
@@ -190,6 +197,10 @@ class HotFolder:
                 return True
         return False
 
+    def newcomers(self) -> int:
+        """Files in the making under names that were not known before: as far as anyone can tell, calls to come."""
+        return len(self.making.keys() - self._changed)
+
     def take_unnoted(self) -> dict[str, str]:
         """Files that wait, with their reasons, as far as the ledger does not have that yet."""
         fresh = {path: why for path, why in self.waiting.items() if self.noted.get(path) != why}
@@ -198,6 +209,7 @@ class HotFolder:
 
     def admitted(self, path: str, sample: Sample) -> None:
         """It is in the ledger as a job now: until it changes there is nothing more to see."""
+        self._changed.discard(path)
         self._known[path] = sample
         self.making.pop(path, None)
         self.look_at.pop(path, None)

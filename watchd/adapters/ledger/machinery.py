@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from watchd.adapters.ledger import opening, statements
 from watchd.errors import LedgerError
@@ -37,7 +37,7 @@ Self_ = TypeVar("Self_", bound="Writer")
 
 def transaction(
     method: Callable[Concatenate[Self_, Given], Answer],
-) -> functools._Wrapped[Concatenate[Self_, Given], Answer, Concatenate[Self_, Given], Answer]:
+) -> Callable[Concatenate[Self_, Given], Answer]:
     """Make a method one transaction, durable when it returns; begun anew when it had to wait for room."""
 
     @functools.wraps(method)
@@ -51,7 +51,7 @@ def transaction(
                 except sqlite3.Error as error:
                     raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
 
-    return run
+    return cast("Callable[Concatenate[Self_, Given], Answer]", run)
 
 
 class Writer:

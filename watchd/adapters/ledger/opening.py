@@ -6,6 +6,7 @@ check, is newer than this program or lies on a network file system is refused an
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -23,38 +24,70 @@ APPLICATION_ID = 0x77617463  # "watc"
 
 
 def open_for_writing(path: Path) -> sqlite_utils.Database:
-    """The writer's connection. Raises LedgerError, and then nothing was changed."""
+    """The writer's connection; a ledger that is not there is made. Raises LedgerError, and then nothing was changed."""
     known = statements.migrations()
-    fresh = not path.exists()
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        if not path.exists():
+            _make(path, known)
+        connection = _connect(path)
         try:
-            if not fresh:
-                _check(connection, path, len(known))
+            _check(connection, path, len(known))
             return _prepare(connection, path, known)
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise LedgerError(
             f"{path}: the ledger cannot be opened ({error}). Nothing is sent and nothing is replaced."
             " `watchd check` says how to get out."
         ) from error
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+
+
+def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
+    """Make a ledger beside its name and give it that when it is whole: an empty file is never taken for a ledger."""
+    making = path.with_name(f"{path.name}.new")
+    for leftover in (making, *(making.with_name(making.name + ending) for ending in ("-wal", "-shm"))):
+        leftover.unlink(missing_ok=True)
+    _prepare(_connect(making), making, known).conn.close()
+    making.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _check(connection: sqlite3.Connection, path: Path, newest: int) -> None:
+    flaw = flaw_of(connection, path, newest)
+    if flaw is not None:
+        raise LedgerError(f"{path}: {flaw} Nothing is sent and nothing is replaced.")
+
+
+def flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | None:
+    """Why this file is no ledger to work on, with the way out; None if it is sound."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if int(connection.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION_ID or version == 0:
+        return (
+            "it is no ledger, or an empty one: with it everything would be bought again. Put the ledger back from a"
+            " backup; only if there never was one, remove the file."
+        )
     if version > newest:
-        raise LedgerError(
-            f"{path}: written by a newer watchd (its schema is {version}, this program knows {newest})."
-            " Nothing was changed; install the newer watchd again."
+        return (
+            f"it was written by a newer watchd (its schema is {version}, this program knows {newest});"
+            " install the newer watchd again."
         )
     verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if verdict != "ok":
-        raise LedgerError(
-            f"{path}: the ledger is damaged ({verdict}). Nothing is sent and nothing is replaced: restore it from a"
-            " backup, or recover it with `sqlite3 ledger.db .recover` into a new file."
+        return (
+            f"it is damaged ({verdict}). Put it back from a backup, or save what can be read with no daemon running:"
+            f" sqlite3 {path.name} .dump | sed 's/^ROLLBACK;.*/COMMIT;/' | sqlite3 mended.db, then in mended.db"
+            f" PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION_ID}; and put it in its place."
         )
+    return None
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> sqlite_utils.Database:

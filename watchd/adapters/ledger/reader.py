@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from watchd.adapters.ledger import statements
 from watchd.errors import LedgerError
-from watchd.model import MICROS_PER_USD, Gate, GateReason
+from watchd.model import MICROS_PER_USD, Gate, GateReason, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,29 @@ class LedgerReader:
     def sighting(self, folder: str, path: str) -> dict[str, Any] | None:
         """What is remembered of a path."""
         return next(self._rows("sighting", folder=folder, path=os.fsencode(path)), None)
+
+    def known(self, folder: str) -> dict[str, tuple[str | None, Sample]]:
+        """Path → (the state of its job, the last sample); "own" for an output of ours, None for a file that waits."""
+        rows = self._rows("known", folder=folder)
+        return {
+            os.fsdecode(row["path"]): (
+                row["state"], Sample(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+            )
+            for row in rows
+        }  # fmt: skip
+
+    def is_ended(self, folder: str, path: str, sha256: str) -> bool:
+        """Whether these bytes under this name have come to an end in this folder."""
+        return any(True for _ in self._rows("ended", folder=folder, path=os.fsencode(path), sha256=sha256))
+
+    def is_paid(self, folder: str, sha256: str, parameters: str) -> bool:
+        """Whether a call for this picture was made, or is under way, that serves this folder too."""
+        return any(True for _ in self._rows("paid", folder=folder, sha256=sha256, parameters=parameters))
+
+    def finished(self, folder: str, path: str | None) -> list[tuple[int, str]]:
+        """(job, path) of the last finished job of a path, or of every path of the folder."""
+        encoded = None if path is None else os.fsencode(path)
+        return [(row["id"], os.fsdecode(row["path"])) for row in self._rows("finished", folder=folder, path=encoded)]
 
     def history(self, folder: str, path: str) -> list[dict[str, Any]]:
         """Every job of a path, oldest first, each with its `calls` and its `steps`."""

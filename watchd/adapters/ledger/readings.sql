@@ -37,3 +37,23 @@ SELECT * FROM attempts WHERE job_id = :job_id ORDER BY id;
 
 -- name: events_of
 SELECT strftime('%Y-%m-%dT%H:%M:%fZ', at, 'unixepoch') AS at, step, detail FROM event WHERE job_id = :job_id ORDER BY id;
+
+-- name: known
+-- What each path of a folder was when it was last looked at, and how its job stands.
+SELECT sighting.path, sighting.size, sighting.mtime_ns, sighting.ctime_ns, sighting.inode,
+       CASE WHEN sighting.own THEN 'own' ELSE job.state END AS state
+FROM sighting LEFT JOIN job ON job.id = sighting.job_id WHERE sighting.folder = :folder;
+
+-- name: ended
+-- Whether these bytes under this name have come to an end here; a copy of what is done costs nothing either.
+SELECT id FROM job WHERE folder = :folder AND path = :path AND sha256 = :sha256
+  AND state IN ('done', 'failed', 'unknown') AND coalesce(error, '') NOT LIKE 'gone: %' LIMIT 1;
+
+-- name: paid
+SELECT id FROM job WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
+  AND state IN ('sending', 'armed', 'received', 'done', 'unknown') LIMIT 1;
+
+-- name: finished
+-- The last finished job of a path, or of every path of a folder: what `reprocess` would do again.
+SELECT max(id) AS id, path, sha256 FROM job
+WHERE folder = :folder AND (:path IS NULL OR path = :path) AND state = 'done' GROUP BY path ORDER BY 1;

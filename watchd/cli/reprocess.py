@@ -1,0 +1,90 @@
+"""`watchd reprocess`: finished files once more, under the profile as it is now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from watchd.adapters.ledger.reader import LedgerReader
+from watchd.cli.common import load, usd
+from watchd.core.naming import on_one_line
+from watchd.errors import UsageError
+from watchd.model import MICROS_PER_USD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from watchd.model import Folder, Settings
+
+
+@click.command("reprocess")
+@click.argument("paths", metavar="PATH...", nargs=-1)
+@click.option("--folder", help="Every finished file of this folder.")
+@click.option("--yes", is_flag=True, help="Do not ask, whatever it costs.")
+@click.pass_obj
+def reprocess(config: str | None, paths: tuple[str, ...], folder: str | None, *, yes: bool) -> None:
+    """Run finished files again under the profile as it is now, after showing the cost."""
+    from watchd.cli.asking import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+
+    if bool(paths) == (folder is not None):
+        raise UsageError("say which: either PATH..., or --folder F")
+    settings = load(config)
+    reader = LedgerReader(Path(settings.state_dir, "ledger.db"))
+    try:
+        chosen = list(_chosen(settings, reader, paths, folder))
+        cost, refused = _cost(settings, reader, chosen)
+    finally:
+        reader.close()
+    for path, reason in refused:
+        click.echo(f"Cannot be processed again: {on_one_line(path)}: {reason}", err=True)
+    jobs = [job for job, _, path in chosen if path not in {path for path, _ in refused}]
+    if not jobs:
+        raise UsageError("nothing to process again: only files that are done can be")
+    click.echo(f"{len(jobs)} files would be sent and paid again: {usd(cost / MICROS_PER_USD)}.")
+    if not yes:
+        click.confirm("Go on?", abort=True, err=True)
+    made = operate(config, {"command": "reprocess", "ids": jobs})["jobs"]
+    click.echo(f"{len(made)} in the queue.")
+
+
+def _chosen(
+    settings: Settings, reader: LedgerReader, paths: Sequence[str], name: str | None
+) -> Iterator[tuple[int, Folder, str]]:
+    """(job, folder, path) of every finished file that is meant."""
+    from watchd.cli.explain import place_of  # noqa: PLC0415 -- used by this step alone
+
+    if name is not None:
+        folder = settings.folder(name)
+        if folder is None:
+            raise UsageError(
+                f"there is no folder {name!r}; there is {', '.join(each.name for each in settings.folders)}"
+            )
+        yield from ((job, folder, path) for job, path in reader.finished(folder.name, None))
+        return
+    for path in paths:
+        place = place_of(settings, path)
+        if place is None:
+            raise UsageError(f"{on_one_line(path)} lies in none of the configured folders")
+        found = reader.finished(place[0].name, place[1])
+        if not found:
+            raise UsageError(f"{on_one_line(path)} was not finished yet; `watchd explain` tells how it stands")
+        yield found[0][0], *place
+
+
+def _cost(
+    settings: Settings, reader: LedgerReader, chosen: Sequence[tuple[int, Folder, str]]
+) -> tuple[int, list[tuple[str, str]]]:
+    """Micro-dollars of all calls, and the files that could not be sent, with the reason."""
+    from watchd.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+
+    estimator = Estimator(settings, reader)
+    cost, refused = 0, []
+    for _, folder, path in chosen:
+        match estimator.measure(folder, folder.path, path):
+            case str() as reason:
+                refused.append((path, reason))
+            case _, parameters:
+                cost += parameters.price
+    return cost, refused

@@ -218,6 +218,16 @@ class House:
         self._daemons.append(daemon)
         return daemon
 
+    def launch_as(self, *program: str, **environment: str) -> Daemon:
+        """`run` by another program than `python -m watchd`, such as one with a fault; perhaps not ready yet."""
+        process = subprocess.Popen(
+            [*program, "--config", str(self.config), "run"], env=self.environment | environment, cwd=self.root,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        daemon = Daemon(process)
+        self._daemons.append(daemon)
+        return daemon
+
     # What came of it
 
     def read(self, query: str, *values: Any) -> list[dict[str, Any]]:
@@ -243,6 +253,10 @@ class House:
         """The one job of a path."""
         (found,) = (job for job in self.jobs() if job["path"] == path)
         return found
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """The view `attempts`, oldest first."""
+        return self.read("SELECT * FROM attempts ORDER BY id")
 
     def states(self) -> list[str]:
         """The state of each job, oldest first."""

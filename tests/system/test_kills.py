@@ -1,0 +1,211 @@
+"""The process is killed at any moment and at every durable point: nothing is lost, torn, paid twice or hidden."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system import fault_launcher
+from tests.system.house import House, until
+from tests.system.pictures import picture, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEED = int(os.environ.get("WATCHD_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
+KILLS = 500 if os.environ.get("WATCHD_FAULTS") == "full" else 30
+AT_ONCE = 2
+"""Houses that are tormented side by side, as most of a kill's time is another start."""
+IN_FLIGHT = 4
+BACKLOG = 12
+SIDE = 256
+LATENCY = 0.15
+ENDED = {"done", "failed", "unknown"}
+
+
+@dataclass(slots=True)
+class Torment:
+    """A house whose daemon is killed again and again, and what is known of it from outside."""
+
+    house: House
+    dropped: dict[str, str] = field(default_factory=dict)
+    """Path → SHA-256 of what was dropped."""
+    whole: set[str] = field(default_factory=set)
+    in_flight: list[int] = field(default_factory=list)
+    """For each kill: the calls it met under way."""
+
+    def drop(self, number: int) -> None:
+        """One more picture like no other, every fifth in a sub-folder."""
+        name = f"sub/{number}.png" if number % 5 == 0 else f"{number}.png"
+        data = picture(number, side=SIDE)
+        self.dropped[name] = hashlib.sha256(data).hexdigest()
+        self.house.drop(name, data)
+
+    def note_kill(self) -> None:
+        """Look at what the kill left: never more calls than workers, never a name without its whole picture."""
+        self.in_flight.append(self.house.states().count("sending"))
+        assert self.in_flight[-1] <= IN_FLIGHT
+        self.look_at_outputs()
+
+    def look_at_outputs(self) -> set[str]:
+        """Every file in the output folder, all of its pixels read once."""
+        names = {str(path.relative_to(self.house.out)) for path in self.house.out.rglob("*") if path.is_file()}
+        for name in names - self.whole:
+            assert size_of((self.house.out / name).read_bytes()) == (2 * SIDE, 2 * SIDE), name
+        self.whole = names
+        return names
+
+    def finish(self) -> None:
+        """Let a daemon that nobody kills bring everything to its end."""
+        daemon = self.house.start()
+        until(
+            lambda: len(states := self.house.states()) == len(self.dropped) and ENDED.issuperset(states),
+            f"all {len(self.dropped)} files have ended", timeout=60.0,
+        )  # fmt: skip
+        assert daemon.stop() == 0
+
+    def assert_nothing_is_wrong(self, failed: int = 0) -> None:
+        """All that must hold after any number of kills; `failed`: files that the service was told to refuse."""
+        jobs = {job["path"]: job for job in self.house.jobs()}
+        assert {path: job["sha256"] for path, job in jobs.items()} == self.dropped, "a file is lost, or is two jobs"
+        pictures: dict[str, set[str]] = {state: set() for state in ENDED}
+        for job in jobs.values():
+            pictures[job["state"]].add(job["sha256"])
+        assert len(pictures["failed"]) <= failed
+
+        done = {path for path, job in jobs.items() if job["state"] == "done"}
+        assert self.look_at_outputs() == done, "outputs and finished jobs differ"
+        assert {Path(jobs[path]["output"]) for path in done} == {self.house.out / path for path in done}
+
+        sandbox = self.house.sandbox
+        charges = sandbox.charges().calls
+        assert sandbox.wait_for_calls(lambda calls: sum(bool(call.charged) for call in calls) == charges)
+        paid = Counter(self.house.sent())
+        assert max(paid.values(), default=0) <= 1, "a picture was paid for twice"
+        assert pictures["done"] <= paid.keys()
+        assert paid.keys() - pictures["done"] <= pictures["unknown"], "a picture is paid, and nobody was told"
+        assert len(pictures["unknown"]) <= sum(self.in_flight)
+        self.house.assert_books_balance()
+
+
+# At random moments
+
+
+def torment(root: Path, kills: int, seed: int) -> Torment:
+    """Kill a daemon at random moments while files keep arriving, then let one finish."""
+    chance = random.Random(seed)
+    root.mkdir()
+    with House(root) as house:
+        house.open_sandbox(latency=LATENCY)
+        house.configure({"settle": "50ms"}, api={"workers": IN_FLIGHT})
+        tormented = Torment(house)
+        over = threading.Event()
+        feeder = threading.Thread(target=_feed, args=(tormented, over))
+        feeder.start()
+        try:
+            for _ in range(kills):
+                daemon = house.launch()
+                if chance.random() < 0.2:
+                    time.sleep(chance.uniform(0.0, 0.7))  # in its start and its recovery
+                else:
+                    daemon.wait_for("started")
+                    time.sleep(chance.uniform(0.0, 0.5))
+                assert daemon.process.poll() is None, daemon.text
+                daemon.kill()
+                tormented.note_kill()
+        finally:
+            over.set()
+            feeder.join()
+        tormented.finish()
+        tormented.assert_nothing_is_wrong()
+        return tormented
+
+
+def _feed(tormented: Torment, over: threading.Event) -> None:
+    """Drop pictures as they are bought, so that there is always work and never a mountain of it."""
+    while not over.wait(0.02):
+        if len(tormented.dropped) - tormented.house.sandbox.charges().calls < BACKLOG:
+            tormented.drop(len(tormented.dropped))
+
+
+@pytest.mark.timeout(60 + 4 * KILLS)
+def test_kills_at_random_moments_lose_tear_and_repeat_nothing(tmp_path: Path) -> None:
+    print(f"WATCHD_SEED={SEED}")  # noqa: T201 -- shown with a failure, to repeat it
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        share = KILLS // AT_ONCE
+        torments = [pool.submit(torment, tmp_path / str(number), share, SEED + number) for number in range(AT_ONCE)]
+        met = [calls for one in torments for calls in one.result().in_flight]
+    assert len(met) == share * AT_ONCE
+    assert sum(calls > 0 for calls in met) >= KILLS // 4, f"too few kills met a call under way: {met}"
+
+
+# At each durable point
+
+ONCE_FOR_ALL = {"SqliteLedger.admit", "SqliteLedger.conclude", "SqliteLedger.interrupted", "SqliteLedger.free_claims"}
+"""Points that a run over six files may pass only once."""
+POINTS = (
+    *(f"SqliteLedger.{name}" for name in ("admit", "claim", "take_name", "begin_sending", "arm")),
+    "SpoolWriter.sync", "SqliteLedger.receive", "FileOutputs.publish", "SqliteLedger.finish", "SqliteLedger.conclude",
+)  # fmt: skip
+RECOVERY = ("SqliteLedger.free_claims", "SqliteLedger.interrupted", "SqliteLedger.conclude")
+CASES = {
+    **{f"{when} {point}": (f"{point}:{when}",) for point in POINTS for when in ("before", "after")},
+    **{
+        f"{when} {point} of the recovery": ("SqliteLedger.receive:before", f"{point}:{when}")
+        for point in RECOVERY
+        for when in ("before", "after")
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def journeys(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    """The cases that were asked for, some at a time, since each spends its time with starting programs."""
+    callspecs = [getattr(item, "callspec", None) for item in request.session.items]
+    asked = [spec.params["case"] for spec in callspecs if spec is not None and spec.params.get("case") in CASES]
+    with ThreadPoolExecutor(3) as pool:
+        yield {case: pool.submit(journey, tmp_path_factory.mktemp("kill"), *CASES[case]) for case in asked}
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def journey(root: Path, *faults: str) -> None:
+    """Six files and a run for each fault, each ended by it; then one that may finish."""
+    chance = random.Random(f"{SEED} {faults}")
+    refused = 1 if "conclude" in faults[0] else 0
+    with House(root) as house:
+        house.open_sandbox(latency=LATENCY, fail=("400:1",) * refused)
+        house.configure({"settle": "50ms"}, api={"workers": IN_FLIGHT})
+        tormented = Torment(house)
+        for number in range(6):
+            tormented.drop(number)
+        for fault in faults:
+            count = 1 if fault.partition(":")[0] in ONCE_FOR_ALL else chance.randint(1, 3)
+            daemon = house.launch_as(sys.executable, fault_launcher.__file__, WATCHD_FAULT=f"{fault}:{count}")
+            assert daemon.wait() == -signal.SIGKILL, f"{fault}:{count} never fired:\n{daemon.text}"
+            tormented.note_kill()
+        tormented.finish()
+        tormented.assert_nothing_is_wrong(failed=refused)
+        if len(faults) > 1:
+            assert "unknown" in house.states(), "the paid answer that was lost first is never forgotten"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_kill_at_a_durable_point_loses_tears_and_repeats_nothing(
+    case: str, journeys: dict[str, Future[None]]
+) -> None:
+    print(f"WATCHD_SEED={SEED}")  # noqa: T201 -- shown with a failure, to repeat it
+    journeys[case].result()

@@ -93,7 +93,7 @@ class HotFolder:
         }
         self.gone: set[str] = set()
         self._known: dict[str, Sample] = {
-            path: seen.sample for path, seen in remembered.items() if seen.job is not None
+            path: seen.sample for path, seen in remembered.items() if seen.job is not None or seen.own
         }
         self._changed: set[str] = set()
         self._tree = tree

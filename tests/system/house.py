@@ -182,8 +182,9 @@ class House:
 
     @property
     def environment(self) -> dict[str, str]:
-        """A clean environment: nothing of the machine's own configuration or keys."""
-        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TZ"}}
+        """A clean environment: nothing of the machine's own configuration or keys; the tree that is tested is run."""
+        names = {"PATH", "PYTHONPATH", "HOME", "LANG", "TZ"}
+        kept = {name: value for name, value in os.environ.items() if name in names}
         return kept | {"PYTHONWARNINGS": "error"}
 
     def command(self, *arguments: str | bytes) -> list[str | bytes]:

@@ -128,6 +128,11 @@ class Engine:
         """The folders that can be worked on now, with their real paths."""
         return {hot.folder.name: (hot.folder, hot.root) for hot in self.intake.folders() if hot.online}
 
+    def can_go_on(self) -> bool:
+        """Whether any job can go on by itself, now or later, as far as the gate lets it."""
+        online = self.online()
+        return self._ledger.can_go_on(online.keys(), self._conductor.calling(online))
+
     def own_waits(self) -> dict[str, str]:
         """Folders whose own hours or budget hold them, in words."""
         waits = {name: held.reason for name, held in self.keeper.held().items()}

@@ -139,7 +139,7 @@ class Once:
             return True
         if self._engine.intake.pending() or self._ledger.is_claimed():
             return False
-        if not self._ledger.can_go_on(self._engine.online().keys()):
+        if not self._engine.can_go_on():
             return True
         if self._engine.keeper.is_probe_due():
             return False

@@ -76,7 +76,7 @@ class Conductor:
         probe = isinstance(decision, Probe) and self._keeper.take_probe()
         try:
             online = self._online()
-            calling = self._calling(online) if isinstance(decision, Open) or probe else ()
+            calling = self.calling(online) if isinstance(decision, Open) or probe else ()
             job = self._ledger.claim(online.keys(), calling)
         except LedgerError:
             self._end_probe(probe=probe)
@@ -86,7 +86,7 @@ class Conductor:
             return None
         return Claim(job, probe)
 
-    def _calling(self, online: Mapping[str, tuple[Folder, str]]) -> Collection[str]:
+    def calling(self, online: Mapping[str, tuple[Folder, str]]) -> Collection[str]:
         """Folders whose own hours and budget let them call now."""
         now, held = self._clock.local(), self._keeper.held()
         return [

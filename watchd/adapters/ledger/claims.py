@@ -108,9 +108,10 @@ class Claims(Writer):
         """Whether somebody works on a job now."""
         return bool(self.rows("claimed")[0]["yes"])
 
-    def can_go_on(self, folders: Collection[str]) -> bool:
-        """Whether a job of these folders can go on by itself, now or later, as far as the gate lets it."""
-        return bool(self.rows("can_go_on", folders=json.dumps([*folders]))[0]["yes"])
+    def can_go_on(self, folders: Collection[str], calling: Collection[str]) -> bool:
+        """Whether a job can go on by itself, now or later: published in `folders`, or called in `calling`."""
+        given = {"folders": json.dumps([*folders]), "calling": json.dumps([*calling])}
+        return bool(self.rows("can_go_on", **given)[0]["yes"])
 
     def last_attempt(self) -> int:
         """The last attempt so far, to count from."""

@@ -236,11 +236,13 @@ UPDATE job SET not_before = :latest WHERE not_before > :latest;
 SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL) AS yes;
 
 -- name: can_go_on
--- Whether a job of these folders can go on by itself, now or later: one behind an unknown job cannot.
+-- Whether a job can go on by itself, now or later: published in :folders, called in :calling; one behind an unknown
+-- job cannot.
 SELECT EXISTS (
     SELECT 1 FROM job AS candidate
-    WHERE candidate.state IN ('queued', 'received') AND candidate.owner IS NULL
-      AND candidate.folder IN (SELECT value FROM json_each(:folders))
+    WHERE candidate.owner IS NULL
+      AND ((candidate.state = 'queued' AND candidate.folder IN (SELECT value FROM json_each(:calling)))
+           OR (candidate.state = 'received' AND candidate.folder IN (SELECT value FROM json_each(:folders))))
       AND NOT EXISTS (
           SELECT 1 FROM job AS other
           WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id AND other.state = 'unknown'

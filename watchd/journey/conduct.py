@@ -118,12 +118,15 @@ class Conductor:
                 self._lead(claim, *place)
         except NoSpaceError as error:
             self._wait_for_space(job, error)
-        except (LaterError, OSError) as error:
-            self._ledger.note(job, "later", str(error))
-            self._ledger.release(job, self._clock.steady() + LATER)
+        except LaterError as error:
+            # An output that cannot be written concerns every file of its folder.
+            self._put_off(job, str(error))
+            self._keeper.hold(job.folder, str(error), LATER)
+        except OSError as error:
+            self._put_off(job, f"it cannot be read: {error.strerror}")
             logger.warning(
-                "%s/%s has to wait: %s. It goes on in %d s, and nothing is lost or paid twice.",
-                job.folder, on_one_line(job.path), error, LATER, extra={"action": "later", "job": job.id},
+                "%s/%s cannot be read at present: %s. It is tried again in %d s; the others go on.",
+                job.folder, on_one_line(job.path), error.strerror, LATER, extra={"action": "later", "job": job.id},
             )  # fmt: skip
         except LedgerError:
             raise
@@ -137,11 +140,14 @@ class Conductor:
         finally:
             self._end_probe(probe=claim.probe)
 
+    def _put_off(self, job: Job, reason: str) -> None:
+        self._ledger.note(job, "later", reason)
+        self._ledger.release(job, self._clock.steady() + LATER)
+
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
         """A full disk: no call is made until there is room again, as its answer would have no place."""
+        self._put_off(job, str(error))
         now = self._clock.steady()
-        self._ledger.note(job, "later", str(error))
-        self._ledger.release(job, now + LATER)
         detail = f"{error}; make room there"
         self._keeper.close(Gate(GateReason.DISK, now, detail, now + LATER, LATER))
 

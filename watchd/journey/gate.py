@@ -205,15 +205,20 @@ class GateKeeper:
         if limit.folder is None:
             self.close(Gate(GateReason.BUDGET, now, detail, now + wait, wait))
             return
+        self.hold(limit.folder, f"budget: {detail}", wait)
+
+    def hold(self, folder: str, reason: str, seconds: float) -> None:
+        """Let one folder make no calls for a while; everybody else's go on."""
         with self._changed:
-            if limit.folder not in self._held:
+            if folder not in self.held():
                 logger.warning(
-                    "Folder %s waits: %s. The others go on.", limit.folder, detail, extra={"action": "folder_budget"}
-                )
-            self._held[limit.folder] = Held(f"budget: {detail}", now + wait)
+                    "Folder %s waits: %s. The others go on, and nothing is lost or paid twice.", folder, reason,
+                    extra={"action": "folder_waits"},
+                )  # fmt: skip
+            self._held[folder] = Held(reason, self._clock.steady() + seconds)
 
     def held(self) -> dict[str, Held]:
-        """Folders whose own budget is reached."""
+        """Folders that wait by themselves: their own budget is reached, or their output cannot be written."""
         with self._changed:
             now = self._clock.steady()
             self._held = {name: held for name, held in self._held.items() if held.until > now}

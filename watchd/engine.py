@@ -130,8 +130,8 @@ class Engine:
 
     def can_go_on(self) -> bool:
         """Whether any job can go on by itself, now or later, as far as the gate lets it."""
-        online = self.online()
-        return self._ledger.can_go_on(online.keys(), self._conductor.calling(online))
+        online, held = self.online(), self.keeper.held()
+        return self._ledger.can_go_on(online.keys() - held.keys(), self._conductor.calling(online))
 
     def own_waits(self) -> dict[str, str]:
         """Folders whose own hours or budget hold them, in words."""

@@ -32,7 +32,7 @@ def wrap(owner: type, method: str, when: str, count: int) -> None:
         if mine and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         if mine and when == "raises":
-            raise RuntimeError(f"a fault nobody foresaw, with {arguments} and {named}")
+            raise RuntimeError("a fault that nobody foresaw")
         answer = original(*arguments, **named)
         if mine and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)

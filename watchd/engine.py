@@ -128,18 +128,22 @@ class Engine:
         """The folders that can be worked on now, with their real paths."""
         return {hot.folder.name: (hot.folder, hot.root) for hot in self.intake.folders() if hot.online}
 
-    def can_go_on(self) -> bool:
-        """Whether any job can go on by itself, now or later, as far as the gate lets it."""
+    def is_claimed(self) -> bool:
+        """Whether a worker has a job in hand."""
+        return self._ledger.is_claimed()
+
+    def is_busy(self) -> bool:
+        """Whether a worker has a job in hand, or any can go on by itself, as far as the gate lets it."""
         online, held = self.online(), self.keeper.held()
-        return self._ledger.can_go_on(online.keys() - held.keys(), self._conductor.calling(online))
+        return self._ledger.is_busy(online.keys() - held.keys(), self._conductor.calling(online))
 
     def own_waits(self) -> dict[str, str]:
         """Folders whose own hours or budget hold them, in words."""
         waits = {name: held.reason for name, held in self.keeper.held().items()}
-        now = self._clock.local()
         for folder in self.settings.folders:
-            if folder.hours is not None and scheduling.closed_for(folder.hours, now):
-                waits[folder.name] = f"hours: calls are made {scheduling.show(folder.hours)}"
+            wait = scheduling.wait_of(folder, self._clock.local())
+            if wait is not None:
+                waits[folder.name] = wait
         return waits
 
     def recover(self) -> None:

@@ -137,11 +137,11 @@ class Once:
     def _finished(self) -> bool:
         if self._stops or self._failure is not None:
             return True
-        if self._engine.intake.pending() or self._ledger.is_claimed():
+        if self._engine.intake.pending():
             return False
-        if not self._engine.can_go_on():
+        if not self._engine.is_busy():
             return True
-        if self._engine.keeper.is_probe_due():
+        if self._engine.is_claimed() or self._engine.keeper.is_probe_due():
             return False
         return any(self._is_final(gate) for gate in self._engine.keeper.gates().values())
 

@@ -33,5 +33,5 @@ def of_budget(reached: BudgetReached) -> str:
     """What the gate `budget`, or a folder that its own budget holds, says."""
     limit = reached.limit
     period = "today's" if len(limit.period) == A_DAY else "this month's"
-    left = usd(limit.most - reached.held)
+    left = usd(max(0, limit.most - reached.held))
     return f"{period} budget of {usd(limit.most)} has {left} left, and the next call would cost {usd(reached.price)}"

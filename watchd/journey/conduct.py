@@ -14,7 +14,7 @@ from watchd.journey.admitting import asked
 from watchd.journey.claiming import Prepared, Unfit, snapshot_name
 from watchd.journey.publishing import chunks_name
 from watchd.journey.receiving import result_name
-from watchd.model import BudgetReached, Gate, GateReason
+from watchd.model import BudgetReached, Gate, GateReason, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -141,6 +141,11 @@ class Conductor:
             self._end_probe(probe=claim.probe)
 
     def _put_off(self, job: Job, reason: str) -> None:
+        """Give the job back for a while; one whose call has left is not given back but in doubt."""
+        current = self._ledger.job(job.id)
+        if current is not None and current.state is JobState.ARMED:
+            self._ledger.abandon(job, f"sent, and then: {reason}")
+            return
         self._ledger.note(job, "later", reason)
         self._ledger.release(job, self._clock.steady() + LATER)
 

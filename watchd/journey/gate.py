@@ -201,7 +201,7 @@ class GateKeeper:
         limit = reached.limit
         detail = money.of_budget(reached)
         now = self._clock.steady()
-        wait = max(1.0, limit.until - self._clock.wall())
+        wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not just before it
         if limit.folder is None:
             self.close(Gate(GateReason.BUDGET, now, detail, now + wait, wait))
             return

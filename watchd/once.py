@@ -89,6 +89,8 @@ class Once:
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
+        if self._ledger.trouble is not None:
+            self._ledger.give_up()
         if self._stops > 1:
             threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
         self._changed.set()

@@ -16,7 +16,6 @@ from watchd.cli.common import load, state_dir, table, usd
 from watchd.core import scheduling
 from watchd.errors import LaterError
 
-
 RESUME = "`watchd resume` lets it go on"
 WAYS_ON = {"approval": "`watchd approve` lets it go on", "ledger": "it goes on by itself when there is room"}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import threading
 import time
@@ -38,6 +39,25 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at the threads, the watches and the key."""
 
 
+STOPPING = {"error": "the daemon is stopping; the file is read at its next start"}
+
+
+class _Reload:
+    """One request to reload, and its answer."""
+
+    def __init__(self) -> None:
+        self._answer: dict[str, Any] = {}
+        self._done = threading.Event()
+
+    def finish(self, answer: dict[str, Any]) -> None:
+        self._answer = answer
+        self._done.set()
+
+    def wait(self) -> dict[str, Any]:
+        self._done.wait()
+        return self._answer
+
+
 class Daemon:
     """`watchd run`."""
 
@@ -53,8 +73,9 @@ class Daemon:
         self._since = self._clock.wall()
         self._wake = threading.Event()
         self._stops = 0
-        self._reloads: list[threading.Event] = []
-        self._reload_answer: dict[str, Any] = {}
+        self._stopped = threading.Event()
+        self._one_command = threading.Lock()
+        self._reloads: queue.SimpleQueue[_Reload] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._polled_because: dict[str, str] = {}
         self._engine = self._new_engine(settings)
@@ -84,8 +105,8 @@ class Daemon:
             self._supervise()
         finally:
             self._shut_down()
-        if self._failure is None:
-            return 0
+        if self._failure is None or (self._stops and isinstance(self._failure, LedgerError)):
+            return 0  # what a full disk kept from being written at the end is found again at the next start
         logger.critical(
             "watchd ends: %s. Start it again; it goes on where it was.", self._failure, extra={"action": "fatal"}
         )
@@ -93,13 +114,15 @@ class Daemon:
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
+        if self._ledger.trouble is not None:
+            self._ledger.give_up()
         if self._stops > 1:
             # In a thread: the main thread may hold the very lock that cutting a call needs.
             threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
         self._wake.set()
 
     def _hup(self, _number: int, _frame: object) -> None:
-        self._reloads.append(threading.Event())
+        self._reloads.put(_Reload())
         self._wake.set()
 
     def _supervise(self) -> None:
@@ -109,7 +132,7 @@ class Daemon:
             self._wake.clear()
             if self._ends():
                 return
-            if self._reloads:
+            if not self._reloads.empty():
                 self._reload()
             if not (self._engine.alive() and self._watcher.is_alive() and self._control.is_alive()):
                 self._fail(RuntimeError("a thread ended that should not"))
@@ -141,7 +164,8 @@ class Daemon:
 
     def _tend(self) -> None:
         """Let every folder that is online and wants events have a living watch; ask after the key."""
-        self._engine.look_at_key()
+        if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
+            self._engine.look_at_key()
         for hot in self._engine.intake.folders():
             if hot.place is None or not hot.online:
                 self._watcher.unwatch(hot.folder.name)
@@ -179,7 +203,7 @@ class Daemon:
 
     def _reload(self) -> None:
         """Take over the file as it is now, or keep what runs; the calls in flight end well before the change."""
-        asked, self._reloads = self._reloads, []
+        asked = self._asked_reloads()
         supervision.tell("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
         try:
             settings = self._load()
@@ -187,21 +211,29 @@ class Daemon:
             logger.error(  # noqa: TRY400 -- the problems say it all; a traceback says nothing to an operator
                 "The configuration was not taken over, the old one stays: %s", error, extra={"action": "reload_refused"}
             )
-            self._reload_answer = {"error": "not taken over, the old configuration stays", "problems": error.problems}
+            answer = {"error": "not taken over, the old configuration stays", "problems": error.problems}
         else:
-            self._alive_during(self._engine.stop)
-            for hot in self._engine.intake.folders():
-                self._watcher.unwatch(hot.folder.name)
-            self._settings = settings
-            self._engine = self._new_engine(settings)
-            self._watcher.stop()
-            self._watcher = Watcher(self._engine.hints)
-            self._start_engine()
-            self._reload_answer = {"reloaded": settings.source}
+            self._take_over(settings)
+            answer = {"reloaded": settings.source}
             logger.info("Configuration taken over from %s", settings.source, extra={"action": "reloaded"})
         supervision.tell("READY=1")
-        for event in asked:
-            event.set()
+        for reload in asked:
+            reload.finish(answer)
+
+    def _asked_reloads(self) -> list[_Reload]:
+        asked = []
+        with suppress(queue.Empty):
+            while True:
+                asked.append(self._reloads.get_nowait())
+        return asked
+
+    def _take_over(self, settings: Settings) -> None:
+        self._alive_during(self._engine.stop)
+        self._watcher.stop()
+        self._settings = settings
+        self._engine = self._new_engine(settings)
+        self._watcher = Watcher(self._engine.hints)
+        self._start_engine()
 
     def _shut_down(self) -> None:
         """Stop in order: events and intake, workers, ledger, the rest; then tell systemd."""
@@ -213,6 +245,9 @@ class Daemon:
         self._watcher.stop()
         self._ledger.give_up()
         self._alive_during(self._engine.stop)
+        self._stopped.set()
+        for reload in self._asked_reloads():
+            reload.finish(STOPPING)
         self._control.stop()
         self._ledger.close()
         self._lock.close()
@@ -224,15 +259,25 @@ class Daemon:
             case "status":
                 return self._status()
             case "reload":
-                event = threading.Event()
-                self._reloads.append(event)
-                self._wake.set()
-                event.wait()
-                return self._reload_answer
+                return self._ask_reload()
+            case command if self._operator.knows(command) and self._ledger.trouble is not None:
+                return {"error": f"{self._ledger.trouble}; say it again when there is"}
             case command if self._operator.knows(command):
-                return self._operator.answer(request)
+                with self._one_command:
+                    return self._operator.answer(request)
             case other:
                 return {"error": f"this daemon knows no command {other!r}; is it older than the program that asks?"}
+
+    def _ask_reload(self) -> dict[str, Any]:
+        """Let the main thread reload, and wait for what comes of it; a daemon that stops has none to give."""
+        if self._ends():
+            return STOPPING
+        reload = _Reload()
+        self._reloads.put(reload)
+        self._wake.set()
+        if self._stopped.is_set():  # it stopped between the two, and may have looked before this was asked
+            return STOPPING
+        return reload.wait()
 
     def _refresh(self) -> None:
         """A command changed something: the engine that runs now takes it over."""
@@ -253,5 +298,5 @@ class Daemon:
     def _gates(self) -> list[Gate]:
         trouble = self._ledger.trouble
         if trouble is not None:
-            return [Gate(GateReason.LEDGER, self._since, trouble)]
+            return [Gate(GateReason.LEDGER, self._ledger.trouble_since, trouble)]
         return list(self._engine.keeper.gates().values())

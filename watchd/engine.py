@@ -23,7 +23,7 @@ from watchd.adapters.tree import FileTree
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
 from watchd.core import scheduling
 from watchd.core.retrying import Policy
-from watchd.errors import LaterError
+from watchd.errors import LaterError, WatchdError
 from watchd.journey.admitting import Admitter
 from watchd.journey.claiming import Preparer
 from watchd.journey.conduct import Claim, Conductor, Stages
@@ -99,7 +99,7 @@ class Engine:
             self._conductor.next_claim,
             self._conductor.conduct,
             self._conductor.next_due,
-            failed,
+            self._fail,
             changed,
         )
         self.intake = Intake(
@@ -111,6 +111,12 @@ class Engine:
     def _review(self, coming: int) -> None:
         """Before workers hear of new jobs: a backlog that the owner should see first is held."""
         self.keeper.review_backlog(coming, self.settings.api.price.up_to_2x)
+
+    def _fail(self, error: BaseException) -> None:
+        """Tell of an error that ends the process; a fault of our own with all there is to know about it."""
+        if not isinstance(error, WatchdError):
+            logger.critical("Internal error, please report this", exc_info=error, extra={"action": "internal_error"})
+        self._failed(error)
 
     def _key(self) -> str:
         found = api_key(self.settings.api, self._environ)
@@ -128,13 +134,22 @@ class Engine:
         """The folders that can be worked on now, with their real paths."""
         return {hot.folder.name: (hot.folder, hot.root) for hot in self.intake.folders() if hot.online}
 
+    def is_claimed(self) -> bool:
+        """Whether a worker has a job in hand."""
+        return self._ledger.is_claimed()
+
+    def is_busy(self) -> bool:
+        """Whether a worker has a job in hand, or any can go on by itself, as far as the gate lets it."""
+        online, held = self.online(), self.keeper.held()
+        return self._ledger.is_busy(online.keys() - held.keys(), self._conductor.calling(online))
+
     def own_waits(self) -> dict[str, str]:
         """Folders whose own hours or budget hold them, in words."""
         waits = {name: held.reason for name, held in self.keeper.held().items()}
-        now = self._clock.local()
         for folder in self.settings.folders:
-            if folder.hours is not None and scheduling.closed_for(folder.hours, now):
-                waits[folder.name] = f"hours: calls are made {scheduling.show(folder.hours)}"
+            wait = scheduling.wait_of(folder, self._clock.local())
+            if wait is not None:
+                waits[folder.name] = wait
         return waits
 
     def recover(self) -> None:
@@ -166,8 +181,7 @@ class Engine:
         try:
             self.intake.run()
         except BaseException as error:
-            self._failed(error)
-            raise
+            self._fail(error)
 
     def stop(self) -> None:
         """Stop in order: intake first, so that nothing new comes; then no new calls; those in flight end well."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters import control, mounts
 from watchd.adapters.http.inquiry import Inquiry, inquire
-from watchd.adapters.ledger import statements
-from watchd.adapters.ledger.opening import flaw_of
+from watchd.adapters.ledger.opening import look
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
+from watchd.errors import LaterError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,24 +104,27 @@ def _ledger(state: Path) -> Iterator[Finding]:
     if mounts.is_on_network(kind):
         text = f"state_dir {state} is on {kind}: a ledger is not safe there; put it on a local disk"
         yield Finding(Grade.WRONG, "ledger", text)
-    running = control.ask(state, {"command": "status"})
-    who = f"in use by a daemon, process {running['daemon']['pid']}" if running else "no daemon runs"
+    who = _who_works_on(state)
     path = state / "ledger.db"
     if not path.exists():
         yield Finding(Grade.WELL, "ledger", f"{path} is not there yet and will be made; {who}")
         return
     try:
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-        try:
-            flaw = flaw_of(connection, path, len(statements.migrations()))
-        finally:
-            connection.close()
+        flaw = look(path)
     except sqlite3.Error as error:
         flaw = f"it cannot be read ({error}). Put it back from a backup; docs/operating.md tells more."
     if flaw is not None:
         yield Finding(Grade.WRONG, "ledger", f"{path}: {flaw} Until then nothing is sent and nothing is replaced.")
     else:
         yield Finding(Grade.WELL, "ledger", f"{path} is sound; {who}")
+
+
+def _who_works_on(state: Path) -> str:
+    try:
+        running = control.ask(state, {"command": "status"})
+    except (LaterError, UsageError) as error:
+        return str(error)
+    return f"in use by a daemon, process {running['daemon']['pid']}" if running else "no daemon runs"
 
 
 def _service(settings: Settings, key: KeyFound | KeyTrouble) -> Iterator[Finding]:

@@ -346,8 +346,8 @@ class Ledger(Protocol):
         """Whether somebody works on a job now."""
         ...
 
-    def can_go_on(self, folders: Collection[str]) -> bool:
-        """Whether a job of these folders can go on by itself, now or later, as far as the gate lets it."""
+    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
+        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
         ...
 
     def last_attempt(self) -> int:

@@ -89,6 +89,8 @@ class Once:
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
+        if self._ledger.trouble is not None:
+            self._ledger.give_up()
         if self._stops > 1:
             threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
         self._changed.set()
@@ -137,11 +139,11 @@ class Once:
     def _finished(self) -> bool:
         if self._stops or self._failure is not None:
             return True
-        if self._engine.intake.pending() or self._ledger.is_claimed():
+        if self._engine.intake.pending():
             return False
-        if not self._ledger.can_go_on(self._engine.online().keys()):
+        if not self._engine.is_busy():
             return True
-        if self._engine.keeper.is_probe_due():
+        if self._engine.is_claimed() or self._engine.keeper.is_probe_due():
             return False
         return any(self._is_final(gate) for gate in self._engine.keeper.gates().values())
 

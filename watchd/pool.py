@@ -82,7 +82,6 @@ class Pool(Generic[Task]):
                     self._wait(seen)
         except BaseException as error:
             self._failed(error)
-            raise
 
     def _step(self) -> bool:
         task = self._take()

@@ -1,7 +1,7 @@
-"""watchd as a process that is killed for real at one durable point: `$WATCHD_FAULT` is `CLASS.METHOD:WHEN:COUNT`.
+"""watchd as a process that meets a real fault at one durable point: `$WATCHD_FAULT` is `CLASS.METHOD:WHEN:COUNT`.
 
-The COUNT-th call of the method ends the process by SIGKILL, `before` it does anything or `after` it returned; what
-this file is given as arguments is the command line of watchd.
+The COUNT-th call of the method ends the process by SIGKILL, `before` it does anything or `after` it returned, or it
+`raises` what nobody foresaw; what this file is given as arguments is the command line of watchd.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Any
 MODULES = {
     "SqliteLedger": "watchd.adapters.ledger.writer",
     "FileOutputs": "watchd.adapters.outputs",
+    "HttpEndpoint": "watchd.adapters.http.client",
     "SpoolWriter": "watchd.adapters.spool",
 }
 
 
 def wrap(owner: type, method: str, when: str, count: int) -> None:
-    """Let the `count`-th call of a method, wherever in the class's ancestry it is defined, be the last thing done."""
+    """Let the `count`-th call of a method, wherever in the class's ancestry it is defined, meet the fault."""
     original = getattr(owner, method)
     calls = itertools.count(1)
 
@@ -30,6 +31,8 @@ def wrap(owner: type, method: str, when: str, count: int) -> None:
         mine = next(calls) == count
         if mine and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
+        if mine and when == "raises":
+            raise RuntimeError("a fault that nobody foresaw")
         answer = original(*arguments, **named)
         if mine and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -26,10 +26,10 @@ def standing_in(status: int, words: str, headers: Mapping[str, str] | None = Non
     body = json.dumps({"error": words}).encode()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 -- the name that http.server calls
+        def do_GET(self) -> None:
             self.send_error(404)
 
-        def do_POST(self) -> None:  # noqa: N802 -- as above
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
             service.calls += 1
             self.send_response(status)

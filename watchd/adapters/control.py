@@ -13,7 +13,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from watchd.errors import UsageError
+from watchd.errors import LaterError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +41,7 @@ def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = SECOND
 
     Raises:
         UsageError: it is another user's daemon.
+        LaterError: it does not answer in time.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as caller:
         caller.settimeout(timeout)
@@ -50,6 +51,10 @@ def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = SECOND
             caller.sendall(json.dumps(request).encode() + b"\n")
             with caller.makefile("rb") as answers:
                 line = answers.readline()
+        except TimeoutError as error:
+            raise LaterError(
+                f"the daemon on {state_dir} did not answer within {timeout:g} s; it may be waiting"
+            ) from error
         except PermissionError as error:
             raise UsageError(f"{state_dir} belongs to another user: run this as the one that watchd runs as") from error
         except (FileNotFoundError, ConnectionError, NotADirectoryError):
@@ -59,7 +64,7 @@ def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = SECOND
 
 
 class ControlServer:
-    """Answers on the socket with a thread of its own, one caller at a time. The caller holds the daemon's lock."""
+    """Answers on the socket, each caller in a thread of its own. Who makes it holds the daemon's lock."""
 
     def __init__(self, state_dir: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """`answer` turns a request into its answer; what it raises is logged and told to the caller as an error."""
@@ -96,10 +101,13 @@ class ControlServer:
                 caller, _ = self._socket.accept()
             except OSError:
                 return  # closed by `stop`
-            with caller:
-                caller.settimeout(SECONDS)
-                with suppress(OSError):  # the caller went away: nobody is left to tell
-                    self._serve(caller)
+            # A thread for each: a reload waits for calls in flight, and nobody else has to wait with it.
+            threading.Thread(target=self._attend, args=(caller,), name="control-answer", daemon=True).start()
+
+    def _attend(self, caller: socket.socket) -> None:
+        with caller, suppress(OSError):  # the caller went away: nobody is left to tell
+            caller.settimeout(SECONDS)
+            self._serve(caller)
 
     def _serve(self, caller: socket.socket) -> None:
         with caller.makefile("rb") as lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, TextIO
@@ -90,7 +91,13 @@ def once(config: str | None, *, yes: bool) -> int:
         if yes or not asks:
             return yes
         bar.clear()
-        return click.confirm(f"{detail}. Go on?", err=True)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C is an answer, too
+        try:
+            return click.confirm(f"{detail}. Go on?", err=True)
+        except click.Abort:
+            return False
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     result = Once(settings, os.environ, bar if on_terminal else Plain(), allow).run()
     if on_terminal:

@@ -13,6 +13,11 @@ from watchd import report
 from watchd.adapters import control
 from watchd.adapters.ledger.reader import LedgerReader
 from watchd.cli.common import load, state_dir, table, usd
+from watchd.core import scheduling
+from watchd.errors import LaterError
+
+RESUME = "`watchd resume` lets it go on"
+WAYS_ON = {"approval": "`watchd approve` lets it go on", "ledger": "it goes on by itself when there is room"}
 
 
 @click.command("status")
@@ -30,7 +35,7 @@ def status(config: str | None, *, as_json: bool) -> None:
 def collect(config: str | None) -> dict[str, Any]:
     """The promised object, from the running daemon where there is one and from the ledger."""
     state = state_dir(config)
-    told = control.ask(state, {"command": "status"}) or _without_daemon(config)
+    told = _ask(state) or _without_daemon(config)
     reader = LedgerReader(state / "ledger.db")
     try:
         gate = told.get("gate") or report.gate(reader.gates())
@@ -40,17 +45,26 @@ def collect(config: str | None) -> dict[str, Any]:
     return {"daemon": told["daemon"], "gate": gate, "folders": told["folders"], "counts": counts, "spent": spent}
 
 
+def _ask(state: Path) -> dict[str, Any] | None:
+    """What a daemon says; one that does not answer runs all the same, and the rest is read from the ledger."""
+    try:
+        return control.ask(state, {"command": "status"})
+    except LaterError as error:
+        click.echo(str(error), err=True)
+        return {"daemon": {"running": True, "pid": None, "since": None}, "folders": []}
+
+
 def _without_daemon(config: str | None) -> dict[str, Any]:
     from watchd.adapters import mounts  # noqa: PLC0415 -- only where no daemon answers
 
-    folders = []
+    folders, now = [], datetime.now().astimezone()
     for folder in load(config).folders:
         there = Path(folder.path).is_dir()
         marked = folder.mount_marker is None or Path(folder.path, folder.mount_marker).exists()
         offline = None if there and marked else "it is not there" if not there else f"it has no {folder.mount_marker}"
         silent = folder.watch == "auto" and mounts.gives_no_events(mounts.type_of(folder.path))
         polled = "its file system tells of no change" if silent else "`watch: poll`" if folder.watch == "poll" else None
-        folders.append(report.folder(folder, offline=offline, polled=polled, waits=None))
+        folders.append(report.folder(folder, offline=offline, polled=polled, waits=scheduling.wait_of(folder, now)))
     return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
 
 
@@ -61,9 +75,8 @@ def _show(answer: dict[str, Any]) -> None:
     if gate["open"]:
         click.echo("Gate    open")
     else:
-        way = "watchd approve" if gate["reason"] == "approval" else "watchd resume"
-        again = f"; tried again at {gate['retry_at']}" if gate["retry_at"] else f"; `{way}` lets it go on"
-        click.echo(f"Gate    closed since {gate['since']} ({gate['reason']}): {gate['detail']}{again}")
+        again = f"tried again at {gate['retry_at']}" if gate["retry_at"] else WAYS_ON.get(gate["reason"], RESUME)
+        click.echo(f"Gate    closed since {gate['since']} ({gate['reason']}): {gate['detail']}; {again}")
     click.echo("Files   " + ", ".join(f"{number} {name}" for name, number in counts.items()))
     doubt = f" ({usd(spent['in_doubt'])} of it in doubt)" if spent["in_doubt"] else ""
     click.echo(

@@ -17,6 +17,9 @@ _TEXT = """\
 #   workers: 4                # most calls in flight at once
 #   requests_per_minute: 20   # shared by all folders; 0 = no limit of our own
 
+# What may be spent; a day and a month are the host's own. No limit where it is left out.
+# budget: {{day: 10.00, month: 100.00}}
+
 # What is asked of the service. A call costs about $0.02 up to twice the size, $0.08 above.
 profiles:
   plain-2x: {{scale: 2}}

@@ -5,17 +5,17 @@ Pure: chance comes in as `luck` (0..1), time as `now` (Unix seconds).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core import endpoint
 from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
-from watchd.model import Gate, GateReason, JobState, Outcome
+from watchd.model import Approval, Gate, GateReason, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.model import Approval, BalanceProbe, Job
+    from watchd.model import BalanceProbe, Job
 
 SERVER_BACKOFF = 2.0
 NETWORK_BACKOFF = 2.0
@@ -37,7 +37,7 @@ class Policy:
     max_attempts: int
     resend_lost: int
     balance_probe: BalanceProbe
-    approval: Approval
+    approval: Approval = field(default_factory=Approval)
 
 
 @dataclass(frozen=True, slots=True)

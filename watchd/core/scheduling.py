@@ -13,7 +13,7 @@ from watchd.model import Limit
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from watchd.model import Budget, Hours
+    from watchd.model import Budget, Folder, Hours
 
 MINUTES = 60
 DAY_MINUTES = 24 * 60
@@ -50,6 +50,13 @@ def closed_for(hours: Hours | None, now: datetime) -> float:
     if inside:
         return 0.0
     return ((hours.start - minute) % DAY_MINUTES) * 60.0 - now.second - now.microsecond / 1e6
+
+
+def wait_of(folder: Folder, now: datetime) -> str | None:
+    """Why a folder makes no calls now by its own hours, in words; None where it may."""
+    if folder.hours is None or not closed_for(folder.hours, now):
+        return None
+    return f"hours: calls are made {show(folder.hours)}"
 
 
 def show(hours: Hours) -> str:

@@ -14,7 +14,7 @@ from watchd.journey.admitting import asked
 from watchd.journey.claiming import Prepared, Unfit, snapshot_name
 from watchd.journey.publishing import chunks_name
 from watchd.journey.receiving import result_name
-from watchd.model import BudgetReached, Gate, GateReason
+from watchd.model import BudgetReached, Gate, GateReason, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -76,7 +76,7 @@ class Conductor:
         probe = isinstance(decision, Probe) and self._keeper.take_probe()
         try:
             online = self._online()
-            calling = self._calling(online) if isinstance(decision, Open) or probe else ()
+            calling = self.calling(online) if isinstance(decision, Open) or probe else ()
             job = self._ledger.claim(online.keys(), calling)
         except LedgerError:
             self._end_probe(probe=probe)
@@ -86,7 +86,7 @@ class Conductor:
             return None
         return Claim(job, probe)
 
-    def _calling(self, online: Mapping[str, tuple[Folder, str]]) -> Collection[str]:
+    def calling(self, online: Mapping[str, tuple[Folder, str]]) -> Collection[str]:
         """Folders whose own hours and budget let them call now."""
         now, held = self._clock.local(), self._keeper.held()
         return [
@@ -118,12 +118,15 @@ class Conductor:
                 self._lead(claim, *place)
         except NoSpaceError as error:
             self._wait_for_space(job, error)
-        except (LaterError, OSError) as error:
-            self._ledger.note(job, "later", str(error))
-            self._ledger.release(job, self._clock.steady() + LATER)
+        except LaterError as error:
+            # An output that cannot be written concerns every file of its folder.
+            self._put_off(job, str(error))
+            self._keeper.hold(job.folder, str(error), LATER)
+        except OSError as error:
+            self._put_off(job, f"it cannot be read: {error.strerror}")
             logger.warning(
-                "%s/%s has to wait: %s. It goes on in %d s, and nothing is lost or paid twice.",
-                job.folder, on_one_line(job.path), error, LATER, extra={"action": "later", "job": job.id},
+                "%s/%s cannot be read at present: %s. It is tried again in %d s; the others go on.",
+                job.folder, on_one_line(job.path), error.strerror, LATER, extra={"action": "later", "job": job.id},
             )  # fmt: skip
         except LedgerError:
             raise
@@ -137,11 +140,19 @@ class Conductor:
         finally:
             self._end_probe(probe=claim.probe)
 
+    def _put_off(self, job: Job, reason: str) -> None:
+        """Give the job back for a while; one whose call has left is not given back but in doubt."""
+        current = self._ledger.job(job.id)
+        if current is not None and current.state is JobState.ARMED:
+            self._ledger.abandon(job, f"sent, and then: {reason}")
+            return
+        self._ledger.note(job, "later", reason)
+        self._ledger.release(job, self._clock.steady() + LATER)
+
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
         """A full disk: no call is made until there is room again, as its answer would have no place."""
+        self._put_off(job, str(error))
         now = self._clock.steady()
-        self._ledger.note(job, "later", str(error))
-        self._ledger.release(job, now + LATER)
         detail = f"{error}; make room there"
         self._keeper.close(Gate(GateReason.DISK, now, detail, now + LATER, LATER))
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from watchd.core import gating, retrying
+from watchd.core import gating, money, retrying
 from watchd.core.gating import Hold, Open, Pace, Probe
 from watchd.core.retrying import Scene, Streaks
-from watchd.model import MICROS_PER_USD, Gate, GateReason, Outcome
+from watchd.model import Gate, GateReason, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -199,25 +199,26 @@ class GateKeeper:
     def budget_reached(self, reached: BudgetReached) -> None:
         """A call would have passed a budget: nobody calls until its period is over, or that folder alone does not."""
         limit = reached.limit
-        period = "today's" if len(limit.period) == len("2026-01-01") else "this month's"
-        detail = (
-            f"{period} budget of {_usd(limit.most)} has {_usd(limit.most - reached.held)} left,"
-            f" and the next call would cost {_usd(reached.price)}"
-        )
+        detail = money.of_budget(reached)
         now = self._clock.steady()
-        wait = max(1.0, limit.until - self._clock.wall())
+        wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not just before it
         if limit.folder is None:
             self.close(Gate(GateReason.BUDGET, now, detail, now + wait, wait))
             return
+        self.hold(limit.folder, f"budget: {detail}", wait)
+
+    def hold(self, folder: str, reason: str, seconds: float) -> None:
+        """Let one folder make no calls for a while; everybody else's go on."""
         with self._changed:
-            if limit.folder not in self._held:
+            if folder not in self.held():
                 logger.warning(
-                    "Folder %s waits: %s. The others go on.", limit.folder, detail, extra={"action": "folder_budget"}
-                )
-            self._held[limit.folder] = Held(f"budget: {detail}", now + wait)
+                    "Folder %s waits: %s. The others go on, and nothing is lost or paid twice.", folder, reason,
+                    extra={"action": "folder_waits"},
+                )  # fmt: skip
+            self._held[folder] = Held(reason, self._clock.steady() + seconds)
 
     def held(self) -> dict[str, Held]:
-        """Folders whose own budget is reached."""
+        """Folders that wait by themselves: their own budget is reached, or their output cannot be written."""
         with self._changed:
             now = self._clock.steady()
             self._held = {name: held for name, held in self._held.items() if held.until > now}
@@ -229,21 +230,17 @@ class GateKeeper:
         `coming`: files seen that are no jobs yet, which are counted at `price` (micro-dollars) until they are measured.
         """
         allowed = self._policy.approval
-        if allowed.cost is None and allowed.files is None and GateReason.APPROVAL not in self.gates():
+        closed = GateReason.APPROVAL in self.gates()
+        if closed and money.passes(allowed, coming, coming * price):
+            return  # what is to come passes it by itself, and counting a long queue again and again takes its time
+        if not closed and allowed.cost is None and allowed.files is None:
             return
         backlog = self._ledger.backlog()
         files, cost = backlog.files + coming, backlog.cost + coming * price
-        over = (allowed.cost is not None and cost > allowed.cost) or (
-            allowed.files is not None and files > allowed.files
-        )
         with self._changed:
-            gate = self._gates.get(GateReason.APPROVAL)
-            if over:
-                detail = (
-                    f"{files:,} files wait that would cost about {_usd(cost)}, more than `approval` lets go unasked"
-                )
-                self.close(Gate(GateReason.APPROVAL, self._clock.steady(), detail))
-            elif gate is not None:
+            if money.passes(allowed, files, cost):
+                self.close(Gate(GateReason.APPROVAL, self._clock.steady(), money.of_backlog(files, cost)))
+            elif GateReason.APPROVAL in self._gates:
                 self._open(GateReason.APPROVAL, "the backlog is within `approval` now")
 
     def refresh(self) -> None:
@@ -309,10 +306,6 @@ class GateKeeper:
 
 def _way_out(gate: Gate) -> str:
     return "watchd approve" if gate.reason is GateReason.APPROVAL else "watchd resume"
-
-
-def _usd(micros: int) -> str:
-    return f"${micros / MICROS_PER_USD:,.2f}"
 
 
 def _clock_time(moment: float) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from watchd.core.money import usd
 from watchd.core.naming import display, on_one_line
-from watchd.model import MICROS_PER_USD, JobState
+from watchd.model import JobState
 
 if TYPE_CHECKING:
     from watchd.core.retrying import Conclusion
@@ -26,7 +27,7 @@ class Recorder:
 
     def published(self, job: Job, published: Published, price: int, reused_from: int | None) -> None:
         """A picture came out."""
-        paid = f"from job {reused_from}, nothing paid" if reused_from else f"paid ${price / MICROS_PER_USD:.2f}"
+        paid = f"from job {reused_from}, nothing paid" if reused_from else f"paid {usd(price)}"
         logger.info(
             "Published %s/%s as %s (%s)", job.folder, on_one_line(job.path), on_one_line(published.output), paid,
             extra={"action": "published", "job": job.id},

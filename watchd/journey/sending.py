@@ -78,8 +78,11 @@ class Sender:
 
     def _conclude(self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool) -> Conclusion:
         if isinstance(trouble, BadAnswer):
-            kept = self._spool.keep_evidence(name, f"{job.id}-{attempt}.answer")
-            trouble = BadAnswer(f"{trouble.reason} (kept as {kept})", trouble.traffic)
+            try:
+                where = f"kept as {self._spool.keep_evidence(name, f'{job.id}-{attempt}.answer')}"
+            except LaterError as error:  # the money is in doubt all the same, and has to be told
+                where = f"which could not be kept: {error}"
+            trouble = BadAnswer(f"{trouble.reason} ({where})", trouble.traffic)
         scene = self._keeper.scene(job, outcome_of(trouble), probe=probe, luck=self._random.random())
         conclusion = retrying.conclude(trouble, job, scene)
         self._ledger.conclude(job, attempt, conclusion)

@@ -162,9 +162,6 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("budget: {day: 10.00}", "4:1: budget"),
-        ("approval: null", "4:1: approval"),
-        ("approval: {files: 5}", "4:1: approval"),
         ("web: {}", "4:1: web"),
         ("notify: {on: [paused]}", "4:1: notify"),
         ("api: {proxy: 'http://p:1'}", "4:14: api.proxy"),
@@ -175,9 +172,6 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
         ("  failed: /x", "4:11: folders.0.failed"),
         ("  format: {type: jpeg, quality: 90}", "4:3: folders.0.format"),
         ("  format: {compression: 6}", "4:3: folders.0.format"),
-        ("  chain: true", "4:10: folders.0.chain"),
-        ("  hours: 22:00-06:00", "4:10: folders.0.hours"),
-        ("  budget: {month: 1}", "4:3: folders.0.budget"),
     ],
 )
 def test_a_key_whose_behaviour_is_to_come_is_refused(tmp_path: Path, line: str, place: str) -> None:

@@ -114,6 +114,7 @@ class Calls(Writer):
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
         later = self.clock.steady() + LATER
         self.run("abandon", id=job.id, me=self.owner, error=error, at=self.clock.wall(), later=later)
+        self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=error)
         self.event(job.id, "abandoned", error)
 
     @transaction

@@ -48,7 +48,8 @@ class Claims(Writer):
     @transaction
     def release(self, job: Job, not_before: float = 0.0) -> None:
         """Give a claim back as it was."""
-        self.run("release", id=job.id, me=self.owner, not_before=not_before)
+        if self.run("release", id=job.id, me=self.owner, not_before=not_before).rowcount:
+            self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error="given back before it was sent")
 
     @transaction
     def requalify(self, job: Job, asked: Asked, profile: str) -> None:
@@ -108,9 +109,10 @@ class Claims(Writer):
         """Whether somebody works on a job now."""
         return bool(self.rows("claimed")[0]["yes"])
 
-    def can_go_on(self, folders: Collection[str]) -> bool:
-        """Whether a job of these folders can go on by itself, now or later, as far as the gate lets it."""
-        return bool(self.rows("can_go_on", folders=json.dumps([*folders]))[0]["yes"])
+    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
+        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
+        given = {"folders": json.dumps([*folders]), "calling": json.dumps([*calling])}
+        return bool(self.rows("busy", **given)[0]["yes"])
 
     def last_attempt(self) -> int:
         """The last attempt so far, to count from."""

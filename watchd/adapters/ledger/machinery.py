@@ -67,6 +67,7 @@ class Writer:
         self.lock = threading.RLock()
         self.trouble: str | None = None
         """Why the ledger cannot be written at present; everybody who wants to waits. Read without the lock."""
+        self.trouble_since = 0.0
         self._path = path
         self._sql = statements.load("queries.sql")
         self._given_up = threading.Event()
@@ -105,6 +106,7 @@ class Writer:
             self._ballast.unlink()
             return
         if self.trouble is None:
+            self.trouble_since = self.clock.wall()
             self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
             logger.critical(self.trouble, extra={"action": "ledger_full"})
         if self._given_up.wait(LOOK_FOR_ROOM_EVERY):

@@ -29,9 +29,12 @@ def open_for_writing(path: Path) -> sqlite_utils.Database:
     try:
         if not path.exists():
             _make(path, known)
+        # Read-only first: closing a connection that may write would fold the log into a ledger that is refused.
+        flaw = look(path)
+        if flaw is not None:
+            raise LedgerError(f"{path}: {flaw} Nothing is sent and nothing is replaced.")
         connection = _connect(path)
         try:
-            _check(connection, path, len(known))
             return _prepare(connection, path, known)
         except BaseException:
             connection.close()
@@ -41,6 +44,24 @@ def open_for_writing(path: Path) -> sqlite_utils.Database:
             f"{path}: the ledger cannot be opened ({error}). Nothing is sent and nothing is replaced."
             " `watchd check` says how to get out."
         ) from error
+
+
+def look(path: Path) -> str | None:
+    """Why the file at `path` is no ledger to work on, with the way out; None if it is sound. Changes nothing.
+
+    Raises:
+        sqlite3.Error: it cannot even be opened.
+    """
+    newest = len(statements.migrations())
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    try:
+        return _flaw_of(connection, path, newest)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        return _damaged(path, str(error), newest)
+    finally:
+        connection.close()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -61,14 +82,7 @@ def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
         os.close(folder)
 
 
-def _check(connection: sqlite3.Connection, path: Path, newest: int) -> None:
-    flaw = flaw_of(connection, path, newest)
-    if flaw is not None:
-        raise LedgerError(f"{path}: {flaw} Nothing is sent and nothing is replaced.")
-
-
-def flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | None:
-    """Why this file is no ledger to work on, with the way out; None if it is sound."""
+def _flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if int(connection.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION_ID or version == 0:
         return (
@@ -82,12 +96,18 @@ def flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | No
         )
     verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if verdict != "ok":
-        return (
-            f"it is damaged ({verdict}). Put it back from a backup, or save what can be read with no daemon running:"
-            f" sqlite3 {path.name} .dump | sed 's/^ROLLBACK;.*/COMMIT;/' | sqlite3 mended.db, then in mended.db"
-            f" PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION_ID}; and put it in its place."
-        )
+        return _damaged(path, verdict, version)
     return None
+
+
+def _damaged(path: Path, verdict: str, version: int) -> str:
+    name = path.name
+    return (
+        f"it is damaged ({verdict}). Put it back from a backup, or save what can be read with no daemon running:"
+        f" sqlite3 {name} .dump | sed 's/^ROLLBACK;.*/COMMIT;/' | sqlite3 mended.db, then in mended.db"
+        f" PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION_ID}; remove {name}-wal and {name}-shm,"
+        f" and put mended.db in the place of {name}."
+    )
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> sqlite_utils.Database:

@@ -160,7 +160,7 @@ UPDATE job SET
     state = CASE state WHEN 'armed' THEN 'unknown' WHEN 'received' THEN 'received' ELSE 'failed' END,
     not_before = CASE state WHEN 'received' THEN :later ELSE not_before END,
     finished_at = CASE state WHEN 'received' THEN NULL ELSE :at END,
-    owner = NULL, lease_until = NULL, error = :error
+    attempts = attempts + (state = 'armed'), owner = NULL, lease_until = NULL, error = :error
 WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'armed', 'received');
 
 -- name: name_holder
@@ -231,20 +231,22 @@ SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received');
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
 UPDATE job SET not_before = :latest WHERE not_before > :latest;
 
--- name: claimed
--- Whether somebody works on a job now.
-SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL) AS yes;
+-- name: busy
+-- Whether somebody works on a job, or one can go on by itself, now or later: published in :folders, called in :calling;
+-- one behind an unknown job cannot. One statement, as a claim made between two would be seen by neither.
+SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
+    OR EXISTS (
+        SELECT 1 FROM job AS candidate
+        WHERE candidate.owner IS NULL
+          AND ((candidate.state = 'queued' AND candidate.folder IN (SELECT value FROM json_each(:calling)))
+               OR (candidate.state = 'received' AND candidate.folder IN (SELECT value FROM json_each(:folders))))
+          AND NOT EXISTS (
+              SELECT 1 FROM job AS other
+              WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id AND other.state = 'unknown'
+                AND (other.parameters = candidate.parameters OR other.folder = candidate.folder))) AS yes;
 
--- name: can_go_on
--- Whether a job of these folders can go on by itself, now or later: one behind an unknown job cannot.
-SELECT EXISTS (
-    SELECT 1 FROM job AS candidate
-    WHERE candidate.state IN ('queued', 'received') AND candidate.owner IS NULL
-      AND candidate.folder IN (SELECT value FROM json_each(:folders))
-      AND NOT EXISTS (
-          SELECT 1 FROM job AS other
-          WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id AND other.state = 'unknown'
-            AND (other.parameters = candidate.parameters OR other.folder = candidate.folder))) AS yes;
+-- name: claimed
+SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL) AS yes;
 
 -- name: progress
 -- How far a run has come since it began.
@@ -312,3 +314,9 @@ RETURNING id;
 SELECT EXISTS (
     SELECT 1 FROM job AS other JOIN job AS mine ON other.folder = mine.folder AND other.sha256 = mine.sha256
     WHERE mine.id = :id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown')) AS yes;
+
+-- name: end_open_attempts
+-- A job leaves its owner with a call begun and not ended: in doubt if it was armed, else nothing was sent.
+UPDATE attempt SET finished_at = :at, reserved = 0, error = :error,
+    outcome = CASE WHEN armed_at IS NULL THEN 'network' ELSE 'lost' END
+WHERE job_id = :job_id AND finished_at IS NULL;

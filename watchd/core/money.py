@@ -1,0 +1,37 @@
+"""Money in words: whole micro-dollars in, dollars as people read them out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchd.model import MICROS_PER_USD
+
+if TYPE_CHECKING:
+    from watchd.model import Approval, BudgetReached
+
+A_DAY = len("2026-01-01")
+
+
+def usd(micros: int) -> str:
+    """Dollars and cents."""
+    return f"${micros / MICROS_PER_USD:,.2f}"
+
+
+def passes(approval: Approval, files: int, cost: int) -> bool:
+    """Whether a backlog of so many files, or of that cost, is more than the owner lets go unasked."""
+    return (approval.cost is not None and cost > approval.cost) or (
+        approval.files is not None and files > approval.files
+    )
+
+
+def of_backlog(files: int, cost: int) -> str:
+    """What the gate `approval` says."""
+    return f"{files:,} files wait that would cost about {usd(cost)}, more than `approval` lets go unasked"
+
+
+def of_budget(reached: BudgetReached) -> str:
+    """What the gate `budget`, or a folder that its own budget holds, says."""
+    limit = reached.limit
+    period = "today's" if len(limit.period) == A_DAY else "this month's"
+    left = usd(max(0, limit.most - reached.held))
+    return f"{period} budget of {usd(limit.most)} has {left} left, and the next call would cost {usd(reached.price)}"

@@ -143,9 +143,9 @@ class Once:
             return False
         if not self._engine.is_busy():
             return True
-        if self._engine.is_claimed() or self._engine.keeper.is_probe_due():
-            return False
-        return any(self._is_final(gate) for gate in self._engine.keeper.gates().values())
+        # The gates first: a probe that begins after this look has its job in hand by the next.
+        final = any(self._is_final(gate) for gate in self._engine.keeper.gates().values())
+        return final and not self._engine.keeper.is_probe_due() and not self._engine.is_claimed()
 
     def _is_final(self, gate: Gate) -> bool:
         if gate.reason is GateReason.SERVICE:

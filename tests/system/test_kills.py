@@ -45,6 +45,12 @@ class Torment:
     whole: set[str] = field(default_factory=set)
     in_flight: list[int] = field(default_factory=list)
     """For each kill: the calls it met under way."""
+    unknown: int = 0
+
+    @property
+    def files(self) -> int:
+        """Dropped so far."""
+        return len(self.dropped)
 
     def drop(self, number: int) -> None:
         """One more picture like no other, every fifth in a sub-folder."""
@@ -96,7 +102,8 @@ class Torment:
         assert max(paid.values(), default=0) <= 1, "a picture was paid for twice"
         assert pictures["done"] <= paid.keys()
         assert paid.keys() - pictures["done"] <= pictures["unknown"], "a picture is paid, and nobody was told"
-        assert len(pictures["unknown"]) <= sum(self.in_flight)
+        self.unknown = len(pictures["unknown"])
+        assert self.unknown <= sum(self.in_flight)
         self.house.assert_books_balance()
 
 
@@ -146,7 +153,11 @@ def test_kills_at_random_moments_lose_tear_and_repeat_nothing(tmp_path: Path) ->
     with ThreadPoolExecutor(AT_ONCE) as pool:
         share = KILLS // AT_ONCE
         torments = [pool.submit(torment, tmp_path / str(number), share, SEED + number) for number in range(AT_ONCE)]
-        met = [calls for one in torments for calls in one.result().in_flight]
+        ended = [one.result() for one in torments]
+    met = [calls for one in ended for calls in one.in_flight]
+    files, unknown = (sum(getattr(one, name) for one in ended) for name in ("files", "unknown"))
+    told = f"{sum(calls > 0 for calls in met)} of {len(met)} kills met calls under way, {sum(met)} in all"
+    print(f"{told}; {files} files, {unknown} unknown")  # noqa: T201 -- the figures of a campaign, with `pytest -s`
     assert len(met) == share * AT_ONCE
     assert sum(calls > 0 for calls in met) >= KILLS // 4, f"too few kills met a call under way: {met}"
 

@@ -227,7 +227,7 @@ class Conductor:
         for earlier in results:
             published = self._stages.publisher.reuse(job, folder, earlier)
             if published is not None:
-                self._finish(job, published, reused_from=earlier.id, price=0)
+                self._finish(job, published, reused_from=earlier.reused_from or earlier.id, price=0)
                 return
         self._fail(job, self._gone(results[0]))
 

@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchd.adapters import logs
 from watchd.adapters.http.client import HttpEndpoint
 from watchd.adapters.ledger.writer import SqliteLedger
 from watchd.adapters.notes import FileNotes
@@ -122,7 +123,9 @@ class Engine:
         found = api_key(self.settings.api, self._environ)
         if isinstance(found, KeyTrouble):
             raise LaterError(found.problem)
-        return found.key.reveal()
+        key = found.key.reveal()
+        logs.hide(key)
+        return key
 
     def _fingerprint(self) -> str:
         """Tells one key from another without telling the key."""

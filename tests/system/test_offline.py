@@ -58,7 +58,6 @@ def test_a_folder_removed_and_made_again_goes_on_and_pays_for_nothing_twice(hous
     assert daemon.stop() == 0
 
 
-@pytest.mark.xfail(reason="until the next full scan nobody looks at the root's device and inode")
 def test_another_folder_put_in_its_place_is_watched_and_not_only_scanned(house: House) -> None:
     house.configure(BY_EVENTS)
     house.start()
@@ -179,7 +178,6 @@ def test_an_unmounted_folder_is_offline_and_costs_nothing_when_it_is_back(house:
 
 
 @ROOT
-@pytest.mark.xfail(reason="a watch that ended with its mount is taken for alive until the next full scan")
 def test_a_folder_that_is_watched_is_offline_soon_after_its_unmount_and_watched_again_after_its_mount(
     house: House,
 ) -> None:
@@ -198,7 +196,6 @@ def test_a_folder_that_is_watched_is_offline_soon_after_its_unmount_and_watched_
 
 
 @ROOT
-@pytest.mark.xfail(reason="a mount that appears is taken for one that went away")
 def test_a_folder_that_is_mounted_after_the_start_is_taken_up(house: House) -> None:
     house.configure(QUICK)
     daemon = house.start()

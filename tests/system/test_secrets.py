@@ -76,7 +76,6 @@ def test_the_key_stands_in_no_traceback(house: House, point: str) -> None:
     assert_no_file_tells(house)
 
 
-@pytest.mark.xfail(reason="the service's words are recorded and told as they are")
 def test_a_key_that_the_service_repeats_in_its_own_words_is_not_passed_on(house: House) -> None:
     words = f"Incorrect API key provided: Bearer {KEY}"
     with standing_in(400, words) as service:

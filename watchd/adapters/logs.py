@@ -34,15 +34,37 @@ def set_up(log: Log, handler: logging.Handler | None = None) -> None:
     warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
 
 
-class _Text(logging.Formatter):
+_hidden: set[str] = set()
+
+
+def hide(secret: str) -> None:
+    """Let this text show in no line from now on, whatever brings it: an exception's words, a library's."""
+    _hidden.add(secret)
+
+
+class _Masking(logging.Formatter):
+    """Writes a line without what is to be hidden."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.line(record)
+        for secret in tuple(_hidden):
+            line = line.replace(secret, "[key]")
+        return line
+
+    def line(self, record: logging.LogRecord) -> str:
+        """The line as it would be."""
+        return super().format(record)
+
+
+class _Text(_Masking):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
 
 
-class _Json(logging.Formatter):
+class _Json(_Masking):
     """One object a line: what a person reads in `message`, what a machine looks for in `action` and its fellows."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def line(self, record: logging.LogRecord) -> str:
         return json.dumps({"at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), **self._fields(record)})
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
@@ -56,6 +78,6 @@ class _Json(logging.Formatter):
 class _Journal(_Json):
     """The priority as sd-daemon(3) reads it, then the message with its fields; the journal has the time itself."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def line(self, record: logging.LogRecord) -> str:
         priority = next(number for level, number in _PRIORITIES if record.levelno >= level)
         return f"<{priority}>{json.dumps(self._fields(record))}"

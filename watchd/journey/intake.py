@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+VISIT_EVERY = 5.0
+"""Seconds between two looks at the folders themselves: no event tells of an unmount or of a folder put in its place."""
 BATCH = 64
 """Files admitted in one transaction at most: workers start on the first while the rest of a flood is read."""
 
@@ -53,6 +55,7 @@ class Intake:
         self._looked = looked
         self._review = review
         self._pending = True
+        self._next_visit = 0.0
 
     def adopt(self, folders: Sequence[Folder], polled: Collection[str]) -> None:
         """Look after these folders from now on; `polled` names those that get no events."""
@@ -87,13 +90,15 @@ class Intake:
                 return
             for hot in self.folders():
                 self._attend(hot, marks.get(hot.folder.name, Marks()))
+            if self._next_visit <= self._clock.steady():
+                self._next_visit = self._clock.steady() + VISIT_EVERY
             self._pending = self._some_pending()
             timeout = self._until_next()
             self._looked()
 
     def _attend(self, hot: HotFolder, marks: Marks) -> None:
         now = self._clock.steady()
-        due = self._next_scan.get(hot.folder.name, 0.0) <= now
+        due = self._next_scan.get(hot.folder.name, 0.0) <= now or (self._next_visit <= now and hot.has_moved())
         if due or marks.everything or marks.files or marks.folders:
             self._look(hot, marks, everything=due)
         if not hot.online:
@@ -167,6 +172,7 @@ class Intake:
         now = self._clock.steady()
         due = [due for hot in self.folders() if hot.online for due in hot.look_at.values()]
         due += [self._next_scan.get(hot.folder.name, now) for hot in self.folders()]
+        due.append(self._next_visit)
         return max(0.0, min(due) - now) if due else None
 
     def _some_pending(self) -> bool:

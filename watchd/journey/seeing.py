@@ -113,6 +113,13 @@ class HotFolder:
             return
         self.online, self.reason = True, None
 
+    def has_moved(self) -> bool:
+        """Whether the folder is no longer what it was at the last look: gone, replaced, mounted, unmounted."""
+        try:
+            return self._tree.locate(self.folder.path, self.folder.mount_marker) != self.place
+        except FolderOfflineError:
+            return self.online
+
     @property
     def root(self) -> str:
         """The real path of the folder, as of the last look."""
@@ -121,7 +128,8 @@ class HotFolder:
     def _arrive(self) -> None:
         """Make sure that this is the folder it was: an empty mount point must not look like "all deleted"."""
         place = self._tree.locate(self.folder.path, self.folder.mount_marker)
-        if self.place is not None and place.mount != self.place.mount:
+        if self.place is not None and not f"{place.mount}/".startswith(f"{self.place.mount.rstrip('/')}/"):
+            # What was mounted here is gone. A mount that came, further down, is what a late NAS looks like.
             raise FolderOfflineError(
                 f"{self.folder.path} is on the file system at {place.mount} now and was on the one at"
                 f" {self.place.mount}: unmounted? If it was moved on purpose, `watchd reload`"

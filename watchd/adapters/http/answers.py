@@ -18,8 +18,11 @@ MILLISECONDS_FROM = 1e12
 """A Unix time from here on is in milliseconds."""
 
 
-def read_error(response: httpx.Response) -> Answer:
-    """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came."""
+def read_error(response: httpx.Response, key: str) -> Answer:
+    """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came.
+
+    Services have been seen to repeat the key in their words; it goes no further than here.
+    """
     body = b""
     try:
         for chunk in response.iter_raw():
@@ -31,7 +34,7 @@ def read_error(response: httpx.Response) -> Answer:
     headers = response.headers
     return Answer(
         status=response.status_code,
-        message=words(body, headers.get("content-type", "")),
+        message=words(body.replace(key.encode(), b"[key]"), headers.get("content-type", "")),
         retry_after=_seconds_to_wait(headers, time.time()),
         balance_usd=_number(headers.get("x-venice-balance-usd")),
         balance_diem=_number(headers.get("x-venice-balance-diem")),

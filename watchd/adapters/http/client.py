@@ -104,7 +104,7 @@ class HttpEndpoint:
         with self._client.stream("POST", url, content=content, headers=headers, extensions=extensions) as response:
             call.cf_ray = response.headers.get("cf-ray")
             if response.status_code != httpx.codes.OK:
-                return call.answered(answers.read_error(response))
+                return call.answered(answers.read_error(response, key))
             if not call.armed:
                 return NotSent("answered 200 before it had the whole picture", uploading=True, traffic=call.traffic())
             for chunk in response.iter_raw():

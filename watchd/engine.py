@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from watchd.interfaces import Clock, Ledger
-    from watchd.model import Folder, Settings
+    from watchd.model import Folder, Place, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ class Engine:
             recorder,
         )
         self._recorder = recorder
-        self._conductor = Conductor(stages, ledger, self._spool, self.keeper, clock, self.online, settings.budget)
+        self._conductor = Conductor(
+            stages, ledger, self._spool, self.keeper, clock, self.online, settings.budget, self.hints.lost
+        )
         self._policy = policy
         admitter = Admitter(self._tree, clock, api, once=once)
         self.pool: Pool[Claim] = Pool(
@@ -133,9 +135,10 @@ class Engine:
         text = found.key.reveal() if isinstance(found, KeyFound) else ""
         return hashlib.sha256(f"watchd key {text}".encode()).hexdigest()[:16]
 
-    def online(self) -> dict[str, tuple[Folder, str]]:
-        """The folders that can be worked on now, with their real paths."""
-        return {hot.folder.name: (hot.folder, hot.root) for hot in self.intake.folders() if hot.online}
+    def online(self) -> dict[str, tuple[Folder, Place]]:
+        """The folders that can be worked on now, and where they are."""
+        folders = self.intake.folders()
+        return {hot.folder.name: (hot.folder, hot.place) for hot in folders if hot.online and hot.place is not None}
 
     def is_claimed(self) -> bool:
         """Whether a worker has a job in hand."""

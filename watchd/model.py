@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Literal
 
 MICROS_PER_USD = 1_000_000
+GONE = "gone: "
+"""How the error of a job begins whose file went, or was changed, before its call: its return is a new job."""
 
 
 class JobState(StrEnum):

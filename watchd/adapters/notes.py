@@ -38,7 +38,14 @@ class FileNotes:
 
     def remove(self, folder: str, path: str) -> None:
         """Remove a note that is true no longer."""
-        self._place(folder, path).unlink(missing_ok=True)
+        target = self._place(folder, path)
+        try:
+            target.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning(
+                "The note %s is true no longer and cannot be removed: %s", on_one_line(str(target)), error.strerror,
+                extra={"action": "note_failed"},
+            )  # fmt: skip
 
     def _place(self, folder: str, path: str) -> Path:
         parent, _, name = path.rpartition("/")

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -47,7 +48,11 @@ class FileOutputs:
     def digest(self, root: str, path: str) -> str | None:
         """The SHA-256 (hex) of a regular file; None where there is none."""
         try:
-            with Path(root, path).open("rb") as file:
+            # A FIFO of that name must not hold up a worker.
+            descriptor = os.open(Path(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    return None
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return None

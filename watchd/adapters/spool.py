@@ -36,9 +36,13 @@ class FileSpool:
         with _translated(self._folder):
             descriptor = os.open(self._folder / name, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            with _translated(self._folder):
-                if reserve:
-                    _reserve(descriptor, reserve)
+            try:
+                with _translated(self._folder):
+                    if reserve:
+                        _reserve(descriptor, reserve)
+            except LaterError:
+                self.remove(name)
+                raise
             yield SpoolWriter(descriptor, self._folder)
         finally:
             os.close(descriptor)

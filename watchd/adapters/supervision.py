@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 
 
 def tell(state: str) -> None:
@@ -13,7 +14,9 @@ def tell(state: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    # A manager that does not listen must neither hold up the daemon nor end it; it draws its own conclusions.
+    with socket.socket(socket.AF_UNIX, kind) as sender, suppress(OSError):
         sender.sendto(state.encode(), address)
 
 

@@ -59,8 +59,8 @@ class FileTree:
             with _directory(root, below) as descriptor:
                 yield from _scan(descriptor, below, matcher)
         except OSError as error:
-            if below and error.errno in _GONE:
-                return
+            if below and error.errno in {*_GONE, errno.EACCES}:
+                return  # it went, or is not ours to read; the next scan looks again
             raise FolderOfflineError(f"{root} cannot be read: {error.strerror}") from error
 
     def look(self, root: str, path: str) -> Sample | None:
@@ -88,6 +88,8 @@ class FileTree:
     def digest(self, root: str, path: str) -> str:
         """The SHA-256 (hex) of a file too large to be read whole."""
         with _file(root, path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SourceLostError("it is no regular file")
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def writer_is_done(self, root: str, path: str) -> bool:

@@ -74,9 +74,10 @@ def _duration(seconds: float) -> str:
 @click.pass_obj
 def once(config: str | None, *, yes: bool) -> int:
     """Process what lies in the folders now, then exit."""
-    from watchd.adapters import logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.adapters import allocating, logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.once import Once  # noqa: PLC0415 -- as above
 
+    allocating.share_one_heap()
     settings = load(config)
     on_terminal = sys.stderr.isatty()
     bar = Bar()

@@ -23,6 +23,8 @@ MAX_UPLOAD_BYTES = 25_000_000
 MAX_ANSWER_BYTES = 128_000_000
 REDUCED_SCALE = 4.0
 """The one scale that dialect `enhance` reduces by itself when the result would be too large."""
+SCALE_DECIMALS = 4
+"""Finer than any result shows; two scales that differ by less are the same request."""
 SIZE_TOLERANCE = 2
 """How many pixels a side of the answer may differ from the computed size: services round differently."""
 
@@ -53,7 +55,9 @@ def plan(
     result = _result_size(width, height, effective)
     fields = _fields(profile, scale, dialect)
     identity = json.dumps(
-        {"dialect": dialect, **dict(fields), "scale": round(effective, 4)}, sort_keys=True, ensure_ascii=True
+        {"dialect": dialect, **dict(fields), "scale": round(effective, SCALE_DECIMALS)},
+        sort_keys=True,
+        ensure_ascii=True,
     )
     return Parameters(scale, effective, *result, fields, identity, price_of(effective, price))
 
@@ -69,7 +73,7 @@ def _result_size(width: int, height: int, effective: float) -> tuple[int, int]:
 def _scale_to_send(
     profile: Profile, width: int, height: int, dialect: Dialect, oversize: Literal["fit", "fail"]
 ) -> float | Refusal:
-    scale = profile.scale
+    scale = round(profile.scale, SCALE_DECIMALS)
     effective = _effective(scale, width, height)
     if effective == scale:
         return scale
@@ -83,7 +87,9 @@ def _scale_to_send(
     if oversize == "fail":
         return Refusal(f"{wanted}, and this folder has `oversize: fail`")
     fitted = _fitted(width, height)
-    return fitted if fitted > 1 else 1.0
+    if fitted > 1:
+        return fitted
+    return 1.0 if profile.enhance else Refusal(f"{wanted} and no smaller scale enlarges it by a whole step")
 
 
 def _fitted(width: int, height: int) -> float:

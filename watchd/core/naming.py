@@ -57,8 +57,8 @@ def output_path(folder: Folder, facts: NameFacts) -> str:
 
 def candidates(wanted: str) -> Iterator[str]:
     """The wanted path, then the same with -1, -2, … before its extension."""
-    yield wanted
     parent, name = posixpath.split(wanted)
+    yield posixpath.join(parent, shorten(name))
     stem, extension = posixpath.splitext(name)
     for number in range(1, SUFFIXES):
         yield posixpath.join(parent, shorten(stem, f"-{number}{extension}"))
@@ -68,6 +68,8 @@ def shorten(stem: str, ending: str | None = None) -> str:
     """A name of at most 255 bytes that keeps its ending, cut between characters."""
     if ending is None:
         stem, ending = posixpath.splitext(stem)
+    if len(_encode(ending)) >= MAX_NAME_BYTES:
+        stem, ending = stem + ending, ""  # an ending that long is none that anyone looks for
     room = MAX_NAME_BYTES - len(_encode(ending))
     while len(_encode(stem)) > room:
         stem = stem[:-1]

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
-    """Its paid answer lies in the spool: give it its name."""
-
-
-@dataclass(frozen=True, slots=True)
 class Reuse:
     """The picture has been paid for: make its output from one of these, the best first."""
 
@@ -37,10 +32,11 @@ class Call:
     """Ask the service."""
 
 
-def next_step(job: Job, behind: Job | None, paid: Sequence[Job]) -> Publish | Reuse | EndWith | Call:
-    """What becomes of a claimed job. `behind`: the job it waited behind; `paid`: finished jobs of the same picture."""
-    if job.state is JobState.RECEIVED:
-        return Publish()
+def next_step(job: Job, behind: Job | None, paid: Sequence[Job]) -> Reuse | EndWith | Call:
+    """What becomes of a claimed job that has no answer of its own.
+
+    `behind`: the job it waited behind; `paid`: finished jobs of the same picture.
+    """
     if paid and not job.pay_again:
         return Reuse(tuple(paid))
     if behind is not None and behind.state is JobState.FAILED:

@@ -82,6 +82,8 @@ class Scene:
     probe: GateReason | None
     now: float
     luck: float
+    key: str = ""
+    """The fingerprint of the key that the call was made with."""
 
 
 def conclude(trouble: Trouble, job: Job, scene: Scene) -> Conclusion:
@@ -191,7 +193,7 @@ def _probed(scene: Scene, reason: GateReason, detail: str, first: float, longest
 
 def _closed(scene: Scene, reason: GateReason, detail: str) -> Gate:
     """A gate that only the operator opens."""
-    return scene.gates.get(reason) or Gate(reason, scene.now, detail)
+    return scene.gates.get(reason) or Gate(reason, scene.now, detail, mark=scene.key)
 
 
 def _rate(answer: endpoint.Answer, scene: Scene) -> Gate:

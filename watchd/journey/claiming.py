@@ -11,12 +11,13 @@ from watchd.core import containers, endpoint
 from watchd.core.metadata import Metadata, collect
 from watchd.core.picture import Incomplete, Picture, Unreadable
 from watchd.core.stripping import without_private
-from watchd.errors import SourceLostError
+from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.journey.admitting import plan, too_large
+from watchd.model import GONE
 
 if TYPE_CHECKING:
     from watchd.interfaces import Spool, Tree
-    from watchd.model import Api, Folder, Job, Parameters
+    from watchd.model import Api, Folder, Job, Parameters, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +66,25 @@ class Preparer:
         self._api = api
         self._one_at_a_time = threading.Lock()
 
-    def prepare(self, job: Job, folder: Folder, root: str) -> Prepared | Unfit:
+    def prepare(self, job: Job, folder: Folder, place: Place) -> Prepared | Unfit:
         """Read, hash, prove and measure again, and lay what will be sent into the spool.
 
         Raises:
             OSError: the file cannot be read at present.
             LaterError: the spool cannot be written.
+            FolderOfflineError: the folder went away, so nothing can be said of its file.
         """
         with self._one_at_a_time:
             try:
-                data, sample = self._tree.read(root, job.path, endpoint.MAX_UPLOAD_BYTES)
+                data, sample = self._tree.read(place.root, job.path, endpoint.MAX_UPLOAD_BYTES)
             except SourceLostError as lost:
-                return Unfit(f"gone: {lost}; if it comes back it is a new job")
+                if self._tree.locate(folder.path, folder.mount_marker) != place:
+                    raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
+                return Unfit(f"{GONE}{lost}; if it comes back it is a new job")
             if sample.size > endpoint.MAX_UPLOAD_BYTES:
                 return Unfit(too_large(sample.size))
             if hashlib.sha256(data).hexdigest() != job.sha256:
-                return Unfit("gone: other bytes lie under its name now; they are a new job")
+                return Unfit(f"{GONE}other bytes lie under its name now; they are a new job")
             return self._judge(job, folder, data)
 
     def _judge(self, job: Job, folder: Folder, data: bytes) -> Prepared | Unfit:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.core import planning, scheduling
 from watchd.core.gating import Open, Probe
 from watchd.core.naming import on_one_line
-from watchd.errors import LaterError, LedgerError, NoSpaceError
+from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
 from watchd.journey.admitting import asked
 from watchd.journey.claiming import Prepared, Unfit, snapshot_name
 from watchd.journey.publishing import chunks_name
 from watchd.journey.receiving import result_name
-from watchd.model import BudgetReached, Gate, GateReason, JobState
+from watchd.model import GONE, BudgetReached, Gate, GateReason, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from watchd.journey.publishing import Published, Publisher
     from watchd.journey.recording import Recorder
     from watchd.journey.sending import Sender
-    from watchd.model import Budget, Folder, Job
+    from watchd.model import Budget, Folder, Job, Place
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +56,12 @@ class Conductor:
 
     def __init__(
         self, stages: Stages, ledger: Ledger, spool: Spool, keeper: GateKeeper, clock: Clock,
-        online: Callable[[], Mapping[str, tuple[Folder, str]]], budget: Budget,
+        online: Callable[[], Mapping[str, tuple[Folder, Place]]], budget: Budget,
+        lost: Callable[[str, str], None],
     ) -> None:  # fmt: skip
-        """`online` answers the folders that can be worked on now: name → the folder and its real path.
+        """`online` answers the folders that can be worked on now: name → the folder and where it is.
 
-        `budget`: over all folders.
+        `budget`: over all folders. `lost` is told of a folder and a path whose file was gone.
         """
         self._stages = stages
         self._ledger = ledger
@@ -69,6 +70,7 @@ class Conductor:
         self._clock = clock
         self._online = online
         self._budget = budget
+        self._lost = lost
 
     def next_claim(self) -> Claim | None:
         """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
@@ -86,7 +88,7 @@ class Conductor:
             return None
         return Claim(job, probe)
 
-    def calling(self, online: Mapping[str, tuple[Folder, str]]) -> Collection[str]:
+    def calling(self, online: Mapping[str, tuple[Folder, Place]]) -> Collection[str]:
         """Folders whose own hours and budget let them call now."""
         now, held = self._clock.local(), self._keeper.held()
         return [
@@ -118,6 +120,9 @@ class Conductor:
                 self._lead(claim, *place)
         except NoSpaceError as error:
             self._wait_for_space(job, error)
+        except FolderOfflineError as error:
+            # It went away after it was last looked at: the file is not gone, and waits with its folder.
+            self._put_off(job, str(error))
         except LaterError as error:
             # An output that cannot be written concerns every file of its folder.
             self._put_off(job, str(error))
@@ -156,41 +161,48 @@ class Conductor:
         detail = f"{error}; make room there"
         self._keeper.close(Gate(GateReason.DISK, now, detail, now + LATER, LATER))
 
-    def _lead(self, claim: Claim, folder: Folder, root: str) -> None:
+    def _lead(self, claim: Claim, folder: Folder, place: Place) -> None:
         job = claim.job
+        if job.state is JobState.RECEIVED:
+            self._publish(job, folder, job.result or result_name(job))
+            return
+        prepared = self._prepared(job, folder, place)
+        if prepared is None:
+            return
         behind = self._ledger.job(job.behind) if job.behind is not None else None
         match planning.next_step(job, behind, self._ledger.paid_results(job)):
-            case planning.Publish():
-                self._publish(job, folder, job.result or result_name(job))
             case planning.Reuse(results):
-                self._reuse(job, folder, root, results)
+                self._reuse(job, folder, prepared, results)
             case planning.EndWith(reason):
                 self._fail(job, reason)
             case planning.Call():
-                self._call(claim, folder, root)
+                self._call(claim, folder, prepared)
             case unexpected:
                 assert_never(unexpected)
 
-    def _prepared(self, job: Job, folder: Folder, root: str) -> Prepared | None:
-        """The snapshot; None if the job ended or went back instead."""
-        prepared = self._stages.preparer.prepare(job, folder, root)
+    def _prepared(self, job: Job, folder: Folder, place: Place) -> Prepared | None:
+        """The snapshot; None if the job ended, or went back to follow its folder's profile as it is now."""
+        prepared = self._stages.preparer.prepare(job, folder, place)
         if isinstance(prepared, Unfit):
             self._fail(job, prepared.reason)
             return None
-        return prepared
-
-    def _call(self, claim: Claim, folder: Folder, root: str) -> None:
-        job = claim.job
-        prepared = self._prepared(job, folder, root)
-        if prepared is None:
-            return
         if prepared.parameters.identity != job.parameters:
             self._ledger.requalify(job, asked(prepared.parameters), folder.profile.name)
-            return
-        if self._stages.publisher.reserve(job, folder, prepared) is None:
-            self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
-            self._stages.recorder.skipped(job)
-            self._clear(job)
+            return None
+        return prepared
+
+    def _has_name(self, job: Job, folder: Folder, prepared: Prepared) -> bool:
+        """Whether the output has its name reserved; where the folder says `skip` and it is taken, the job is done."""
+        if self._stages.publisher.reserve(job, folder, prepared) is not None:
+            return True
+        self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
+        self._stages.recorder.skipped(job)
+        self._clear(job)
+        return False
+
+    def _call(self, claim: Claim, folder: Folder, prepared: Prepared) -> None:
+        job = claim.job
+        if not self._has_name(job, folder, prepared):
             return
         if not self._keeper.enter(probe=claim.probe):
             self._ledger.release(job)
@@ -203,26 +215,20 @@ class Conductor:
         if isinstance(result, str):
             self._publish(job, folder, result)
             return
+        self._clear(job)
         if isinstance(result, BudgetReached):
             self._ledger.release(job)
             self._keeper.budget_reached(result)
             return
         self._stages.recorder.concluded(job, result)
-        self._spool.remove(result_name(job), snapshot_name(job))
 
     def _publish(self, job: Job, folder: Folder, result: str) -> None:
         published = self._stages.publisher.publish(job, folder, result)
         current = self._ledger.job(job.id)
         self._finish(job, published, reused_from=None, price=current.booked if current else job.booked)
 
-    def _reuse(self, job: Job, folder: Folder, root: str, results: tuple[Job, ...]) -> None:
-        prepared = self._prepared(job, folder, root)
-        if prepared is None:
-            return
-        if self._stages.publisher.reserve(job, folder, prepared) is None:
-            self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
-            self._stages.recorder.skipped(job)
-            self._clear(job)
+    def _reuse(self, job: Job, folder: Folder, prepared: Prepared, results: tuple[Job, ...]) -> None:
+        if not self._has_name(job, folder, prepared):
             return
         for earlier in results:
             published = self._stages.publisher.reuse(job, folder, earlier)
@@ -243,6 +249,8 @@ class Conductor:
 
     def _fail(self, job: Job, reason: str) -> None:
         self._ledger.fail(job, reason)
+        if reason.startswith(GONE):
+            self._lost(job.folder, job.path)
         self._stages.recorder.ended(job, reason)
         self._clear(job)
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from watchd.core import gating, money, retrying
+from watchd.core.calls import Answered, NotSent
+from watchd.core.endpoint import meaning, names_the_file
 from watchd.core.gating import Hold, Open, Pace, Probe
 from watchd.core.retrying import Scene, Streaks
 from watchd.model import Gate, GateReason, Outcome
@@ -16,6 +18,7 @@ from watchd.model import Gate, GateReason, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from watchd.core.calls import Trouble
     from watchd.core.retrying import Conclusion, Policy
     from watchd.interfaces import Clock, Endpoint, Ledger
     from watchd.model import BudgetReached, Job
@@ -52,7 +55,7 @@ class GateKeeper:
         self._streaks = Streaks()
         self._server_jobs: set[int] = set()
         self._in_flight = 0
-        self._probing = False
+        self._probing: GateReason | None = None
         self._stopping = False
         self._held: dict[str, Held] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -62,6 +65,10 @@ class GateKeeper:
         if gate.retry_at is None:
             return gate
         return replace(gate, retry_at=min(gate.retry_at, self._clock.steady() + gate.interval))
+
+    def fingerprint(self) -> str:
+        """What tells the key of this moment from another."""
+        return self._fingerprint()
 
     def gates(self) -> Mapping[GateReason, Gate]:
         """What is closed now."""
@@ -74,7 +81,7 @@ class GateKeeper:
         with self._changed:
             self._expire()
             decided = gating.decide(self._gates.values(), self._clock.steady())
-            if isinstance(decided, Probe) and self._probing:
+            if isinstance(decided, Probe) and self._probing is not None:
                 return Hold(decided.gate, None)
             return decided
 
@@ -89,7 +96,7 @@ class GateKeeper:
             decided = self.decision()
             if not isinstance(decided, Probe):
                 return False
-            self._probing = True
+            self._probing = decided.gate.reason
             # Written before the probe is made: a restart in its midst does not make another at once.
             gate = gating.probing(decided.gate, self._clock.steady(), self._policy.balance_probe.first)
             self._gates[gate.reason] = gate
@@ -99,7 +106,7 @@ class GateKeeper:
                 scene = self._scene(gate.reason)
                 longer = retrying.refused_probe(gate, scene, self._policy.balance_probe.longest)
                 self._set(longer, "the balance query, free of charge, says that there is nothing to spend yet")
-                self._probing = False
+                self._probing = None
             return False
         logger.info("Gate %s: one call is made as a probe", gate.reason, extra={"action": "probe"})
         return True
@@ -107,7 +114,7 @@ class GateKeeper:
     def give_probe_back(self) -> None:
         """The probe ended, or found nothing to try."""
         with self._changed:
-            self._probing = False
+            self._probing = None
             self._changed.notify_all()
 
     def enter(self, *, probe: bool) -> bool:
@@ -152,28 +159,28 @@ class GateKeeper:
             self._stopping = True
             self._changed.notify_all()
 
-    def scene(self, job: Job, outcome: Outcome, *, probe: bool, luck: float) -> Scene:
-        """Count this trouble into the streaks and answer what surrounds the call."""
+    def scene(self, job: Job, trouble: Trouble, *, probe: bool, luck: float, key: str) -> Scene:
+        """Count this trouble into the streaks and answer what surrounds the call. `key`: its key's fingerprint."""
         with self._changed:
-            self._count(job, outcome)
-            reason = next((reason for reason in self._gates if reason in gating.PROBED), None) if probe else None
-            return replace(self._scene(reason), luck=luck)
+            self._count(job, trouble)
+            return replace(self._scene(self._probing if probe else None), luck=luck, key=key)
 
     def _scene(self, probe: GateReason | None) -> Scene:
         return Scene(self._policy, self._streaks, dict(self._gates), probe, self._clock.steady(), 0.5)
 
-    def _count(self, job: Job, outcome: Outcome) -> None:
+    def _count(self, job: Job, trouble: Trouble) -> None:
+        """Different jobs in a row with the same trouble of the service's; a refusal that names its file is none."""
         streaks = self._streaks
-        match outcome:
-            case Outcome.SERVER:
-                self._server_jobs.add(job.id)
-                self._streaks = replace(streaks, server=len(self._server_jobs))
-            case Outcome.REFUSED:
-                self._streaks = replace(streaks, refusal=streaks.refusal + 1)
-            case Outcome.NETWORK:
+        match trouble:
+            case NotSent():
                 self._streaks = replace(streaks, network=streaks.network + 1)
-            case Outcome.RATE:
-                self._streaks = replace(streaks, rate=streaks.rate + 1)
+            case Answered(answer) if meaning(answer.status) is Outcome.SERVER:
+                self._server_jobs.add(job.id)
+                self._streaks = replace(streaks, server=len(self._server_jobs), network=0)
+            case Answered(answer) if meaning(answer.status) is Outcome.RATE:
+                self._streaks = replace(streaks, rate=streaks.rate + 1, network=0)
+            case Answered(answer) if meaning(answer.status) is Outcome.REFUSED and not names_the_file(answer.status):
+                self._streaks = replace(streaks, refusal=streaks.refusal + 1, network=0)
             case _:
                 self._streaks = replace(streaks, network=0)
 
@@ -189,12 +196,9 @@ class GateKeeper:
     def learn(self, conclusion: Conclusion) -> None:
         """Take over the gate that a conclusion, already in the ledger, closed."""
         gate = conclusion.gate
-        if gate is None:
-            return
-        if gate.reason is GateReason.KEY:
-            gate = replace(gate, mark=self._fingerprint())
-        with self._changed:
-            self._set(gate, conclusion.error)
+        if gate is not None:
+            with self._changed:
+                self._set(gate, conclusion.error)
 
     def budget_reached(self, reached: BudgetReached) -> None:
         """A call would have passed a budget: nobody calls until its period is over, or that folder alone does not."""
@@ -285,7 +289,7 @@ class GateKeeper:
     def is_probe_due(self) -> bool:
         """Whether a closed gate is being tried, or may be tried now."""
         with self._changed:
-            return self._probing or isinstance(self.decision(), Probe)
+            return self._probing is not None or isinstance(self.decision(), Probe)
 
     def look_at_key(self) -> None:
         """Open gate `key` once the key is another than the one that was refused."""

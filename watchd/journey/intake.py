@@ -99,7 +99,7 @@ class Intake:
     def _attend(self, hot: HotFolder, marks: Marks) -> None:
         now = self._clock.steady()
         due = self._next_scan.get(hot.folder.name, 0.0) <= now or (self._next_visit <= now and hot.has_moved())
-        if due or marks.everything or marks.files or marks.folders:
+        if due or marks.everything or marks.files or marks.folders or marks.lost:
             self._look(hot, marks, everything=due)
         if not hot.online:
             return

@@ -26,6 +26,7 @@ class Marks:
 
     files: dict[str, bool] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     everything: bool = False
 
 
@@ -51,6 +52,12 @@ class Hints:
         """A sub-folder came, by being made or moved in: whatever it holds had no event of its own."""
         with self._changed:
             self._marks.setdefault(folder, Marks()).folders.add(path)
+            self._changed.notify()
+
+    def lost(self, folder: str, path: str) -> None:
+        """A file was found gone by somebody who wanted it: what was known of it holds no longer."""
+        with self._changed:
+            self._marks.setdefault(folder, Marks()).lost.add(path)
             self._changed.notify()
 
     def everything(self, folder: str) -> None:
@@ -102,6 +109,8 @@ class HotFolder:
 
     def look(self, marks: Marks, *, everything: bool) -> None:
         """Bring `making` up to date with the disk, as far as the marks say or all of it. Goes offline, never raises."""
+        for path in marks.lost:
+            self._known.pop(path, None)
         try:
             self._arrive()
             if everything or marks.everything:
@@ -151,6 +160,8 @@ class HotFolder:
         for path, proven in marks.files.items():
             if isinstance(self._matcher.verdict(path), Ours):
                 self.look_at_file(path, proven=proven)
+        for path in marks.lost:
+            self.look_at_file(path, proven=False)
         for below in marks.folders:
             self._meet(below, self._known, marks)
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from watchd.core import retrying
 from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Received, Traffic
-from watchd.core.endpoint import meaning
 from watchd.core.naming import on_one_line
 from watchd.errors import LaterError
 from watchd.journey import receiving
-from watchd.model import BudgetReached, JobState, Outcome
+from watchd.model import BudgetReached, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +49,14 @@ class Sender:
             attempt = self._ledger.begin_sending(job, prepared.parameters.price, limits)
             if isinstance(attempt, BudgetReached):
                 return attempt
+            key = self._keeper.fingerprint()  # of the key that is about to be sent, not of one that comes meanwhile
             sink = receiving.AnswerSink(file)
             result = self._call(job, attempt, prepared, sink)
         if isinstance(result, Received):
             self._ledger.receive(job, attempt, name, result.traffic)
             self._keeper.succeeded(probe=probe)
             return name
-        return self._conclude(job, attempt, result, name, probe=probe)
+        return self._conclude(job, attempt, result, name, probe=probe, key=key)
 
     def _call(
         self, job: Job, attempt: int, prepared: Prepared, sink: receiving.AnswerSink
@@ -76,31 +76,18 @@ class Sender:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size))
 
-    def _conclude(self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool) -> Conclusion:
+    def _conclude(self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool, key: str) -> Conclusion:
         if isinstance(trouble, BadAnswer):
             try:
                 where = f"kept as {self._spool.keep_evidence(name, f'{job.id}-{attempt}.answer')}"
             except LaterError as error:  # the money is in doubt all the same, and has to be told
                 where = f"which could not be kept: {error}"
             trouble = BadAnswer(f"{trouble.reason} ({where})", trouble.traffic)
-        scene = self._keeper.scene(job, outcome_of(trouble), probe=probe, luck=self._random.random())
+        scene = self._keeper.scene(job, trouble, probe=probe, luck=self._random.random(), key=key)
         conclusion = retrying.conclude(trouble, job, scene)
         self._ledger.conclude(job, attempt, conclusion)
         self._keeper.learn(conclusion)
         return conclusion
-
-
-def outcome_of(trouble: Trouble) -> Outcome:
-    """The ledger's word for it."""
-    match trouble:
-        case Answered(answer):
-            return meaning(answer.status)
-        case NotSent():
-            return Outcome.NETWORK
-        case Lost():
-            return Outcome.LOST
-        case BadAnswer():
-            return Outcome.BAD_ANSWER
 
 
 def recover_lost(ledger: Ledger, spool: Spool, policy: retrying.Policy) -> list[tuple[Job, Conclusion]]:
@@ -120,8 +107,3 @@ def recover_lost(ledger: Ledger, spool: Spool, policy: retrying.Policy) -> list[
         ledger.conclude(job, attempt, conclusion)
         concluded.append((job, conclusion))
     return concluded
-
-
-def is_final(conclusion: Conclusion) -> bool:
-    """Whether the job's snapshot is of no more use."""
-    return conclusion.state in {JobState.FAILED, JobState.UNKNOWN}

@@ -18,7 +18,7 @@ MILLISECONDS_FROM = 1e12
 """A Unix time from here on is in milliseconds."""
 
 
-def read_error(response: httpx.Response, key: str) -> Answer:
+def read_error(response: httpx.Response, key: str = "") -> Answer:
     """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came.
 
     Services have been seen to repeat the key in their words; it goes no further than here.
@@ -34,11 +34,16 @@ def read_error(response: httpx.Response, key: str) -> Answer:
     headers = response.headers
     return Answer(
         status=response.status_code,
-        message=words(body.replace(key.encode(), b"[key]"), headers.get("content-type", "")),
+        message=words(masked(body, key), headers.get("content-type", "")),
         retry_after=_seconds_to_wait(headers, time.time()),
         balance_usd=_number(headers.get("x-venice-balance-usd")),
         balance_diem=_number(headers.get("x-venice-balance-diem")),
     )
+
+
+def masked(body: bytes, key: str) -> bytes:
+    """The body without the key."""
+    return body.replace(key.encode(), b"[key]") if key else body
 
 
 def words(body: bytes, content_type: str) -> str:
@@ -46,7 +51,7 @@ def words(body: bytes, content_type: str) -> str:
     text = body.decode("utf-8", "replace").strip()
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested deeper than anyone means it
         if "html" in content_type.lower() or text.lower().startswith(("<!doctype", "<html")):
             return "an HTML page, as a proxy in between answers it"
         return " ".join(text.split())[:MOST_WORDS] or "no words"

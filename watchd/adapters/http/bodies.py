@@ -81,7 +81,7 @@ def holding_back(pieces: Iterator[bytes], total: int) -> Iterator[tuple[bytes, b
 def _as_text(value: str | float | bool) -> str:  # noqa: FBT001 -- a field of the form is what it is
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _extension(upload: Upload) -> str:

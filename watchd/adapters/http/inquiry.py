@@ -34,9 +34,7 @@ def inquire(api: Api, key: str | None) -> Inquiry | str:
             if key is not None:
                 asked = client.get(f"{api.base_url}/api_keys/rate_limits", headers={"Authorization": f"Bearer {key}"})
                 if asked.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-                    words = answers.words(
-                        asked.content.replace(key.encode(), b"[key]"), asked.headers.get("content-type", "")
-                    )
+                    words = answers.words(answers.masked(asked.content, key), asked.headers.get("content-type", ""))
                     return f"the service refuses the key ({asked.status_code}: {words})"
                 permitted = answers.permitted(asked)
         except httpx.HTTPError as error:

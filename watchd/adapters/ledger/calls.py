@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watchd.adapters.ledger.machinery import Writer, transaction
 from watchd.adapters.ledger.rows import text_of
 from watchd.errors import LedgerError
-from watchd.model import BudgetReached
+from watchd.model import GONE, BudgetReached
 
 if TYPE_CHECKING:
     import sqlite3
@@ -107,6 +107,8 @@ class Calls(Writer):
     def fail(self, job: Job, error: str) -> None:
         """It ends here without a call."""
         self._owned(self.run("fail", id=job.id, me=self.owner, error=error, at=self.clock.wall()), job)
+        if error.startswith(GONE):
+            self.run("unsee", job_id=job.id)
         self.event(job.id, "failed", error)
 
     @transaction

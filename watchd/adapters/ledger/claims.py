@@ -74,10 +74,8 @@ class Claims(Writer):
 
     def _may_take(self, job: Job, key: str, path: str, free: Callable[[str], bool]) -> bool:
         holder = self.run("name_holder", key=key).fetchone()
-        if holder is None:
-            return free(path)
-        if holder["job_id"] == job.id:
-            return True
+        if holder is None or holder["job_id"] == job.id:
+            return free(path)  # one's own name, too: somebody else's file may bear it by now
         return holder["state"] in {JobState.DONE, JobState.FAILED} and free(os.fsdecode(holder["path"])) and free(path)
 
     def name_of(self, job: Job) -> str | None:

@@ -142,7 +142,7 @@ WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'received');
 -- name: requalify
 -- The folder's profile changed while the job waited: it follows the profile as it is now.
 UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profile = :profile, price = :price,
-    width = :width, height = :height
+    width = :width, height = :height, behind = NULL
 WHERE id = :id AND owner = :me AND state = 'queued';
 
 -- name: finish
@@ -233,7 +233,7 @@ UPDATE job SET not_before = :latest WHERE not_before > :latest;
 
 -- name: busy
 -- Whether somebody works on a job, or one can go on by itself, now or later: published in :folders, called in :calling;
--- one behind an unknown job cannot. One statement, as a claim made between two would be seen by neither.
+-- one behind an unknown job, or behind an answer whose folder is away, cannot. One statement, as a claim made between two would be seen by neither.
 SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
     OR EXISTS (
         SELECT 1 FROM job AS candidate
@@ -242,7 +242,9 @@ SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
                OR (candidate.state = 'received' AND candidate.folder IN (SELECT value FROM json_each(:folders))))
           AND NOT EXISTS (
               SELECT 1 FROM job AS other
-              WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id AND other.state = 'unknown'
+              WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
+                AND (other.state = 'unknown' OR (other.state = 'received' AND other.owner IS NULL
+                     AND other.folder NOT IN (SELECT value FROM json_each(:folders))))
                 AND (other.parameters = candidate.parameters OR other.folder = candidate.folder))) AS yes;
 
 -- name: claimed
@@ -320,3 +322,7 @@ SELECT EXISTS (
 UPDATE attempt SET finished_at = :at, reserved = 0, error = :error,
     outcome = CASE WHEN armed_at IS NULL THEN 'network' ELSE 'lost' END
 WHERE job_id = :job_id AND finished_at IS NULL;
+
+-- name: unsee
+-- The file of this job had gone: if it comes back, unchanged or not, it is looked at anew.
+DELETE FROM sighting WHERE job_id = :job_id;

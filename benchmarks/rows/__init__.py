@@ -1,0 +1,16 @@
+"""The rows, in the order in which they run. A new one is a module here and an entry below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.rows.idle import Idle
+from benchmarks.rows.latency import Latency
+from benchmarks.rows.memory import Memory
+from benchmarks.rows.status import Status
+from benchmarks.rows.throughput import Throughput
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Row
+
+ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status())

@@ -1,0 +1,816 @@
+"""What the conscience promises, whichever store is under it: identity, exclusive claims, money, names, recovery."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.fakes.clock import ManualClock
+from watchd.adapters.ledger.writer import SqliteLedger
+from watchd.core.calls import Traffic
+from watchd.core.endpoint import Answer
+from watchd.core.naming import candidates, collision_key
+from watchd.core.retrying import Conclusion
+from watchd.core.scheduling import limits
+from watchd.model import (
+    Admission,
+    Asked,
+    Budget,
+    BudgetReached,
+    Gate,
+    GateReason,
+    Job,
+    JobState,
+    Outcome,
+    Sample,
+    Sighting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from watchd.interfaces import Ledger
+
+GOLD = Asked("gold", 20_000, 512, 512)
+FOUR = Asked("four", 80_000, 1024, 1024)
+FOLDERS = frozenset({"one", "two"})
+WIRE = Traffic(1000, 2000, "ray")
+SAMPLE = Sample(100, 10**18, 10**18, 7)
+samples = count(1)
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass
+class Store:
+    """A ledger's store, which any number of runs open one after the other."""
+
+    clock: ManualClock
+    open_as: Callable[[str], Ledger]
+
+
+@pytest.fixture(params=["sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """One parameter for each implementation of `interfaces.Ledger`."""
+    clock = ManualClock()
+    opened: list[Closable] = []
+
+    def open_sqlite(owner: str) -> Ledger:
+        if opened:
+            opened.pop().close()
+        ledger = SqliteLedger(tmp_path / "ledger.db", clock, owner=owner, lease=60.0)
+        opened.append(ledger)
+        return ledger
+
+    yield Store(clock, {"sqlite": open_sqlite}[request.param])
+    for ledger in opened:
+        ledger.close()
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return store.open_as("first run")
+
+
+def seen(path: str = "a.png", sha256: str = "aa", folder: str = "one", asked: Asked | None = GOLD) -> Admission:
+    sample = replace(SAMPLE, inode=next(samples))
+    refusal = None if asked else "no picture"
+    return Admission(folder, path, sample, sha256, "profile", 0, asked=asked, refusal=refusal)
+
+
+def admit(ledger: Ledger, *admissions: Admission) -> list[int]:
+    found = ledger.admit(admissions)
+    assert None not in found
+    return [job for job in found if job is not None]
+
+
+def job(ledger: Ledger, job_id: int) -> Job:
+    found = ledger.job(job_id)
+    assert found is not None
+    return found
+
+
+def claim(ledger: Ledger) -> Job:
+    found = ledger.claim(FOLDERS, FOLDERS)
+    assert found is not None
+    return found
+
+
+def claimed_ids(ledger: Ledger) -> list[int]:
+    """All that can be claimed now."""
+    found = []
+    while (claimed := ledger.claim(FOLDERS, FOLDERS)) is not None:
+        found.append(claimed.id)
+    return found
+
+
+def send(ledger: Ledger, claimed: Job, price: int = 20_000) -> int:
+    attempt = ledger.begin_sending(claimed, price, ())
+    assert isinstance(attempt, int)
+    return attempt
+
+
+def arm(ledger: Ledger, claimed: Job, price: int = 20_000) -> int:
+    attempt = send(ledger, claimed, price)
+    ledger.arm(claimed, attempt, price)
+    return attempt
+
+
+def pay(ledger: Ledger, claimed: Job, output: str = "/out/a.png") -> None:
+    attempt = arm(ledger, claimed)
+    ledger.receive(claimed, attempt, f"{claimed.id}.png", WIRE)
+    ledger.finish(claimed, output, f"sha of {output}", reused_from=None, detail="published")
+
+
+def ended(outcome: Outcome, state: JobState, **more: object) -> Conclusion:
+    return replace(Conclusion(outcome, state, "words", WIRE, 500), **more)  # type: ignore[arg-type]  # named fields
+
+
+LOST = ended(Outcome.LOST, JobState.UNKNOWN, counts=True, unbook=False)
+REFUSED = ended(Outcome.REFUSED, JobState.FAILED, counts=True)
+BUSY = ended(Outcome.SERVER, JobState.QUEUED, counts=True)
+
+
+# --- admission ------------------------------------------------------------------------------------------------------
+
+
+def test_a_settled_file_becomes_a_queued_job_with_all_that_was_measured(ledger: Ledger) -> None:
+    (job_id,) = admit(ledger, seen("sub/a.png"))
+    found = job(ledger, job_id)
+    assert (found.folder, found.path, found.sha256, found.state) == ("one", "sub/a.png", "aa", JobState.QUEUED)
+    assert (found.parameters, found.price, found.width, found.height) == ("gold", 20_000, 512, 512)
+    assert (found.attempts, found.booked, found.behind, found.mtime_ns) == (0, 0, None, 10**18)
+
+
+def test_the_same_bytes_under_the_same_name_are_the_same_job_whatever_is_asked_now(ledger: Ledger) -> None:
+    (first,) = admit(ledger, seen())
+    assert admit(ledger, seen(), seen(asked=FOUR)) == [first, first]
+
+
+def test_other_bytes_another_name_or_another_folder_are_other_jobs(ledger: Ledger) -> None:
+    jobs = admit(ledger, seen(), seen(sha256="bb"), seen("b.png"), seen(folder="two"))
+    assert len(set(jobs)) == 4
+
+
+def test_what_is_done_stays_done_when_it_is_seen_again(ledger: Ledger) -> None:
+    (first,) = admit(ledger, seen())
+    pay(ledger, claim(ledger))
+    assert admit(ledger, seen(asked=FOUR)) == [first]
+    assert claimed_ids(ledger) == []
+
+
+def test_what_failed_stays_failed_when_it_is_seen_again_unless_it_had_gone(ledger: Ledger) -> None:
+    (first,) = admit(ledger, seen())
+    ledger.fail(claim(ledger), "the service refused it")
+    assert admit(ledger, seen()) == [first]
+    (second,) = admit(ledger, seen("b.png", "bb"))
+    ledger.fail(claim(ledger), "gone: it is gone")
+    assert admit(ledger, seen("b.png", "bb")) != [second]
+
+
+def test_a_refused_file_is_failed_at_once_and_nobody_claims_it(ledger: Ledger) -> None:
+    (job_id,) = admit(ledger, seen(asked=None))
+    assert (job(ledger, job_id).state, job(ledger, job_id).error) == (JobState.FAILED, "no picture")
+    assert job(ledger, job_id).finished_at is not None
+    assert claimed_ids(ledger) == []
+
+
+def test_an_output_of_ours_is_no_input_unless_the_folder_chains(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    pay(ledger, claim(ledger), "/out/a.png")
+    assert ledger.admit([seen("back.png", "sha of /out/a.png", "two")]) == [None]
+    assert ledger.sightings("two")["back.png"].own
+    (chained,) = ledger.admit([replace(seen("chained.png", "sha of /out/a.png", "two"), chain=True)])
+    assert chained is not None
+
+
+def test_what_is_seen_is_remembered_with_its_job_or_its_reason(ledger: Ledger) -> None:
+    ledger.note_waiting("one", [Sighting("w.png", SAMPLE, None, "it is empty so far")], [])
+    admission = seen()
+    (job_id,) = admit(ledger, admission)
+    assert ledger.sightings("one") == {
+        "w.png": Sighting("w.png", SAMPLE, None, "it is empty so far"),
+        "a.png": Sighting("a.png", admission.sample, job_id),
+    }
+    assert ledger.sightings("two") == {}
+
+
+def test_only_what_never_became_a_job_is_forgotten(ledger: Ledger) -> None:
+    ledger.note_waiting("one", [Sighting("w.png", SAMPLE, None, "waits")], [])
+    admit(ledger, seen())
+    ledger.note_waiting("one", [], ["w.png", "a.png", "never.png"])
+    assert list(ledger.sightings("one")) == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.png", b"\xff\xfe/\n.png", b"-rf \xf0\x9f\x98\x80.png", b"x" * 255, b"'\";--"]
+)
+def test_names_are_bytes_and_come_back_as_they_were(store: Store, name: bytes) -> None:
+    path = os.fsdecode(name)
+    first = store.open_as("first run")
+    (job_id,) = admit(first, seen(path))
+    taken = first.take_name(claim(first), lambda: [(collision_key(path), path)], lambda _: True, share=False)
+    assert taken == path
+    again = store.open_as("second run")
+    assert os.fsencode(job(again, job_id).path) == name
+    assert list(again.sightings("one")) == [path]
+    assert again.name_of(job(again, job_id)) == path
+
+
+# --- claims ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_claimed_once(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    assert not ledger.is_claimed()
+    assert claim(ledger).path == "a.png"
+    assert ledger.is_claimed()
+    assert ledger.claim(FOLDERS, FOLDERS) is None
+
+
+def test_many_threads_never_get_the_same_job_nor_two_of_one_picture(ledger: Ledger) -> None:
+    admit(ledger, *(seen(f"{number}.png", f"sha{number % 25}") for number in range(50)))
+    barrier, taken, lock = threading.Barrier(8), [], threading.Lock()
+
+    def work() -> None:
+        barrier.wait(10)
+        while (found := ledger.claim(FOLDERS, FOLDERS)) is not None:
+            with lock:
+                taken.append(found)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(taken) == 25
+    assert len({found.sha256 for found in taken}) == 25
+
+
+def test_higher_priority_goes_first_then_the_oldest(ledger: Ledger) -> None:
+    admit(
+        ledger, seen("a", "a"), replace(seen("b", "b"), priority=5), seen("c", "c"), replace(seen("d", "d"), priority=5)
+    )
+    assert [job(ledger, found).path for found in claimed_ids(ledger)] == ["b", "d", "a", "c"]
+
+
+def test_folders_that_are_not_online_are_left_alone(ledger: Ledger) -> None:
+    admit(ledger, seen(), seen("b.png", "bb", "two"))
+    found = ledger.claim({"two"}, {"two"})
+    assert found is not None
+    assert found.folder == "two"
+    assert ledger.claim({"two"}, {"two"}) is None
+    assert ledger.claim(set(), set()) is None
+
+
+def test_a_job_released_for_later_is_claimed_when_its_time_has_come(store: Store, ledger: Ledger) -> None:
+    admit(ledger, seen())
+    due = store.clock.steady() + 30
+    ledger.release(claim(ledger), due)
+    assert (ledger.claim(FOLDERS, FOLDERS), ledger.next_due()) == (None, due)
+    store.clock.advance(30)
+    assert claim(ledger).id == 1
+    assert ledger.next_due() is None
+
+
+def test_a_folder_that_may_not_call_gets_only_what_costs_nothing(ledger: Ledger) -> None:
+    admit(ledger, seen("paid.png", "paid"))
+    pay(ledger, claim(ledger))
+    admit(ledger, seen("new.png", "new"), seen("twin.png", "paid"))
+    found = ledger.claim(FOLDERS, ())
+    assert found is not None
+    assert found.path == "twin.png"
+    assert ledger.claim(FOLDERS, ()) is None
+    assert claim(ledger).path == "new.png"
+
+
+def test_an_answer_that_is_received_is_claimed_before_all_others_and_with_the_gate_closed(ledger: Ledger) -> None:
+    admit(ledger, seen(), replace(seen("b.png", "bb"), priority=9))
+    for claimed in (claim(ledger), claim(ledger)):
+        if claimed.path == "a.png":
+            ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE)
+            ledger.release(claimed)
+        else:
+            ledger.release(claimed)
+    found = ledger.claim(FOLDERS, ())
+    assert found is not None
+    assert (found.path, found.state, found.result) == ("a.png", JobState.RECEIVED, "1.png")
+
+
+# --- twins ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("twin", "is_twin"),
+    [
+        (seen("b.png", "aa", "two", GOLD), True),
+        (seen("b.png", "aa", "one", FOUR), True),
+        (seen("b.png", "aa", "two", FOUR), False),
+        (seen("b.png", "bb", "one", GOLD), False),
+    ],
+    ids=["same asked elsewhere", "same folder", "other asked elsewhere", "other bytes"],
+)
+def test_a_twin_is_the_same_picture_in_the_same_folder_or_under_the_same_parameters(
+    ledger: Ledger,
+    twin: Admission,
+    is_twin: bool,  # noqa: FBT001 -- drawn
+) -> None:
+    first, second = admit(ledger, seen(), twin)
+    assert job(ledger, second).behind == (first if is_twin else None)
+    assert claimed_ids(ledger) == ([first] if is_twin else [first, second])
+
+
+@pytest.mark.parametrize("state", [JobState.SENDING, JobState.ARMED, JobState.RECEIVED, JobState.UNKNOWN])
+def test_a_twin_waits_while_the_first_is_under_way_or_unknown(ledger: Ledger, state: JobState) -> None:
+    admit(ledger, seen(), seen("b.png"))
+    first = claim(ledger)
+    attempt = send(ledger, first)
+    if state is not JobState.SENDING:
+        ledger.arm(first, attempt, 20_000)
+    if state is JobState.RECEIVED:
+        ledger.receive(first, attempt, "1.png", WIRE)
+    if state is JobState.UNKNOWN:
+        ledger.conclude(first, attempt, LOST)
+    assert job(ledger, first.id).state is state
+    assert claimed_ids(ledger) == []
+
+
+@pytest.mark.parametrize("end", [REFUSED, None])
+def test_a_twin_goes_on_when_the_first_has_ended(ledger: Ledger, end: Conclusion | None) -> None:
+    admit(ledger, seen(), seen("b.png"))
+    first = claim(ledger)
+    if end is None:
+        pay(ledger, first)
+    else:
+        ledger.conclude(first, arm(ledger, first), end)
+    assert claim(ledger).path == "b.png"
+
+
+def test_a_twin_is_not_held_up_by_one_that_waits_in_a_folder_that_is_away(ledger: Ledger) -> None:
+    admit(ledger, seen(folder="two"), seen("b.png"))
+    found = ledger.claim({"one"}, {"one"})
+    assert found is not None
+    assert ledger.claim({"one", "two"}, {"one", "two"}) is None
+
+
+def test_results_that_can_serve_come_with_the_folders_own_first_then_the_latest(ledger: Ledger) -> None:
+    admit(ledger, seen("1", "aa", "two"))
+    pay(ledger, claim(ledger), "/out/1")
+    admit(ledger, seen("2", "aa", "one", FOUR))
+    pay(ledger, claim(ledger), "/out/2")
+    admit(ledger, seen("3", "aa", "two", FOUR), seen("4", "bb"), seen("twin", "aa", "one", GOLD))
+    twin = job(ledger, 5)
+    assert [found.output for found in ledger.paid_results(twin)] == ["/out/2", "/out/1"]
+
+
+def test_a_done_job_without_an_output_serves_nobody(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    ledger.finish(claim(ledger), None, None, reused_from=None, detail="skipped")
+    admit(ledger, seen("b.png"))
+    assert ledger.paid_results(claim(ledger)) == []
+
+
+def test_a_job_that_follows_another_profile_is_queued_under_it(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    ledger.requalify(claim(ledger), FOUR, "four")
+    found = claim(ledger)
+    assert (found.parameters, found.profile, found.price, found.width) == ("four", "four", 80_000, 1024)
+
+
+def test_nothing_can_go_on_behind_an_unknown_job(ledger: Ledger) -> None:
+    admit(ledger, seen(), seen("b.png"))
+    assert ledger.is_busy(FOLDERS, FOLDERS)
+    first = claim(ledger)
+    ledger.conclude(first, arm(ledger, first), LOST)
+    assert not ledger.is_busy(FOLDERS, FOLDERS)
+    assert not ledger.is_busy((), ())
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        JobState.QUEUED,
+        pytest.param(JobState.RECEIVED),
+    ],
+)
+def test_what_can_go_on_by_itself_is_claimable_now_or_later_even_with_a_folder_away(
+    ledger: Ledger, state: JobState
+) -> None:
+    admit(ledger, seen(folder="two"))
+    if state is JobState.RECEIVED:
+        claimed = claim(ledger)
+        ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE)
+        ledger.release(claimed)
+    admit(ledger, seen("b.png"))
+    is_busy = ledger.is_busy({"one"}, {"one"})
+    assert is_busy == (ledger.claim({"one"}, {"one"}) is not None)
+
+
+# --- money ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_booked_when_it_is_armed_and_not_before(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    attempt = send(ledger, claimed)
+    assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.SENDING, 0)
+    ledger.arm(claimed, attempt, 20_000)
+    assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.ARMED, 20_000)
+    ledger.receive(claimed, attempt, "1.png", WIRE)
+    found = job(ledger, 1)
+    assert (found.state, found.booked, found.attempts, found.result) == (JobState.RECEIVED, 20_000, 1, "1.png")
+
+
+def test_an_answered_error_unbooks_and_a_lost_answer_stays_booked(ledger: Ledger) -> None:
+    admit(ledger, seen(), seen("b.png", "bb"))
+    first, second = claim(ledger), claim(ledger)
+    ledger.conclude(first, arm(ledger, first), REFUSED)
+    ledger.conclude(second, arm(ledger, second), LOST)
+    assert [(found.state, found.booked, found.attempts) for found in (job(ledger, 1), job(ledger, 2))] == [
+        (JobState.FAILED, 0, 1),
+        (JobState.UNKNOWN, 20_000, 1),
+    ]
+    assert ledger.progress(0.0, 0).booked == 20_000
+
+
+def test_a_job_costs_the_sum_of_its_booked_calls(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    for conclusion in (BUSY, replace(LOST, state=JobState.QUEUED, resend=True), BUSY):
+        claimed = claim(ledger)
+        ledger.conclude(claimed, arm(ledger, claimed), conclusion)
+    pay(ledger, claim(ledger))
+    found = job(ledger, 1)
+    assert (found.state, found.booked, found.attempts, found.resends) == (JobState.DONE, 40_000, 4, 1)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.BALANCE, Outcome.KEY, Outcome.RATE, Outcome.NETWORK])
+def test_what_the_file_does_not_answer_for_changes_no_count(ledger: Ledger, outcome: Outcome) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    ledger.conclude(claimed, arm(ledger, claimed), ended(outcome, JobState.QUEUED))
+    found = job(ledger, 1)
+    assert (found.state, found.attempts, found.booked, found.resends) == (JobState.QUEUED, 0, 0, 0)
+    assert claim(ledger).id == 1
+
+
+def test_a_gate_that_a_call_closed_is_there_with_its_conclusion(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    gate = Gate(GateReason.BALANCE, 5.0, "empty", 65.0, 60.0)
+    answer = Answer(402, "empty", balance_usd=0.1)
+    ledger.conclude(claimed, arm(ledger, claimed), ended(Outcome.BALANCE, JobState.QUEUED, gate=gate, balance=answer))
+    assert ledger.gates() == {GateReason.BALANCE: gate}
+
+
+def test_nobody_arms_or_receives_what_is_not_his(store: Store, ledger: Ledger) -> None:
+    from watchd.errors import LedgerError  # noqa: PLC0415 -- the one place that sees it
+
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    attempt = send(ledger, claimed)
+    second = store.open_as("second run")
+    with pytest.raises(LedgerError):
+        second.arm(claimed, attempt, 20_000)
+    with pytest.raises(LedgerError):
+        second.begin_sending(claimed, 20_000, ())
+    assert job(second, 1).booked == 0
+
+
+def test_nothing_is_armed_twice_nor_received_before_it_was_armed(ledger: Ledger) -> None:
+    from watchd.errors import LedgerError  # noqa: PLC0415 -- the one place that sees it
+
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    attempt = send(ledger, claimed)
+    with pytest.raises(LedgerError):
+        ledger.receive(claimed, attempt, "1.png", WIRE)
+    ledger.arm(claimed, attempt, 20_000)
+    with pytest.raises(LedgerError):
+        ledger.arm(claimed, attempt, 20_000)
+    assert job(ledger, 1).booked == 20_000
+
+
+def test_calls_of_the_last_minute_are_told_with_their_ages(store: Store, ledger: Ledger) -> None:
+    admit(ledger, *(seen(str(number), str(number)) for number in range(3)))
+    for _ in range(3):
+        send(ledger, claim(ledger))
+        store.clock.advance(25)
+    assert ledger.recent_calls(60.0) == pytest.approx([50, 25])
+
+
+# --- budgets --------------------------------------------------------------------------------------------------------
+
+
+def test_no_number_of_calls_begun_at_once_passes_a_budget(store: Store, ledger: Ledger) -> None:
+    admit(ledger, *(seen(str(number), str(number)) for number in range(10)))
+    day = limits(Budget(day=50_000), Budget(), "one", store.clock.local())
+    begun = [ledger.begin_sending(claim(ledger), 20_000, day) for _ in range(4)]
+    assert [isinstance(attempt, BudgetReached) for attempt in begun] == [False, False, True, True]
+
+
+def test_a_budget_counts_what_is_booked_or_lost_and_not_what_was_answered_with_an_error(
+    store: Store, ledger: Ledger
+) -> None:
+    admit(ledger, *(seen(str(number), str(number)) for number in range(4)))
+    day = limits(Budget(day=40_000), Budget(), "one", store.clock.local())
+    for conclusion in (REFUSED, LOST, BUSY):
+        claimed = claim(ledger)
+        attempt = ledger.begin_sending(claimed, 20_000, day)
+        assert isinstance(attempt, int)
+        ledger.arm(claimed, attempt, 20_000)
+        ledger.conclude(claimed, attempt, conclusion)
+    pay(ledger, claim(ledger))
+    assert isinstance(ledger.begin_sending(claim(ledger), 20_000, day), BudgetReached)
+
+
+def test_a_folders_own_budget_holds_that_folder_alone_and_a_day_ends(store: Store, ledger: Ledger) -> None:
+    admit(ledger, seen("1", "1"), seen("2", "2"), seen("3", "3", "two"))
+    now = store.clock.local()
+    own, others = limits(Budget(), Budget(day=20_000), "one", now), limits(Budget(), Budget(day=20_000), "two", now)
+    arm_limited = [ledger.begin_sending(claim(ledger), 20_000, own) for _ in range(2)]
+    assert isinstance(arm_limited[0], int)
+    ledger.arm(job(ledger, 1), arm_limited[0], 20_000)
+    assert isinstance(arm_limited[1], BudgetReached)
+    assert isinstance(ledger.begin_sending(claim(ledger), 20_000, others), int)
+    store.clock.advance(86_400)
+    tomorrow = limits(Budget(), Budget(day=20_000), "one", store.clock.local())
+    assert isinstance(ledger.begin_sending(job(ledger, 2), 20_000, tomorrow), int)
+
+
+@pytest.mark.parametrize("how", ["release", "abandon"])
+def test_a_call_that_is_given_back_before_it_was_armed_holds_no_budget(store: Store, ledger: Ledger, how: str) -> None:
+    admit(ledger, seen("1", "1"), seen("2", "2"))
+    day = limits(Budget(day=20_000), Budget(), "one", store.clock.local())
+    claimed = claim(ledger)
+    assert isinstance(ledger.begin_sending(claimed, 20_000, day), int)
+    if how == "release":
+        ledger.release(claimed, store.clock.steady() + 30)
+    else:
+        ledger.abandon(claimed, "internal error")
+    assert isinstance(ledger.begin_sending(claim(ledger), 20_000, day), int)
+
+
+def test_a_backlog_counts_what_is_not_let_go_and_not_paid_for_by_another(ledger: Ledger) -> None:
+    admit(ledger, seen("1", "1"), seen("twin", "1"), seen("2", "2", "one", FOUR))
+    assert (ledger.backlog().files, ledger.backlog().cost) == (2, 100_000)
+    assert ledger.approve() == 3
+    assert ledger.backlog().files == 0
+    admit(ledger, seen("3", "3"))
+    assert (ledger.backlog().files, ledger.backlog().cost) == (1, 20_000)
+
+
+# --- the owner's commands -------------------------------------------------------------------------------------------
+
+
+def test_a_retry_forgives_attempts_and_does_not_forget_resends(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    ledger.conclude(claimed, arm(ledger, claimed), replace(LOST, state=JobState.QUEUED, resend=True))
+    claimed = claim(ledger)
+    ledger.conclude(claimed, arm(ledger, claimed), LOST)
+    ledger.retry(ledger.chosen([1], None, None))
+    found = claim(ledger)
+    assert (found.attempts, found.tries, found.resends, found.booked) == (2, 0, 1, 40_000)
+
+
+def test_a_dismissed_job_is_failed_and_stays_booked(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    ledger.conclude(claimed, arm(ledger, claimed), LOST)
+    ledger.dismiss(ledger.chosen(None, "unknown", None))
+    assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.FAILED, 20_000)
+
+
+def test_retry_and_dismiss_touch_nothing_that_is_done_or_under_way(ledger: Ledger) -> None:
+    admit(ledger, seen("1", "1"), seen("2", "2"))
+    pay(ledger, claim(ledger))
+    everything = ledger.chosen(None, None, None)
+    ledger.retry(everything)
+    ledger.dismiss(everything)
+    assert [found.state for found in ledger.chosen(None, None, None)] == [JobState.DONE, JobState.QUEUED]
+
+
+def test_a_twin_whose_paid_result_is_gone_is_paid_again_on_retry(ledger: Ledger) -> None:
+    admit(ledger, seen("1", "1"))
+    pay(ledger, claim(ledger))
+    admit(ledger, seen("2", "1"))
+    ledger.fail(claim(ledger), "paid on 2027-01-15 as job 1, its output is gone")
+    ledger.retry(ledger.chosen([2], None, None))
+    assert ledger.claim(FOLDERS, ()) is None
+    assert claim(ledger).pay_again
+
+
+def test_a_finished_file_is_done_again_as_a_job_of_its_own_and_once_at_a_time(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    pay(ledger, claim(ledger))
+    (again,) = ledger.reprocess(ledger.chosen([1], None, None))
+    assert ledger.reprocess(ledger.chosen([1], None, None)) == []
+    assert (claim(ledger).id, job(ledger, again).pay_again, job(ledger, 1).state) == (again, True, JobState.DONE)
+
+
+# --- gates ----------------------------------------------------------------------------------------------------------
+
+
+def test_gates_outlive_the_run_exactly_as_they_were(store: Store) -> None:
+    gates = {
+        GateReason.BALANCE: Gate(GateReason.BALANCE, 1.5, "empty", 61.5, 60.0),
+        GateReason.KEY: Gate(GateReason.KEY, 2.0, "refused", None, 0.0, "mark"),
+    }
+    first = store.open_as("first run")
+    for gate in gates.values():
+        first.close_gate(replace(gate, detail="before"))
+        first.close_gate(gate)
+    first.close_gate(Gate(GateReason.RATE, 0, "slow", 9.0, 1.0))
+    first.open_gate(GateReason.RATE)
+    first.open_gate(GateReason.PAUSED)
+    assert store.open_as("second run").gates() == gates
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def take(ledger: Ledger, claimed: Job, wanted: str, *there: str, share: bool = False) -> str | None:
+    def named() -> Iterator[tuple[str, str]]:
+        for path in candidates(wanted):
+            yield collision_key(f"/out/{path}"), path
+
+    return ledger.take_name(claimed, named, lambda path: path not in there, share=share)
+
+
+def three(ledger: Ledger) -> list[Job]:
+    admit(ledger, *(seen(str(number), str(number)) for number in range(3)))
+    return [claim(ledger) for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "taken"),
+    [
+        ("a.png", "a.png", "a-1.png"),
+        ("a.png", "A.PNG", "A-1.PNG"),
+        ("caf\u00e9.png", "cafe\u0301.png", "cafe\u0301-1.png"),
+        ("stra\u00dfe.png", "STRASSE.png", "STRASSE-1.png"),
+        ("a.png", "b.png", "b.png"),
+        ("x/a.png", "y/a.png", "y/a.png"),
+    ],
+)
+def test_two_jobs_never_get_names_that_some_client_cannot_tell_apart(
+    ledger: Ledger, one: str, other: str, taken: str
+) -> None:
+    first, second, _ = three(ledger)
+    assert take(ledger, first, one) == one
+    assert take(ledger, second, other) == taken
+    assert (ledger.name_of(first), ledger.name_of(second)) == (one, taken)
+
+
+def test_a_name_that_is_there_on_disk_is_not_given_away(ledger: Ledger) -> None:
+    first, *_ = three(ledger)
+    assert take(ledger, first, "a.png", "a.png", "a-1.png") == "a-2.png"
+
+
+def test_a_job_that_asks_again_keeps_its_name(ledger: Ledger) -> None:
+    first, *_ = three(ledger)
+    assert take(ledger, first, "a.png") == "a.png"
+    assert take(ledger, first, "a.png") == "a.png"
+
+
+def test_a_job_whose_name_was_taken_on_disk_gets_another(ledger: Ledger) -> None:
+    first, *_ = three(ledger)
+    take(ledger, first, "a.png")
+    assert take(ledger, first, "a.png", "a.png") == "a-1.png"
+
+
+def test_the_name_of_an_ended_job_is_free_once_its_file_is_gone(ledger: Ledger) -> None:
+    first, second, third = three(ledger)
+    take(ledger, first, "a.png")
+    pay(ledger, first)
+    assert take(ledger, second, "a.png", "a.png") == "a-1.png"
+    assert take(ledger, third, "a.png") == "a.png"
+
+
+def test_the_name_of_a_job_in_doubt_is_not_given_away(ledger: Ledger) -> None:
+    first, second, _ = three(ledger)
+    take(ledger, first, "a.png")
+    ledger.conclude(first, arm(ledger, first), LOST)
+    assert take(ledger, second, "a.png") == "a-1.png"
+
+
+def test_a_name_may_be_shared_where_the_folder_overwrites(ledger: Ledger) -> None:
+    first, second, _ = three(ledger)
+    assert take(ledger, first, "a.png", share=True) == "a.png"
+    assert take(ledger, second, "a.png", "a.png", share=True) == "a.png"
+
+
+def test_where_every_candidate_is_taken_there_is_none(ledger: Ledger) -> None:
+    first, *_ = three(ledger)
+    assert ledger.take_name(first, lambda: [("key", "a.png")], lambda _: False, share=False) is None
+    assert ledger.name_of(first) is None
+
+
+# --- recovery -------------------------------------------------------------------------------------------------------
+
+
+def crashed_in(store: Store, state: JobState) -> None:
+    """A run that ended without a word while its job was there."""
+    first = store.open_as("first run")
+    admit(first, seen())
+    claimed = claim(first)
+    if state is JobState.QUEUED:
+        return
+    attempt = send(first, claimed)
+    if state is JobState.SENDING:
+        return
+    first.arm(claimed, attempt, 20_000)
+    if state is JobState.RECEIVED:
+        first.receive(claimed, attempt, "1.png", WIRE)
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.SENDING, JobState.RECEIVED])
+def test_claims_of_a_run_that_is_no_more_are_taken_back_with_nothing_counted(store: Store, state: JobState) -> None:
+    crashed_in(store, state)
+    for number in range(3):
+        ledger = store.open_as(f"run {number + 2}")
+        ledger.free_claims()
+        assert ledger.interrupted() == []
+        assert not ledger.is_claimed()
+        found = job(ledger, 1)
+        assert found.state is (JobState.RECEIVED if state is JobState.RECEIVED else JobState.QUEUED)
+        assert found.booked == (20_000 if state is JobState.RECEIVED else 0)
+        assert found.attempts == (1 if state is JobState.RECEIVED else 0)
+    assert claim(ledger).id == 1
+
+
+def test_what_was_armed_is_told_to_every_later_run_until_it_is_concluded_and_never_freed(store: Store) -> None:
+    crashed_in(store, JobState.ARMED)
+    for number in range(3):
+        ledger = store.open_as(f"run {number + 2}")
+        store.clock.advance(10**6)
+        ledger.free_claims()
+        assert ledger.claim(FOLDERS, FOLDERS) is None
+        ((found, attempt),) = ledger.interrupted()
+        assert (found.state, found.booked, attempt) == (JobState.ARMED, 20_000, 1)
+        assert ledger.interrupted() == []
+    ledger.conclude(found, attempt, LOST)
+    last = store.open_as("the last run")
+    last.free_claims()
+    assert last.interrupted() == []
+    assert (job(last, 1).state, job(last, 1).attempts, job(last, 1).booked) == (JobState.UNKNOWN, 1, 20_000)
+
+
+def test_files_in_the_spool_are_needed_until_their_job_has_ended(ledger: Ledger) -> None:
+    admit(ledger, *(seen(str(number), str(number)) for number in range(4)))
+    pay(ledger, claim(ledger))
+    ledger.fail(claim(ledger), "no")
+    claimed = claim(ledger)
+    ledger.receive(claimed, arm(ledger, claimed), "3.png", WIRE)
+    assert set(ledger.needed()) == {3, 4}
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes"),
+    [
+        (JobState.QUEUED, JobState.FAILED),
+        (JobState.SENDING, JobState.FAILED),
+        (JobState.ARMED, JobState.UNKNOWN),
+        (JobState.RECEIVED, JobState.RECEIVED),
+    ],
+)
+def test_a_job_that_met_a_fault_of_our_own_keeps_its_doubt_and_its_answer(
+    store: Store, state: JobState, becomes: JobState
+) -> None:
+    crashed_in(store, state)
+    ledger = store.open_as("first run")
+    booked = job(ledger, 1).booked
+    ledger.abandon(job(ledger, 1), "internal error")
+    assert (job(ledger, 1).state, job(ledger, 1).booked) == (becomes, booked)
+    assert not ledger.is_claimed()
+    assert ledger.claim(FOLDERS, FOLDERS) is None
+
+
+def test_a_deadline_from_a_clock_that_was_ahead_is_brought_back(store: Store) -> None:
+    first = store.open_as("first run")
+    admit(first, seen())
+    first.release(claim(first), store.clock.steady() + 10**8)
+    second = store.open_as("second run")
+    assert second.next_due() == store.clock.steady() + 3600
+
+
+def test_progress_counts_the_files_of_a_run_and_what_was_booked_in_it(store: Store, ledger: Ledger) -> None:
+    admit(ledger, *(seen(str(number), str(number)) for number in range(5)))
+    pay(ledger, claim(ledger))
+    store.clock.advance(10)
+    since, last = store.clock.wall(), ledger.last_attempt()
+    pay(ledger, claim(ledger))
+    ledger.fail(claim(ledger), "no")
+    lost = claim(ledger)
+    ledger.conclude(lost, arm(ledger, lost, 80_000), LOST)
+    found = ledger.progress(since, last)
+    assert (found.done, found.failed, found.unknown, found.left) == (1, 1, 1, 1)
+    assert (found.bytes_done, found.bytes_left, found.booked) == (100, 100, 100_000)

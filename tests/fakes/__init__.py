@@ -1,0 +1,1 @@
+"""Fakes that keep promises: each passes the contract suite of what it stands for."""

@@ -1,0 +1,41 @@
+"""A clock that stands still until a test moves it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+START = 1_800_000_000.0
+"""2027-01-15 08:00 UTC."""
+
+
+class ManualClock:
+    """Implements `interfaces.Clock`; the host's own zone is UTC here."""
+
+    def __init__(self, now: float = START) -> None:
+        """Both clocks begin at `now` (Unix seconds)."""
+        self._steady = now
+        self._ahead = 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Time passes."""
+        self._steady += seconds
+
+    def jump_wall(self, seconds: float) -> None:
+        """Somebody sets the host's clock; no time passes."""
+        self._ahead += seconds
+
+    def wall(self) -> float:
+        """As the host believes it now."""
+        return self._steady + self._ahead
+
+    def steady(self) -> float:
+        """Never jumps."""
+        return self._steady
+
+    def local(self) -> datetime:
+        """UTC."""
+        return datetime.fromtimestamp(self.wall(), UTC)
+
+    def day_of(self, moment: float) -> str:
+        """The day in UTC."""
+        return datetime.fromtimestamp(moment, UTC).date().isoformat()

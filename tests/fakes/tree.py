@@ -1,0 +1,115 @@
+"""A hot folder in memory: its device, its files and the moments at which they change belong to the test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from watchd.errors import FolderOfflineError, SourceLostError
+from watchd.model import Found, Place, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from watchd.core.matching import Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One file."""
+
+    data: bytes
+    sample: Sample
+
+
+@dataclass
+class FakeTree:
+    """Implements `interfaces.Tree` for any number of folders, each known by its path."""
+
+    files: dict[str, dict[str, Stored]] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+    while_reading: Callable[[], None] | None = None
+    writer_done: bool = False
+    reads: int = 0
+    _made: int = 0
+
+    def make(self, root: str, mount: str = "/") -> None:
+        """A folder, empty at first; made anew it is another folder than before."""
+        self._made += 1
+        self.files[root] = {}
+        self.places[root] = Place(root, hash(mount), self._made, mount)
+
+    def put(self, root: str, path: str, data: bytes, *, mtime: float = 1_000_000_000.0) -> Sample:
+        """Write a file; every write is a new inode, and never the same sample again."""
+        self._made += 1
+        sample = Sample(len(data), int(mtime * 1e9), self._made, self._made)
+        self.files[root][path] = Stored(data, sample)
+        return sample
+
+    def drop(self, root: str, path: str) -> None:
+        """Delete a file."""
+        del self.files[root][path]
+
+    def unmount(self, root: str) -> tuple[Place, dict[str, Stored]]:
+        """The folder is no longer there; answers what `mount` needs to bring it back."""
+        return self.places.pop(root), self.files.pop(root)
+
+    def mount(self, root: str, was: tuple[Place, dict[str, Stored]]) -> None:
+        """The folder is back with the very files it had."""
+        self.places[root], self.files[root] = was
+
+    def locate(self, path: str, mount_marker: str | None) -> Place:
+        """The path is its own real path."""
+        if path not in self.places:
+            raise FolderOfflineError(f"{path} is not there")
+        if mount_marker is not None and mount_marker not in self.files[path]:
+            raise FolderOfflineError(f"{path} has no {mount_marker}: it is not mounted")
+        return self.places[path]
+
+    def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
+        """Every file of ours."""
+        if root not in self.files:
+            raise FolderOfflineError(f"{root} cannot be read")
+        prefix = f"{below}/" if below else ""
+        for path, stored in list(self.files[root].items()):
+            if path.startswith(prefix) and self._entered(path, matcher) and matcher.takes(path, path.split("/")[-1]):
+                yield Found(path, stored.sample)
+
+    @staticmethod
+    def _entered(path: str, matcher: Matcher) -> bool:
+        parts = path.split("/")
+        return all(matcher.enters("/".join(parts[:depth]), parts[depth - 1]) for depth in range(1, len(parts)))
+
+    def look(self, root: str, path: str) -> Sample | None:
+        """One file."""
+        stored = self.files.get(root, {}).get(path)
+        return stored.sample if stored else None
+
+    def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
+        """All bytes; `while_reading` happens once, between the two looks at the file."""
+        self.reads += 1
+        if path in self.unreadable:
+            raise PermissionError(13, "Permission denied", path)
+        before = self._stored(root, path)
+        if self.while_reading is not None:
+            happening, self.while_reading = self.while_reading, None
+            happening()
+        if self.look(root, path) != before.sample:
+            raise SourceLostError("it changed while it was read")
+        return before.data[: limit + 1], before.sample
+
+    def digest(self, root: str, path: str) -> str:
+        """Of all bytes."""
+        return hashlib.sha256(self._stored(root, path).data).hexdigest()
+
+    def _stored(self, root: str, path: str) -> Stored:
+        stored = self.files.get(root, {}).get(path)
+        if stored is None:
+            raise SourceLostError("it is gone, or no longer a regular file")
+        return stored
+
+    def writer_is_done(self, root: str, path: str) -> bool:
+        """As the test says."""
+        return self.writer_done and self.look(root, path) is not None

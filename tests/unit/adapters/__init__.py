@@ -1,0 +1,1 @@
+"""The adapters, each on small real files."""

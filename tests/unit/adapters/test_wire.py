@@ -1,0 +1,181 @@
+"""Bodies on their way out and answers on their way in, as bytes and headers alone."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import time
+from email.utils import formatdate
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.contract.uploads import GOLD, PictureUpload, parameters
+from watchd.adapters.http import answers, bodies
+from watchd.core import endpoint
+from watchd.model import Parameters, Price, Profile
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+
+def sent(data: bytes, profile: Profile = GOLD) -> PictureUpload:
+    return PictureUpload(data, parameters(profile), "jpeg")
+
+
+def whole(body: bodies.Body, data: bytes) -> bytes:
+    return b"".join(body.pieces(io.BytesIO(data)))
+
+
+@given(st.binary(max_size=2000))
+def test_a_form_is_as_long_as_it_says_and_holds_the_picture_untouched(data: bytes) -> None:
+    body = bodies.multipart(sent(data))
+    made = whole(body, data)
+    assert len(made) == body.length
+    assert made.count(data) >= 1
+    assert b'filename="image.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + data + b"\r\n--" in made
+
+
+@given(st.binary(max_size=2000))
+def test_json_is_as_long_as_it_says_and_holds_the_picture_as_raw_base64(data: bytes) -> None:
+    body = bodies.as_json(sent(data))
+    made = whole(body, data)
+    assert len(made) == body.length
+    document = json.loads(made)
+    assert base64.b64decode(document.pop("image"), validate=True) == data
+    assert document == dict(parameters(GOLD).fields)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, bodies.CHUNK - 1, bodies.CHUNK, bodies.CHUNK + 1, 3 * bodies.CHUNK])
+def test_lengths_hold_at_the_edges_of_pieces(size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    for make in (bodies.multipart, bodies.as_json):
+        body = make(sent(data[:size]))
+        assert len(whole(body, data[:size])) == body.length
+
+
+@given(st.lists(st.binary(max_size=600), max_size=8))
+def test_the_last_bytes_come_alone_whatever_the_pieces(pieces: list[bytes]) -> None:
+    total = sum(map(len, pieces))
+    cut = list(bodies.holding_back(iter(pieces), total))
+    assert b"".join(piece for piece, _ in cut) == b"".join(pieces)
+    assert [last for _, last in cut] == [False] * (len(cut) - 1) + [True]
+    assert len(cut[-1][0]) == min(total, bodies.HELD_BACK)
+
+
+def test_every_form_has_a_boundary_of_its_own() -> None:
+    assert bodies.multipart(sent(b"")).content_type != bodies.multipart(sent(b"")).content_type
+
+
+SCALES = st.floats(min_value=1.01, max_value=4)
+
+
+def test_the_scale_in_a_form_is_the_scale_that_was_priced() -> None:
+    planned = endpoint.plan(Profile("p", scale=2.0000004), 300, 300, dialect="enhance", oversize="fit", price=Price())
+    assert isinstance(planned, Parameters)
+    body = bodies.multipart(PictureUpload(b"", planned)).head.decode()
+    found = re.search(r'name="scale"\r\n\r\n([^\r]+)', body)
+    assert found is not None
+    assert endpoint.price_of(float(found[1]), Price()) == planned.price
+
+
+@given(st.integers(min_value=10_001, max_value=40_000))
+def test_scales_of_four_decimals_arrive_as_they_are(ten_thousandths: int) -> None:
+    scale = ten_thousandths / 10_000
+    planned = Parameters(scale, scale, 1, 1, (("scale", scale), ("enhance", True)), "", 0)
+    body = bodies.multipart(PictureUpload(b"", planned)).head.decode()
+    found = re.search(r'name="scale"\r\n\r\n([^\r]+)', body)
+    assert found is not None
+    assert float(found[1]) == scale
+    assert 'name="enhance"\r\n\r\ntrue\r\n' in body
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"error": "Insufficient balance"}', "Insufficient balance"),
+        (b'{"error": "Invalid", "details": "scale"}', "Invalid (scale)"),
+        (
+            b'{"error": "Invalid", "details": {"_errors": ["root"], "scale": {"_errors": ["too large", "odd"]}}}',
+            "Invalid (root; scale: too large; odd)",
+        ),
+        (b'{"error": {"message": "nested"}}', "{'message': 'nested'}"),
+        (b"{}", "no words"),
+        (b"", "no words"),
+        (b"upstream\n  timed out", "upstream timed out"),
+        (b"<!DOCTYPE html><p>x", "an HTML page, as a proxy in between answers it"),
+        (b'"just text"', "just text"),
+        (b"[1]", "[1]"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)
+def test_the_words_of_an_error_are_found_in_whatever_shape_they_come(body: bytes, said: str) -> None:
+    assert answers.words(body, "") == said
+
+
+@given(st.binary(max_size=300))
+def test_no_body_of_an_error_is_too_strange(body: bytes) -> None:
+    assert len(answers.words(body, "application/json")) <= answers.MOST_WORDS
+
+
+def test_a_body_nested_without_end_is_only_words() -> None:
+    assert answers.words(b"[" * 60_000, "application/json")
+
+
+# --- when to come back ----------------------------------------------------------------------------------------------
+
+
+def answered(**headers: str) -> endpoint.Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answers.read_error(httpx.Response(429, headers=named, stream=httpx.ByteStream(b'{"error": "slow"}')))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("0", 0.0), ("-3", 0.0), ("1.5", 1.5), ("soon", None), ("nan", None), ("inf", None)],
+)
+def test_retry_after_in_seconds_is_read_and_nonsense_is_not(value: str, seconds: float | None) -> None:
+    assert answered(retry_after=value).retry_after == seconds
+
+
+def test_retry_after_as_a_date_is_read_against_the_wall_clock() -> None:
+    assert answered(retry_after=formatdate(time.time() + 90, usegmt=True)).retry_after == pytest.approx(90, abs=2)
+    assert answered(retry_after=formatdate(time.time() - 90, usegmt=True)).retry_after == 0.0
+
+
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_the_vendors_reset_is_read_in_seconds_and_in_milliseconds(factor: int) -> None:
+    reset = str(int((time.time() + 30) * factor))
+    assert answered(x_ratelimit_reset_requests=reset).retry_after == pytest.approx(30, abs=2)
+
+
+def test_retry_after_goes_before_the_vendors_reset() -> None:
+    assert answered(retry_after="5", x_ratelimit_reset_requests=str(time.time() + 500)).retry_after == 5.0
+
+
+def test_the_balance_is_read_where_it_is_a_number() -> None:
+    found = answered(x_venice_balance_usd="1.25", x_venice_balance_diem="none")
+    assert (found.balance_usd, found.balance_diem) == (1.25, None)
+
+
+@pytest.mark.parametrize(
+    ("document", "permitted"),
+    [
+        ({"data": {"accessPermitted": True, "balances": {"USD": 1.0, "DIEM": 0}}}, True),
+        ({"data": {"accessPermitted": True, "balances": {"USD": 0, "DIEM": 0}}}, False),
+        ({"data": {"accessPermitted": False, "balances": {"USD": 1}}}, False),
+        ({"data": {"accessPermitted": True}}, True),
+        ({"data": {"accessPermitted": "yes"}}, None),
+        ({"data": []}, None),
+        ([], None),
+        ("text", None),
+    ],
+)
+def test_the_free_query_is_believed_only_in_the_shape_that_is_known(document: object, permitted: bool | None) -> None:  # noqa: FBT001
+    assert answers.permitted(httpx.Response(200, json=document)) is permitted

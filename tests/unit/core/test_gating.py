@@ -1,0 +1,124 @@
+"""One gate before all workers: of several closed ones the strictest decides, and the pace holds in every minute."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchd.core.gating import Hold, Open, Pace, Probe, decide, expired, foremost, probing
+from watchd.model import Gate, GateReason
+
+NOW = 1000.0
+PAUSED = Gate(GateReason.PAUSED, 0, "asked for")
+KEY = Gate(GateReason.KEY, 0, "refused")
+
+
+def gate(reason: GateReason, due_in: float, interval: float = 60.0) -> Gate:
+    return Gate(reason, 0, "because", NOW + due_in, interval)
+
+
+BALANCE_DUE, BALANCE_LATER = gate(GateReason.BALANCE, 0), gate(GateReason.BALANCE, 60)
+SERVICE_DUE, SERVICE_LATER = gate(GateReason.SERVICE, -5), gate(GateReason.SERVICE, 30)
+RATE_OVER, RATE_LATER = gate(GateReason.RATE, -1), gate(GateReason.RATE, 10)
+
+
+def test_without_a_closed_gate_calls_may_be_made() -> None:
+    assert decide([], NOW) == Open()
+
+
+@pytest.mark.parametrize(
+    ("gates", "decision"),
+    [
+        ([RATE_OVER], Open()),
+        ([RATE_LATER], Hold(RATE_LATER, NOW + 10)),
+        ([BALANCE_DUE], Probe(BALANCE_DUE)),
+        ([BALANCE_LATER], Hold(BALANCE_LATER, NOW + 60)),
+        ([PAUSED], Hold(PAUSED, None)),
+        ([BALANCE_DUE, PAUSED], Hold(PAUSED, None)),
+        ([BALANCE_DUE, KEY, RATE_LATER], Hold(KEY, None)),
+        ([BALANCE_DUE, RATE_OVER], Probe(BALANCE_DUE)),
+        ([BALANCE_DUE, RATE_LATER], Hold(RATE_LATER, NOW + 10)),
+        ([BALANCE_DUE, SERVICE_LATER], Hold(SERVICE_LATER, NOW + 30)),
+        ([BALANCE_LATER, SERVICE_DUE], Hold(BALANCE_LATER, NOW + 60)),
+        ([BALANCE_LATER, SERVICE_LATER, RATE_LATER], Hold(BALANCE_LATER, NOW + 60)),
+        ([BALANCE_DUE, SERVICE_DUE], Probe(BALANCE_DUE)),
+    ],
+)
+def test_of_several_gates_the_one_that_holds_longest_decides(gates: list[Gate], decision: Open | Probe | Hold) -> None:
+    assert {decide(order, NOW) for order in permutations(gates)} == {decision}
+
+
+@pytest.mark.parametrize("reason", GateReason)
+def test_only_balance_and_service_want_a_probe_and_the_others_open_by_time(reason: GateReason) -> None:
+    over = gate(reason, -1)
+    assert expired(over, NOW) == (reason not in {GateReason.BALANCE, GateReason.SERVICE})
+    assert isinstance(decide([over], NOW), Probe if reason in {GateReason.BALANCE, GateReason.SERVICE} else Open)
+
+
+@pytest.mark.parametrize("reason", GateReason)
+def test_a_gate_without_a_time_never_opens_by_itself(reason: GateReason) -> None:
+    closed = Gate(reason, 0, "because")
+    assert not expired(closed, NOW + 10**9)
+    assert decide([closed], NOW + 10**9) == Hold(closed, None)
+
+
+def test_the_gate_that_is_told_follows_the_order_of_reasons() -> None:
+    gates = [RATE_LATER, BALANCE_LATER, PAUSED, KEY]
+    assert {foremost(order) for order in permutations(gates)} == {PAUSED}
+    assert foremost([RATE_LATER, BALANCE_LATER]) == BALANCE_LATER
+    assert foremost([]) is None
+
+
+def test_the_next_probe_is_put_off_before_this_one_is_made() -> None:
+    put_off = probing(BALANCE_DUE, NOW, 60.0)
+    assert (put_off.retry_at, put_off.interval) == (NOW + 60, 60.0)
+    assert isinstance(decide([put_off], NOW), Hold)
+
+
+def test_a_gate_without_an_interval_of_its_own_takes_the_first() -> None:
+    assert probing(gate(GateReason.BALANCE, 0, interval=0.0), NOW, 45.0).retry_at == NOW + 45
+
+
+# --- pace -----------------------------------------------------------------------------------------------------------
+
+
+def calls_made(per_minute: int, asked_at: list[float]) -> list[float]:
+    """When calls were let in, by callers who come at these moments and wait as they are told."""
+    pace, made, now = Pace(per_minute), [], 0.0
+    for moment in sorted(asked_at):
+        now = max(now, moment)
+        while not isinstance(answer := pace.admit(now), Pace):
+            assert answer >= 0
+            now += max(answer, 1e-9)
+        pace = answer
+        made.append(now)
+    return made
+
+
+@given(st.integers(min_value=1, max_value=30), st.lists(st.floats(min_value=0, max_value=600), max_size=80))
+def test_no_window_of_a_minute_ever_sees_more_calls_than_allowed(per_minute: int, asked_at: list[float]) -> None:
+    made = calls_made(per_minute, asked_at)
+    for first in made:
+        assert sum(first <= at < first + 60.0 - 1e-6 for at in made) <= per_minute
+
+
+@given(st.lists(st.floats(min_value=0, max_value=600), max_size=80))
+def test_nobody_waits_longer_than_the_window_asks(asked_at: list[float]) -> None:
+    made = calls_made(5, asked_at)
+    for number, (asked, at) in enumerate(zip(sorted(asked_at), made, strict=True)):
+        least = max(asked, made[number - 5] + 60.0 if number >= 5 else 0.0)
+        assert at <= least + 1e-6
+
+
+def test_calls_made_before_a_restart_count() -> None:
+    assert Pace(2, (NOW - 50, NOW - 20)).admit(NOW) == 10.0
+    assert Pace(2, (NOW - 61, NOW - 20)).admit(NOW) == Pace(2, (NOW - 20, NOW))
+
+
+@given(st.lists(st.floats(min_value=0, max_value=10), max_size=50))
+def test_0_is_no_limit_and_remembers_nothing(asked_at: list[float]) -> None:
+    assert calls_made(0, asked_at) == sorted(asked_at)
+    assert Pace(0).admit(NOW) == Pace(0)

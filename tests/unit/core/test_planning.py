@@ -1,0 +1,46 @@
+"""A claimed job and what is known of the same picture: the next step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from watchd.core.planning import Call, EndWith, Reuse, next_step
+from watchd.model import Job, JobState
+
+JOB = Job(2, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.QUEUED)
+PAID = replace(JOB, id=1, state=JobState.DONE, output="/out/a.png")
+FAILED = replace(JOB, id=1, state=JobState.FAILED, error="400: no picture")
+
+
+def test_a_picture_nobody_knows_is_asked_for() -> None:
+    assert next_step(JOB, None, []) == Call()
+
+
+def test_a_picture_that_was_paid_for_is_served_from_it() -> None:
+    assert next_step(JOB, None, [PAID]) == Reuse((PAID,))
+
+
+def test_every_earlier_result_is_offered_the_best_first() -> None:
+    assert next_step(JOB, None, [PAID, replace(PAID, id=7)]) == Reuse((PAID, replace(PAID, id=7)))
+
+
+def test_a_job_that_is_to_be_paid_again_is_not_served_from_an_earlier_result() -> None:
+    assert next_step(replace(JOB, pay_again=True), None, [PAID]) == Call()
+
+
+def test_a_twin_fails_with_the_job_it_waited_behind_and_names_it() -> None:
+    step = next_step(JOB, FAILED, [])
+    assert isinstance(step, EndWith)
+    assert "job 1" in step.reason
+    assert "400: no picture" in step.reason
+
+
+def test_a_twin_of_a_job_that_failed_is_served_where_another_was_paid() -> None:
+    assert next_step(JOB, FAILED, [PAID]) == Reuse((PAID,))
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.FAILED])
+def test_a_twin_goes_on_by_itself_after_any_other_end(state: JobState) -> None:
+    assert next_step(JOB, replace(FAILED, state=state), []) == Call()

@@ -1,0 +1,355 @@
+"""One gate before all workers: what one call learns holds for all, across restarts."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.endpoint import Unreachable
+from tests.fakes.pictures import picture
+from watchd.core.endpoint import Answer
+from watchd.model import Api, Gate, GateReason, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.journey.workshop import Workshop
+
+EMPTY = Answer(402, "Insufficient USD or Diem balance to complete request", balance_usd=0.01, balance_diem=0.0)
+EMPTY_FOR_EVER = [EMPTY] * 50
+BUSY = Answer(503, "The model is at capacity")
+
+
+def admit(shop: Workshop, count: int) -> None:
+    for number in range(count):
+        shop.put(f"{number}.png", picture(number))
+    shop.settle()
+
+
+def wait_for_the_gate(shop: Workshop) -> None:
+    """Let the time pass until something may be tried."""
+    shop.clock.advance(shop.conductor.next_due() or 0.0)
+
+
+def rows(shop: Workshop, question: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(shop.place / "ledger.db")
+    try:
+        return connection.execute(question).fetchall()
+    finally:
+        connection.close()
+
+
+def gate(shop: Workshop, reason: GateReason) -> Gate:
+    return shop.keeper.gates()[reason]
+
+
+# --- balance --------------------------------------------------------------------------------------------------------
+
+
+def test_one_402_stops_every_file_costs_no_attempt_and_has_a_row(shop: Workshop) -> None:
+    shop.endpoint.script = [EMPTY]
+    admit(shop, 5)
+    shop.work()
+    assert shop.endpoint.calls == 1
+    assert {(job.state, job.attempts, job.booked) for job in shop.jobs()} == {(JobState.QUEUED, 0, 0)}
+    assert rows(shop, "SELECT job_id, folder, path, message, balance_usd, balance_diem FROM balance_failures") == [
+        (1, "portraits", "0.png", EMPTY.message, 0.01, 0.0)
+    ]
+
+
+def test_the_probes_after_a_402_are_single_calls_ever_further_apart(shop: Workshop) -> None:
+    shop.endpoint.script = list(EMPTY_FOR_EVER)
+    admit(shop, 5)
+    shop.work()
+    pauses = []
+    for calls in range(2, 10):
+        pauses.append(shop.conductor.next_due())
+        shop.clock.advance((shop.conductor.next_due() or 0.0) - 1)
+        assert shop.work() == 0
+        shop.clock.advance(1)
+        shop.work()
+        assert shop.endpoint.calls == calls
+    assert pauses == [60, 120, 240, 480, 960, 1800, 1800, 1800]
+    assert {job.attempts for job in shop.jobs()} == {0}
+
+
+def test_restarts_make_no_more_probes(shop: Workshop) -> None:
+    shop.endpoint.script = list(EMPTY_FOR_EVER)
+    admit(shop, 3)
+    shop.work()
+    for _ in range(10):
+        shop.restart()
+        shop.look(after=5)
+        shop.work()
+    assert shop.endpoint.calls == 1
+    shop.clock.advance(15)
+    shop.work()
+    assert (shop.endpoint.calls, gate(shop, GateReason.BALANCE).interval) == (2, 120)
+
+
+def test_after_a_top_up_the_probe_opens_the_gate_and_every_file_goes_on(shop: Workshop) -> None:
+    shop.endpoint.script = [EMPTY, EMPTY]
+    admit(shop, 4)
+    shop.work()
+    for _ in range(2):
+        wait_for_the_gate(shop)
+        shop.work()
+    assert shop.keeper.gates() == {}
+    assert {(job.state, job.attempts) for job in shop.jobs()} == {(JobState.DONE, 1)}
+
+
+def test_while_the_free_query_says_no_no_call_is_made_for_a_probe(shop: Workshop) -> None:
+    shop.endpoint.script = [EMPTY]
+    shop.endpoint.answers_query = False
+    admit(shop, 2)
+    shop.work()
+    for _ in range(3):
+        wait_for_the_gate(shop)
+        shop.work()
+    assert (shop.endpoint.calls, shop.endpoint.queries) == (1, 3)
+    assert gate(shop, GateReason.BALANCE).interval == 480
+    shop.endpoint.answers_query = True
+    wait_for_the_gate(shop)
+    shop.work()
+    assert {job.state for job in shop.jobs()} == {JobState.DONE}
+
+
+def test_a_picture_that_is_paid_for_already_needs_no_open_gate(shop: Workshop) -> None:
+    shop.run("a.png", picture(1))
+    shop.endpoint.script = [EMPTY]
+    shop.run("b.png", picture(2))
+    twin = shop.run("c.png", picture(1))
+    assert (twin.state, twin.booked, shop.job("b.png").state) == (JobState.DONE, 0, JobState.QUEUED)
+    assert shop.endpoint.calls == 2
+
+
+def test_while_it_is_paused_nothing_is_sent_and_time_opens_nothing(shop: Workshop) -> None:
+    shop.keeper.close(Gate(GateReason.PAUSED, shop.clock.steady(), "asked for"))
+    admit(shop, 1)
+    shop.clock.advance(86_400)
+    assert (shop.work(), shop.endpoint.calls, shop.conductor.next_due()) == (0, 0, None)
+
+
+def test_a_wall_clock_that_jumps_neither_opens_a_gate_nor_holds_it_longer(shop: Workshop) -> None:
+    shop.endpoint.script = [EMPTY]
+    admit(shop, 1)
+    shop.work()
+    shop.clock.jump_wall(+10 * 86_400)
+    assert shop.work() == 0
+    shop.clock.jump_wall(-20 * 86_400)
+    shop.clock.advance(60)
+    shop.work()
+    assert shop.job("0.png").state is JobState.DONE
+
+
+def test_a_deadline_from_a_clock_that_was_wrong_holds_no_longer_than_its_interval(shop: Workshop) -> None:
+    far = shop.clock.steady() + 10**8
+    shop.ledger.close_gate(Gate(GateReason.BALANCE, far - 60, "empty", far, 60.0))
+    shop.restart()
+    assert gate(shop, GateReason.BALANCE).retry_at == shop.clock.steady() + 60
+
+
+def test_a_probe_doubles_the_interval_of_the_gate_it_was_made_for_whichever_others_are_closed(shop: Workshop) -> None:
+    now = shop.clock.steady()
+    shop.keeper.close(Gate(GateReason.SERVICE, now, "unreachable", now + 1, 5.0))
+    shop.keeper.close(Gate(GateReason.BALANCE, now, "empty", now + 60, 60.0))
+    shop.endpoint.script = list(EMPTY_FOR_EVER)
+    admit(shop, 1)
+    shop.clock.advance(60)
+    shop.work()
+    assert gate(shop, GateReason.BALANCE).interval == 120
+
+
+# --- key ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_key_holds_everything_until_the_key_is_another(shop: Workshop) -> None:
+    shop.endpoint.script = [Answer(401, "Authentication failed")]
+    admit(shop, 3)
+    shop.work()
+    shop.clock.advance(86_400)
+    shop.keeper.look_at_key()
+    assert (shop.work(), shop.endpoint.calls) == (0, 1)
+    shop.restart()
+    shop.look()
+    shop.keeper.look_at_key()
+    assert (shop.work(), shop.endpoint.calls) == (0, 1)
+    shop.key = "second key"
+    shop.keeper.look_at_key()
+    shop.work()
+    assert {(job.state, job.attempts) for job in shop.jobs()} == {(JobState.DONE, 1)}
+
+
+def test_a_key_that_changed_while_the_old_one_was_being_refused_opens_the_gate(shop: Workshop) -> None:
+    admit(shop, 1)
+    send = shop.endpoint.call
+
+    def meanwhile(*arguments: Any) -> object:
+        shop.key = "second key"
+        return send(*arguments)
+
+    shop.endpoint.call = meanwhile  # type: ignore[assignment,method-assign]  # the moment is what is under test
+    shop.endpoint.script = [Answer(401, "Authentication failed")]
+    shop.work()
+    shop.keeper.look_at_key()
+    assert shop.keeper.gates() == {}
+
+
+def test_a_restart_right_after_a_refused_key_was_recorded_does_not_lose_what_opens_the_gate(shop: Workshop) -> None:
+    admit(shop, 1)
+    shop.endpoint.script = [Answer(401, "Authentication failed")]
+    shop.keeper.learn = lambda _conclusion: None  # type: ignore[method-assign,assignment]  # the program ends before it gets there
+    shop.work()
+    shop.restart()
+    shop.key = "second key"
+    shop.keeper.look_at_key()
+    assert shop.keeper.gates() == {}
+
+
+# --- rate and service -----------------------------------------------------------------------------------------------
+
+
+def test_a_429_holds_everybody_for_as_long_as_it_says_and_opens_by_itself(shop: Workshop) -> None:
+    shop.endpoint.script = [Answer(429, "Rate limit exceeded", retry_after=7.0)]
+    admit(shop, 3)
+    shop.work()
+    assert (shop.endpoint.calls, shop.conductor.next_due()) == (1, 7.0)
+    shop.clock.advance(7)
+    shop.work()
+    assert {(job.state, job.attempts) for job in shop.jobs()} == {(JobState.DONE, 1)}
+
+
+def test_five_files_that_meet_trouble_of_the_services_own_close_the_gate_for_all(shop: Workshop) -> None:
+    shop.endpoint.script = [BUSY] * 7
+    admit(shop, 10)
+    shop.work()
+    assert shop.endpoint.calls == 5
+    assert gate(shop, GateReason.SERVICE).interval == 5
+    attempts = [job.attempts for job in shop.jobs()]
+    assert attempts == [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+    while shop.keeper.gates():
+        wait_for_the_gate(shop)
+        shop.work()
+    assert shop.endpoint.calls >= 8
+    assert max(job.attempts for job in shop.jobs()) <= 2
+
+
+def test_one_file_that_meets_it_again_and_again_closes_nothing(shop: Workshop) -> None:
+    shop.endpoint.script = [BUSY] * 5
+    admit(shop, 1)
+    for _ in range(5):
+        shop.work()
+        wait_for_the_gate(shop)
+    assert shop.keeper.gates() == {}
+    assert (shop.job("0.png").state, shop.job("0.png").attempts) == (JobState.FAILED, 5)
+
+
+def test_a_success_between_them_ends_the_row(shop: Workshop) -> None:
+    shop.endpoint.script = [BUSY] * 4
+    admit(shop, 4)
+    shop.work()
+    shop.run("good.png", picture(99))
+    shop.endpoint.script = [BUSY] * 4
+    shop.clock.advance(300)
+    shop.work()
+    assert shop.keeper.gates() == {}
+
+
+def test_a_service_that_cannot_be_reached_is_probed_for_as_long_as_it_takes(shop: Workshop) -> None:
+    shop.endpoint.script = [Unreachable()] * 20
+    admit(shop, 5)
+    shop.work()
+    waits = []
+    while shop.endpoint.script:
+        waits.append(round(shop.conductor.next_due() or 0.0))
+        wait_for_the_gate(shop)
+        shop.work()
+    assert waits[-3:] == [300, 300, 300]
+    assert {(job.state, job.attempts) for job in shop.jobs()} == {(JobState.QUEUED, 0)}
+    wait_for_the_gate(shop)
+    shop.work()
+    assert {job.state for job in shop.jobs()} == {JobState.DONE}
+
+
+def test_a_file_whose_upload_is_cut_while_others_pass_is_given_up(shop: Workshop) -> None:
+    admit(shop, 1)
+    shop.endpoint.always_cut = {shop.job("0.png").sha256}
+    for number in range(5):
+        shop.work()
+        shop.run(f"good-{number}.png", picture(100 + number))
+        shop.clock.advance(300)
+    job = shop.job("0.png")
+    assert (job.state, job.attempts, job.upload_cuts) == (JobState.FAILED, 0, 5)
+
+
+def test_refusals_of_single_files_are_no_beginning_of_a_row(shop: Workshop) -> None:
+    shop.endpoint.script = [Answer(400, "no"), Answer(415, "no"), Answer(404, "no such thing")]
+    admit(shop, 3)
+    shop.work()
+    assert shop.keeper.gates() == {}
+
+
+# --- places and pace ------------------------------------------------------------------------------------------------
+
+
+def test_no_more_calls_fly_at_once_than_there_are_workers(shop: Workshop) -> None:
+    for _ in range(4):
+        assert shop.keeper.enter(probe=False)
+    entered = threading.Event()
+
+    def fifth() -> None:
+        if shop.keeper.enter(probe=False):
+            entered.set()
+
+    thread = threading.Thread(target=fifth)
+    thread.start()
+    assert (entered.is_set(), shop.keeper.in_flight()) == (False, 4)
+    shop.keeper.leave()
+    thread.join(10)
+    assert (entered.is_set(), shop.keeper.in_flight()) == (True, 4)
+
+
+def test_who_waits_for_a_place_is_sent_back_when_the_gate_closes(shop: Workshop) -> None:
+    for _ in range(4):
+        shop.keeper.enter(probe=False)
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(shop.keeper.enter(probe=False)))
+    thread.start()
+    shop.keeper.close(Gate(GateReason.PAUSED, shop.clock.steady(), "asked for"))
+    thread.join(10)
+    assert answers == [False]
+
+
+def test_when_all_stops_nobody_enters_any_more(shop: Workshop) -> None:
+    shop.keeper.stop()
+    assert not shop.keeper.enter(probe=False)
+    assert not shop.keeper.enter(probe=True)
+
+
+def test_only_one_of_many_becomes_the_probe(shop: Workshop) -> None:
+    now = shop.clock.steady()
+    shop.keeper.close(Gate(GateReason.SERVICE, now - 10, "unreachable", now, 5.0))
+    barrier, taken = threading.Barrier(8), []
+
+    def try_it() -> None:
+        barrier.wait(10)
+        taken.append(shop.keeper.take_probe())
+
+    threads = [threading.Thread(target=try_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(taken) == [False] * 7 + [True]
+
+
+def test_calls_of_the_last_minute_count_after_a_restart(build: Callable[..., Workshop]) -> None:
+    shop = build(api=Api(requests_per_minute=3))
+    admit(shop, 3)
+    shop.work()
+    shop.restart()
+    shop.clock.advance(59)
+    assert isinstance(shop.keeper._pace.admit(shop.clock.steady()), float)
+    shop.clock.advance(1.1)
+    assert not isinstance(shop.keeper._pace.admit(shop.clock.steady()), float)

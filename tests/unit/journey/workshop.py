@@ -1,0 +1,158 @@
+"""A workshop on a test's own terms: real ledger, spool and outputs; the tree, the service and time by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes.clock import ManualClock
+from tests.fakes.endpoint import FakeEndpoint
+from tests.fakes.tree import FakeTree
+from watchd.adapters.ledger.writer import SqliteLedger
+from watchd.adapters.notes import FileNotes
+from watchd.adapters.outputs import FileOutputs
+from watchd.adapters.spool import FileSpool
+from watchd.core.retrying import Policy
+from watchd.journey.admitting import Admitter
+from watchd.journey.claiming import Preparer
+from watchd.journey.conduct import Conductor, Stages
+from watchd.journey.gate import GateKeeper
+from watchd.journey.intake import Intake
+from watchd.journey.publishing import Publisher
+from watchd.journey.recording import Recorder
+from watchd.journey.seeing import Hints, Marks
+from watchd.journey.sending import Sender, recover_lost
+from watchd.model import Api, BalanceProbe, Budget, Folder, Job, Place, Profile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = "/srv/hot/portraits"
+SETTLE = 2.0
+
+
+class Workshop:
+    """Everything between a file and its output, moved step by step: no thread, no waiting."""
+
+    def __init__(self, place: Path, *folders: Folder, api: Api | None = None, once: bool = False) -> None:
+        """`folders`: one called `portraits` unless given. `place` is an empty folder for state and outputs."""
+        self.place = place
+        self.clock = ManualClock()
+        self.tree = FakeTree()
+        self.endpoint = FakeEndpoint()
+        self.outputs = FileOutputs()
+        self.api = api or Api(requests_per_minute=0)
+        self.once = once
+        self.budget = Budget()
+        self.key = "first key"
+        self.runs = 0
+        (place / "out").mkdir()
+        self.settings = folders or (self.folder(),)
+        for folder in self.settings:
+            self.tree.make(folder.path)
+        self.start()
+
+    def folder(self, name: str = "portraits", path: str = ROOT, **changes: Any) -> Folder:
+        """A folder of this workshop; results go to `place/out`."""
+        plain = Folder(name, path, Profile("plain-2x"), str(self.place / "out"), settle=SETTLE)
+        return replace(plain, **changes)
+
+    def restart(self, *folders: Folder) -> None:
+        """The program ends without a word and begins again; with `folders`, under another configuration."""
+        self.ledger.close()
+        self.settings = folders or self.settings
+        self.start()
+
+    def start(self) -> None:
+        """A run of the program begins; what it knows it has from the ledger and the spool."""
+        self.runs += 1
+        self.ledger = SqliteLedger(self.place / "ledger.db", self.clock, owner=f"run-{self.runs}", lease=60.0)
+        self.spool = FileSpool(self.place / "spool")
+        policy = Policy(self.api.max_attempts, self.api.resend_lost, BalanceProbe())
+        self.ledger.free_claims()
+        recover_lost(self.ledger, self.spool, policy)
+        self.keeper = GateKeeper(
+            self.ledger, self.clock, self.endpoint, policy, workers=4, per_minute=self.api.requests_per_minute,
+            fingerprint=lambda: self.key,
+        )  # fmt: skip
+        recorder = Recorder(FileNotes(self.place / "failed"), self.clock)
+        self.publisher = Publisher(self.outputs, self.spool, self.ledger, self.clock)
+        stages = Stages(
+            Preparer(self.tree, self.spool, self.api),
+            self.publisher,
+            Sender(self.endpoint, self.spool, self.ledger, self.keeper),
+            recorder,
+        )
+        self.hints = Hints()
+        self.conductor = Conductor(
+            stages, self.ledger, self.spool, self.keeper, self.clock, self.online, self.budget, self.hints.lost
+        )
+        admitter = Admitter(self.tree, self.clock, self.api, once=self.once)
+        self.intake = Intake(
+            self.tree,
+            self.ledger,
+            self.clock,
+            self.hints,
+            admitter,
+            recorder,
+            lambda _count: None,
+            lambda: None,
+            lambda _coming: None,
+        )
+        self.intake.adopt(self.settings, polled={folder.name for folder in self.settings})
+
+    def online(self) -> dict[str, tuple[Folder, Place]]:
+        folders = self.intake.folders()
+        return {hot.folder.name: (hot.folder, hot.place) for hot in folders if hot.online and hot.place is not None}
+
+    def put(self, path: str, data: bytes, folder: int = 0) -> None:
+        """Drop a file into a folder."""
+        self.tree.put(self.settings[folder].path, path, data)
+
+    def look(self, after: float = 0.0) -> None:
+        """Let time pass, then let the intake go round once."""
+        self.clock.advance(after)
+        marks = self.hints.take(0.0)
+        for hot in self.intake.folders():
+            self.intake._attend(hot, marks.get(hot.folder.name, Marks()))
+
+    def settle(self) -> None:
+        """See everything, let it be quiet for long enough, and admit it."""
+        for hot in self.intake.folders():
+            self.hints.everything(hot.folder.name)
+        self.look()
+        self.look(after=SETTLE)
+
+    def work(self, most: int = 100) -> int:
+        """Let one worker take whatever can be taken now; answers how many times it did."""
+        for done in range(most):
+            claim = self.conductor.next_claim()
+            if claim is None:
+                return done
+            self.conductor.conduct(claim)
+        raise AssertionError(f"there was still work after {most} claims")
+
+    def run(self, path: str, data: bytes) -> Job:
+        """Drop one file, see it through, and answer its job."""
+        self.put(path, data)
+        self.settle()
+        self.work()
+        return self.job(path)
+
+    def jobs(self) -> list[Job]:
+        """All, oldest first."""
+        found = []
+        number = 1
+        while (job := self.ledger.job(number)) is not None:
+            found.append(job)
+            number += 1
+        return found
+
+    def job(self, path: str, folder: str | None = None) -> Job:
+        """The latest job of that path."""
+        return next(job for job in reversed(self.jobs()) if job.path == path and folder in {None, job.folder})
+
+    def published(self) -> list[str]:
+        """Names in the output folder, hidden ones too."""
+        out = self.place / "out"
+        return sorted(str(file.relative_to(out)) for file in out.rglob("*") if file.is_file())

@@ -213,7 +213,7 @@ class Job:
     """One picture under one profile in one folder, as the ledger has it.
 
     `parameters`: the identity of what is asked (see `Parameters`). `behind`: the job of the same picture under way when
-    this one was admitted. `pay_again`: no earlier result may serve it.
+    this one was admitted.
     `forgiven`: attempts before the owner's last `retry`. `booked`: micro-dollars. `mtime_ns`: the
     original's. `result`: the spool file of the paid answer, while it is needed.
     """
@@ -231,7 +231,6 @@ class Job:
     resends: int = 0
     upload_cuts: int = 0
     behind: int | None = None
-    pay_again: bool = False
     reused_from: int | None = None
     output: str | None = None
     output_sha256: str | None = None

@@ -81,10 +81,12 @@ def _cost(
 
     estimator = Estimator(settings, reader)
     cost, refused = 0, []
+    counted: set[tuple[str, str]] = set()  # copies in a folder are served by one call
     for _, folder, path in chosen:
         match estimator.measure(folder, folder.path, path):
             case str() as reason:
                 refused.append((path, reason))
-            case _, parameters:
-                cost += parameters.price
+            case sha256, parameters:
+                cost += 0 if (sha256, parameters.identity) in counted else parameters.price
+                counted.add((sha256, parameters.identity))
     return cost, refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watchd.model import JobState
+from watchd.model import GONE, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +35,16 @@ class Call:
 def next_step(job: Job, behind: Job | None, paid: Sequence[Job]) -> Reuse | EndWith | Call:
     """What becomes of a claimed job that has no answer of its own.
 
-    `behind`: the job it waited behind; `paid`: finished jobs of the same picture.
+    `behind`: the job it waited behind; `paid`: finished jobs of the same picture that may serve it.
     """
-    if paid and not job.pay_again:
+    if paid:
         return Reuse(tuple(paid))
-    if behind is not None and behind.state is JobState.FAILED:
+    if behind is not None and behind.state is JobState.FAILED and _shares_its_end(job, behind):
         return EndWith(f"the same picture failed as job {behind.id}: {behind.error}; `watchd retry` tries both again")
     return Call()
+
+
+def _shares_its_end(job: Job, behind: Job) -> bool:
+    """Whether what ended the one ends the other: the same request, and not merely that the other's own file went."""
+    same = behind.parameters == job.parameters or behind.folder == job.folder
+    return same and not (behind.error or "").startswith(GONE)

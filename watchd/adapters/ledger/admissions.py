@@ -78,7 +78,7 @@ class Admissions(Writer):
         row = self.run(
             "insert_job", **same, path=path, path_text=text_of(admission.path), size=admission.sample.size,
             mtime_ns=admission.sample.mtime_ns, profile=admission.profile, priority=admission.priority,
-            price=asked.price, width=asked.width, height=asked.height, pay_again=False, approved=False,
+            price=asked.price, width=asked.width, height=asked.height, approved=False,
             state=JobState.FAILED if refused else JobState.QUEUED, behind=under_way["id"],
             error=admission.refusal, at=now, finished_at=now if refused else None,
         ).fetchone()  # fmt: skip

@@ -38,6 +38,7 @@ class Calls(Writer):
                 return BudgetReached(limit, held, price)
         lease_until = self.clock.steady() + self.lease
         self._owned(self.run("begin_sending", id=job.id, me=self.owner, lease_until=lease_until), job)
+        self.run("fall_in", id=job.id, sha256=job.sha256, parameters=job.parameters, folder=job.folder)
         row = self.run("insert_attempt", job_id=job.id, at=self.clock.wall(), price=price).fetchone()
         self.event(job.id, "sending", f"attempt {row['id']}")
         return int(row["id"])

@@ -68,6 +68,7 @@ class Claims(Writer):
         for key, path in candidates():
             if share or self._may_take(job, key, path, free):
                 self.run("take_name", key=key, job_id=job.id, path=os.fsencode(path))
+                self.run("keep_name", job_id=job.id, path=os.fsencode(path))
                 self.run("drop_names", job_id=job.id, keep=key)
                 return path
         return None
@@ -80,8 +81,8 @@ class Claims(Writer):
 
     def name_of(self, job: Job) -> str | None:
         """The name reserved for this job."""
-        rows = self.rows("names_of", job_id=job.id)
-        return os.fsdecode(rows[0]["path"]) if rows else None
+        rows = self.rows("name_of", job_id=job.id)
+        return os.fsdecode(rows[0]["name"]) if rows else None
 
     @transaction
     def interrupted(self) -> Sequence[tuple[Job, int]]:

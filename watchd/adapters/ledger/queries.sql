@@ -19,11 +19,14 @@ WHERE id = (
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
                      OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:folders)))))))
       AND (candidate.folder IN (SELECT value FROM json_each(:calling))
-           OR (candidate.pay_again = 0 AND EXISTS (
+           OR EXISTS (
                SELECT 1 FROM job AS paid
                WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
-                 AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder)))
-           OR EXISTS (SELECT 1 FROM job AS first WHERE first.id = candidate.behind AND first.state = 'failed'))
+                 AND paid.finished_at > candidate.fresh_after
+                 AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))
+           OR EXISTS (
+               SELECT 1 FROM job AS first
+               WHERE first.id = candidate.behind AND first.state = 'failed' AND first.error NOT LIKE 'gone: %'))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
 
@@ -46,6 +49,7 @@ WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > :now;
 -- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.
 SELECT * FROM job
 WHERE sha256 = :sha256 AND id <> :id AND state = 'done' AND output_sha256 IS NOT NULL
+  AND finished_at > (SELECT fresh_after FROM job WHERE id = :id)
   AND (folder = :folder OR parameters = :parameters)
 ORDER BY folder = :folder DESC, id DESC;
 
@@ -71,9 +75,9 @@ WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
 
 -- name: insert_job
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, behind, error, pay_again, approved, created_at, finished_at)
+                 state, behind, error, approved, created_at, finished_at)
 VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
-        :priority, :state, :behind, :error, :pay_again, :approved, :at, :finished_at)
+        :priority, :state, :behind, :error, :approved, :at, :finished_at)
 RETURNING id;
 
 -- name: sight
@@ -93,6 +97,11 @@ SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason, own FROM sighting 
 -- name: begin_sending
 -- Before connecting. Only the claim's owner may; a claim lost in between changes nothing.
 UPDATE job SET state = 'sending', lease_until = :lease_until WHERE id = :id AND owner = :me AND state = 'queued';
+
+-- name: fall_in
+-- From here on every queued job of this picture waits behind the one that is sent, older ones too, and ends with it.
+UPDATE job SET behind = :id
+WHERE state = 'queued' AND id <> :id AND sha256 = :sha256 AND (parameters = :parameters OR folder = :folder);
 
 -- name: insert_attempt
 INSERT INTO attempt (job_id, started_at, reserved) VALUES (:job_id, :at, :price) RETURNING id;
@@ -172,8 +181,12 @@ WHERE output_name.key = :key;
 INSERT INTO output_name (key, job_id, path) VALUES (:key, :job_id, :path)
 ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, path = excluded.path;
 
--- name: names_of
-SELECT path FROM output_name WHERE job_id = :job_id;
+-- name: keep_name
+-- The name stays with the job even where `overwrite` lets another one have it too.
+UPDATE job SET name = :path WHERE id = :job_id;
+
+-- name: name_of
+SELECT name FROM job WHERE id = :job_id AND name IS NOT NULL;
 
 -- name: drop_names
 DELETE FROM output_name WHERE job_id = :job_id AND key <> :keep;
@@ -272,12 +285,12 @@ SELECT coalesce(max(id), 0) AS id FROM attempt;
 -- Calls that are queued and not let go yet, and what they would cost. What another job pays for costs nothing.
 SELECT count(*) AS files, coalesce(sum(price), 0) AS cost FROM job AS candidate
 WHERE state = 'queued' AND approved = 0
-  AND (pay_again = 1 OR NOT EXISTS (
+  AND NOT EXISTS (
       SELECT 1 FROM job AS other
       WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
         AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
-        AND ((other.state = 'done' AND other.output_sha256 IS NOT NULL)
-             OR (other.id < candidate.id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown')))));
+        AND ((other.state = 'done' AND other.output_sha256 IS NOT NULL AND other.finished_at > candidate.fresh_after)
+             OR (other.id < candidate.id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown'))));
 
 -- name: approve
 UPDATE job SET approved = 1 WHERE state = 'queued' AND approved = 0;
@@ -294,27 +307,30 @@ WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
 ORDER BY id;
 
 -- name: retry
--- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, it is paid again.
+-- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, only a new one serves.
 UPDATE job SET state = 'queued', owner = NULL, not_before = 0, error = NULL, finished_at = NULL, behind = NULL,
-    forgiven = attempts, upload_cuts = 0, approved = 1, pay_again = max(pay_again, coalesce(error, '') LIKE 'paid on %')
+    forgiven = attempts, upload_cuts = 0, approved = 1,
+    fresh_after = CASE WHEN error LIKE 'paid on %' THEN :at ELSE fresh_after END
 WHERE id = :id AND state IN ('failed', 'unknown');
 
 -- name: dismiss
 UPDATE job SET state = 'failed', error = :error, finished_at = :at WHERE id = :id AND state = 'unknown';
 
 -- name: reprocess
--- A finished file once more: a job of its own, paid again. What it asks for is settled when it is claimed.
+-- A finished file once more: a job of its own, which no result from before serves. Copies are served by the first of
+-- them. What it asks for is settled when it is claimed.
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, pay_again, approved, created_at)
+                 state, fresh_after, approved, created_at)
 SELECT folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-       'queued', 1, 1, :at
+       'queued', :at, 1, :at
 FROM job WHERE id = :id AND state = 'done'
 RETURNING id;
 
 -- name: under_way_again
 -- Whether a file that is to be processed again is already on its way.
 SELECT EXISTS (
-    SELECT 1 FROM job AS other JOIN job AS mine ON other.folder = mine.folder AND other.sha256 = mine.sha256
+    SELECT 1 FROM job AS other
+    JOIN job AS mine ON other.folder = mine.folder AND other.path = mine.path AND other.sha256 = mine.sha256
     WHERE mine.id = :id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown')) AS yes;
 
 -- name: end_open_attempts

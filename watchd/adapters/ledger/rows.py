@@ -28,7 +28,6 @@ def job_of(row: sqlite3.Row) -> Job:
         resends=row["resends"],
         upload_cuts=row["upload_cuts"],
         behind=row["behind"],
-        pay_again=bool(row["pay_again"]),
         reused_from=row["reused_from"],
         output=None if row["output"] is None else os.fsdecode(row["output"]),
         output_sha256=row["output_sha256"],

@@ -29,11 +29,14 @@ CREATE TABLE job (
     upload_cuts   INTEGER NOT NULL DEFAULT 0,
     -- The job of the same picture that was under way when this one was admitted.
     behind        INTEGER REFERENCES job (id),
-    pay_again     INTEGER NOT NULL DEFAULT 0,
+    -- Only a result that was finished after this moment may serve the job: the owner asked for a new one then.
+    fresh_after   REAL    NOT NULL DEFAULT 0,
     -- Let go by the owner, whatever the backlog costs.
     approved      INTEGER NOT NULL DEFAULT 0,
     reused_from   INTEGER REFERENCES job (id),
     booked        INTEGER NOT NULL DEFAULT 0,
+    -- The output's name below its folder, reserved before anything is paid; and where it was published, absolute.
+    name          BLOB,
     output        BLOB,
     output_text   TEXT,
     output_sha256 TEXT,

@@ -22,6 +22,7 @@ from watchd.adapters.control import ControlServer
 from watchd.adapters.lock import StateLock
 from watchd.adapters.tree import FileTree
 from watchd.adapters.watching import Watcher
+from watchd.bell import Bell
 from watchd.config import loading
 from watchd.engine import Engine, open_ledger
 from watchd.errors import ConfigurationError, FolderOfflineError, LaterError, LedgerError
@@ -71,7 +72,7 @@ class Daemon:
         self._tree = FileTree()
         self._ledger = open_ledger(settings, self._clock)
         self._since = self._clock.wall()
-        self._wake = threading.Event()
+        self._bell = Bell()
         self._stops = 0
         self._stopped = threading.Event()
         self._one_command = threading.Lock()
@@ -88,7 +89,7 @@ class Daemon:
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
-        self._wake.set()
+        self._bell.ring()
 
     def run(self) -> int:
         """Work until told to stop; the exit status."""
@@ -119,17 +120,16 @@ class Daemon:
         if self._stops > 1:
             # In a thread: the main thread may hold the very lock that cutting a call needs.
             threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
-        self._wake.set()
+        self._bell.ring()
 
     def _hup(self, _number: int, _frame: object) -> None:
         self._reloads.put(_Reload())
-        self._wake.set()
+        self._bell.ring()
 
     def _supervise(self) -> None:
         ping = supervision.ping_every()
         while not self._ends():
-            self._wake.wait(min(LOOK_EVERY, ping or LOOK_EVERY))
-            self._wake.clear()
+            self._bell.wait(min(LOOK_EVERY, ping or LOOK_EVERY))
             if self._ends():
                 return
             if not self._reloads.empty():
@@ -238,12 +238,12 @@ class Daemon:
     def _shut_down(self) -> None:
         """Stop in order: events and intake, workers, ledger, the rest; then tell systemd."""
         supervision.tell("STOPPING=1")
+        self._ledger.give_up()  # first: somebody who waits for room may hold what is asked for below
         flying = self._engine.keeper.in_flight()
         logger.info(
             "Stopping; %d calls in flight end first. A second signal cuts them.", flying, extra={"action": "stopping"}
         )
         self._watcher.stop()
-        self._ledger.give_up()
         self._alive_during(self._engine.stop)
         self._stopped.set()
         for reload in self._asked_reloads():
@@ -274,14 +274,14 @@ class Daemon:
             return STOPPING
         reload = _Reload()
         self._reloads.put(reload)
-        self._wake.set()
+        self._bell.ring()
         if self._stopped.is_set():  # it stopped between the two, and may have looked before this was asked
             return STOPPING
         return reload.wait()
 
     def _refresh(self) -> None:
         """A command changed something: the engine that runs now takes it over."""
-        self._engine.keeper.refresh()
+        self._engine.refresh()
 
     def _status(self) -> dict[str, Any]:
         """From memory alone: a ledger that waits for room must not make this wait too."""

@@ -23,6 +23,7 @@ from watchd.adapters.spool import FileSpool
 from watchd.adapters.tree import FileTree
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
 from watchd.core import scheduling
+from watchd.core.gating import Hold
 from watchd.core.retrying import Policy
 from watchd.errors import LaterError, WatchdError
 from watchd.journey.admitting import Admitter
@@ -106,7 +107,7 @@ class Engine:
             changed,
         )
         self.intake = Intake(
-            self._tree, ledger, clock, self.hints, admitter, recorder, self.pool.wake, changed, self._review
+            self._tree, ledger, clock, self.hints, admitter, recorder, self._admitted, changed, self._review
         )
         self.keeper.on_change = self.pool.wake_all
         self._intake_thread = threading.Thread(target=self._run_intake, name="intake")
@@ -115,10 +116,20 @@ class Engine:
         """Before workers hear of new jobs: a backlog that the owner should see first is held."""
         self.keeper.review_backlog(coming, self.settings.api.price.up_to_2x)
 
+    def _admitted(self, count: int) -> None:
+        """Wake workers for new jobs; behind a closed gate one is enough to find what costs nothing."""
+        self.pool.wake(1 if isinstance(self.keeper.decision(), Hold) else count)
+
+    def refresh(self) -> None:
+        """Take over what a command of the owner's changed."""
+        self.keeper.refresh()
+        self._review(self.intake.newcomers())
+
     def _fail(self, error: BaseException) -> None:
         """Tell of an error that ends the process; a fault of our own with all there is to know about it."""
         if not isinstance(error, WatchdError):
             logger.critical("Internal error, please report this", exc_info=error, extra={"action": "internal_error"})
+        self.keeper.stop()  # nobody begins a call after this
         self._failed(error)
 
     def _key(self) -> str:
@@ -192,10 +203,11 @@ class Engine:
     def stop(self) -> None:
         """Stop in order: intake first, so that nothing new comes; then no new calls; those in flight end well."""
         self.intake.stop()
-        if self._intake_thread.is_alive():
-            self._intake_thread.join()
         self.pool.stop()
         self.keeper.stop()
+        # All have been told before the first is waited for: a scan of a slow share must not let calls go on meanwhile.
+        if self._intake_thread.is_alive():
+            self._intake_thread.join()
         self.pool.join()
         self._endpoint.close()
 

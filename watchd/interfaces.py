@@ -65,7 +65,7 @@ class Tree(Protocol):
         ...
 
     def look(self, root: str, path: str) -> Sample | None:
-        """One file; None where it is gone or no regular file."""
+        """One file; None where it is gone or no regular file. Raises OSError where that cannot be told."""
         ...
 
     def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
@@ -316,6 +316,10 @@ class Ledger(Protocol):
 
     def abandon(self, job: Job, error: str) -> None:
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
+        ...
+
+    def lose_answer(self, job: Job, error: str) -> None:
+        """A received answer is nowhere: the job is unknown, since its money was spent."""
         ...
 
     def note(self, job: Job, step: str, detail: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.lock import StateLock
+from watchd.bell import Bell
 from watchd.core import gating
 from watchd.engine import Engine, open_ledger
 from watchd.errors import LedgerError
@@ -73,19 +74,19 @@ class Once:
         self._ledger = open_ledger(settings, self._clock)
         self._display = display
         self._allow = allow
-        self._changed = threading.Event()
+        self._bell = Bell()
         self._failure: BaseException | None = None
         self._stops = 0
         self._asked = False
         self._since = self._clock.wall()
         self._attempt = self._ledger.last_attempt()
         self._engine = Engine(
-            settings, self._ledger, self._clock, environ, once=True, failed=self._fail, changed=self._changed.set
+            settings, self._ledger, self._clock, environ, once=True, failed=self._fail, changed=self._bell.ring
         )
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
-        self._changed.set()
+        self._bell.ring()
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
@@ -93,7 +94,7 @@ class Once:
             self._ledger.give_up()
         if self._stops > 1:
             threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
-        self._changed.set()
+        self._bell.ring()
 
     def run(self) -> Result:
         """Work until nothing can go on without the operator, a window or a folder that returns."""
@@ -102,8 +103,7 @@ class Once:
         self._engine.start(polled=())
         try:
             while not self._finished() or self._is_allowed():
-                self._changed.wait(REDRAW if self._display.live else self._patience())
-                self._changed.clear()
+                self._bell.wait(REDRAW if self._display.live else self._patience())
                 if self._display.live:
                     self._display.show(self._progress())
         finally:
@@ -125,7 +125,7 @@ class Once:
         self._asked = True
         if not self._allow(gate.detail):
             return False
-        Operator(self._ledger, self._clock, self._engine.keeper.refresh).answer({"command": "approve"})
+        Operator(self._ledger, self._clock, self._engine.refresh).answer({"command": "approve"})
         return True
 
     def _progress(self) -> Progress:

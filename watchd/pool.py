@@ -38,6 +38,7 @@ class Pool(Generic[Task]):
         self._changed = threading.Condition()
         self._calls = 0
         self._stopping = False
+        self._broken = False
         self._threads = [threading.Thread(target=self._run, name=f"worker-{number}") for number in range(1, size + 1)]
 
     def start(self) -> None:
@@ -81,7 +82,11 @@ class Pool(Generic[Task]):
                 if not self._step():
                     self._wait(seen)
         except BaseException as error:
-            self._failed(error)
+            with self._changed:
+                first, self._broken, self._stopping = not self._broken, True, True
+                self._changed.notify_all()
+            if first:
+                self._failed(error)
 
     def _step(self) -> bool:
         task = self._take()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS})
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 _RENAME_NOREPLACE = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -54,8 +55,10 @@ class FileOutputs:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     return None
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise LaterError(f"{root}/{path} cannot be read: {error.strerror}") from error
 
     def open(self, root: str, path: str) -> BinaryIO:
         """Open an earlier output for reading."""

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import signal
 import stat
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+DEEPEST = 100
+"""Sub-folders within sub-folders that are looked into."""
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
 
 
@@ -57,7 +60,7 @@ class FileTree:
         """Every file of ours in `below` ("" is the root) and, where the matcher enters, under it."""
         try:
             with _directory(root, below) as descriptor:
-                yield from _scan(descriptor, below, matcher)
+                yield from _scan(descriptor, below, matcher, below.count("/"))
         except OSError as error:
             if below and error.errno in {*_GONE, errno.EACCES}:
                 return  # it went, or is not ours to read; the next scan looks again
@@ -69,8 +72,10 @@ class FileTree:
         try:
             with _directory(root, parent) as descriptor:
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno in _GONE:
+                return None
+            raise
         return sample_of(status) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
@@ -96,6 +101,9 @@ class FileTree:
         """Whether the kernel grants a read lease: it does not while another process has the file open for writing."""
         try:
             with _file(root, path) as descriptor:
+                # Whoever opens the file for writing meanwhile breaks the lease, and the kernel tells its holder with
+                # SIGIO, which ends a process that does not expect it. SIGURG is passed over by default.
+                fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
                 fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
                 fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         except (OSError, SourceLostError):
@@ -145,7 +153,7 @@ def _read_all(descriptor: int, most: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _scan(descriptor: int, below: str, matcher: Matcher) -> Iterator[Found]:
+def _scan(descriptor: int, below: str, matcher: Matcher, depth: int) -> Iterator[Found]:
     prefix = f"{below}/" if below else ""
     inner: list[tuple[str, str]] = []
     with os.scandir(descriptor) as entries:
@@ -158,6 +166,8 @@ def _scan(descriptor: int, below: str, matcher: Matcher) -> Iterator[Found]:
                 found = _found(entry, path)
                 if found is not None:
                     yield found
+    if depth >= DEEPEST:
+        inner.clear()  # nobody sorts pictures that deep; a tree made to be endless ends here
     for path, name in inner:
         try:
             child = os.open(name, _DIRECTORY, dir_fd=descriptor)
@@ -166,7 +176,7 @@ def _scan(descriptor: int, below: str, matcher: Matcher) -> Iterator[Found]:
                 continue  # it went, or became something else, or is not ours to read: the next scan looks again
             raise
         try:
-            yield from _scan(child, path, matcher)
+            yield from _scan(child, path, matcher, depth + 1)
         finally:
             os.close(child)
 

@@ -37,15 +37,18 @@ def reprocess(config: str | None, paths: tuple[str, ...], folder: str | None, *,
         cost, refused = _cost(settings, reader, chosen)
     finally:
         reader.close()
-    for path, reason in refused:
-        click.echo(f"Cannot be processed again: {on_one_line(path)}: {reason}", err=True)
-    jobs = [job for job, _, path in chosen if path not in {path for path, _ in refused}]
+    for job, place, path in chosen:
+        if job in refused:
+            told = f"{place.name}/{on_one_line(path)}: {refused[job]}"
+            click.echo(f"Cannot be processed again: {told}", err=True)
+    jobs = [job for job, _, _ in chosen if job not in refused]
     if not jobs:
         raise UsageError("nothing to process again: only files that are done can be")
     click.echo(f"{len(jobs)} files would be sent and paid again: {usd(cost / MICROS_PER_USD)}.")
     if not yes:
         click.confirm("Go on?", abort=True, err=True)
-    made = operate(config, {"command": "reprocess", "ids": jobs})["jobs"]
+    meant = {"ids": jobs} if refused or folder is None else {"folder": folder}
+    made = operate(config, {"command": "reprocess", **meant})["jobs"]
     click.echo(f"{len(made)} in the queue.")
 
 
@@ -75,17 +78,18 @@ def _chosen(
 
 def _cost(
     settings: Settings, reader: LedgerReader, chosen: Sequence[tuple[int, Folder, str]]
-) -> tuple[int, list[tuple[str, str]]]:
-    """Micro-dollars of all calls, and the files that could not be sent, with the reason."""
+) -> tuple[int, dict[int, str]]:
+    """Micro-dollars of all calls, and the jobs whose files could not be sent, with the reason."""
     from watchd.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     estimator = Estimator(settings, reader)
-    cost, refused = 0, []
+    cost = 0
+    refused: dict[int, str] = {}
     counted: set[tuple[str, str]] = set()  # copies in a folder are served by one call
-    for _, folder, path in chosen:
-        match estimator.measure(folder, folder.path, path):
+    for job, folder, path in chosen:
+        match estimator.measure(folder, str(Path(folder.path).resolve()), path):
             case str() as reason:
-                refused.append((path, reason))
+                refused[job] = reason
             case sha256, parameters:
                 cost += 0 if (sha256, parameters.identity) in counted else parameters.price
                 counted.add((sha256, parameters.identity))

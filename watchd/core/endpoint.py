@@ -140,7 +140,7 @@ def meaning(status: int) -> Outcome:
             return Outcome.RATE
         case 500 | 502 | 503:
             return Outcome.SERVER
-        case _ if status >= 500:  # noqa: PLR2004 -- the class of server errors
+        case _ if status >= 500 or 200 <= status < 300:  # noqa: PLR2004 -- server errors; answers that we cannot read
             return Outcome.LOST
         case _:
             return Outcome.REFUSED

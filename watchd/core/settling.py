@@ -42,11 +42,6 @@ class Settled:
     """Quiet for long enough, or proven finished: it may be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vanished:
-    """It is no longer there."""
-
-
 def observe(before: Observation | None, sample: Sample, now: float, *, proven: bool) -> Observation:
     """Join a new sample to what was known. A changed sample starts the quiet time anew and voids an older proof."""
     if before is None or before.sample != sample:

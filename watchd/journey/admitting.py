@@ -42,16 +42,22 @@ class Admitter:
             if sample.size > endpoint.MAX_UPLOAD_BYTES:
                 digest = self._tree.digest(hot.root, path)
                 return _refused(hot.folder, path, sample, digest, too_large(sample.size))
-        except SourceLostError:
-            hot.look_at_file(path, proven=False)
-            return None
+        except SourceLostError as error:
+            return self._seen_anew(hot, path, str(error))
         except OSError as error:
             until = settling.look_again(hot.making[path], self._clock.steady())
             return NotYet(until, f"it cannot be read: {error.strerror}")
         if sample != hot.making[path].sample:
-            hot.look_at_file(path, proven=False)
-            return None
+            return self._seen_anew(hot, path, "it changed a moment ago")
         return self._judge(hot, path, data, sample)
+
+    def _seen_anew(self, hot: HotFolder, path: str, reason: str) -> NotYet | None:
+        """It was not what the last look saw; if a new look sees that all the same, it is given time."""
+        before = hot.making[path]
+        hot.look_at_file(path, proven=False)
+        if hot.making.get(path) == before:
+            return NotYet(settling.look_again(before, self._clock.steady()), reason)
+        return None
 
     def _judge(self, hot: HotFolder, path: str, data: bytes, sample: Sample) -> Admission | NotYet:
         digest = hashlib.sha256(data).hexdigest()

@@ -153,6 +153,8 @@ class Conductor:
             return
         self._ledger.note(job, "later", reason)
         self._ledger.release(job, self._clock.steady() + LATER)
+        if job.state is JobState.QUEUED:
+            self._clear(job)  # it is read anew, and takes no room until then
 
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
         """A full disk: no call is made until there is room again, as its answer would have no place."""
@@ -223,7 +225,12 @@ class Conductor:
         self._stages.recorder.concluded(job, result)
 
     def _publish(self, job: Job, folder: Folder, result: str) -> None:
-        published = self._stages.publisher.publish(job, folder, result)
+        try:
+            published = self._stages.publisher.publish(job, folder, result)
+        except FileNotFoundError:
+            # A ledger put back from a backup may know of answers that are published or lost since.
+            self._ledger.lose_answer(job, "its paid answer is no longer in the spool; look for its output first")
+            return
         current = self._ledger.job(job.id)
         self._finish(job, published, reused_from=None, price=current.booked if current else job.booked)
 

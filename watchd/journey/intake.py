@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 VISIT_EVERY = 5.0
 """Seconds between two looks at the folders themselves: no event tells of an unmount or of a folder put in its place."""
-BATCH = 64
-"""Files admitted in one transaction at most: workers start on the first while the rest of a flood is read."""
+BATCH = 128
+"""Files of one folder admitted at a time: a flood in one holds up no other, and workers start on the first of it."""
 
 
 class Intake:
@@ -103,6 +103,7 @@ class Intake:
             self._look(hot, marks, everything=due)
         if not hot.online:
             return
+        self._note(hot)
         batch: list[Admission] = []
         for path in settling.settled(hot, self._tree, self._clock.steady()):
             match self._admitter.admit(hot, path):
@@ -114,11 +115,8 @@ class Intake:
                     batch.append(admission)
                 case unexpected:
                     assert_never(unexpected)
-            if len(batch) >= BATCH:
-                self._commit(hot, batch)
-                batch = []
-            if self._stopping.is_set():
-                break
+            if len(batch) >= BATCH or self._stopping.is_set():
+                break  # the other folders have their turn; what is left here is due, and comes with the next
         self._commit(hot, batch)
         self._note(hot)
 
@@ -156,7 +154,7 @@ class Intake:
                 )
             else:
                 self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal)
-        self._review(sum(other.newcomers() for other in self.folders()))
+        self._review(self.newcomers())
         self._admitted(len(batch))
 
     def _note(self, hot: HotFolder) -> None:
@@ -181,6 +179,10 @@ class Intake:
         return any(
             hot.folder.name not in self._next_scan or (hot.online and hot.pending(now)) for hot in self.folders()
         )
+
+    def newcomers(self) -> int:
+        """Files seen for the first time that are no jobs yet, over all folders."""
+        return sum(hot.newcomers() for hot in self.folders())
 
     def pending(self) -> bool:
         """As of the last look: whether a file that is seen may still become a job by waiting alone."""

@@ -84,7 +84,11 @@ class Publisher:
         return not self._outputs.exists(folder.output, path)
 
     def publish(self, job: Job, folder: Folder, result: str) -> Published:
-        """Publish the answer in the spool file `result`. Doing it again after a crash changes nothing more."""
+        """Publish the answer in the spool file `result`. Doing it again after a crash changes nothing more.
+
+        Raises:
+            FileNotFoundError: the answer is not in the spool.
+        """
         # What the service says about its own answer may carry what it was told; `strip` lets none of it through.
         drop = frozenset() if folder.metadata == "keep" else PRIVATE_CHUNKS
         return self._publish(job, folder, lambda: self._spool.open(result), drop)
@@ -94,20 +98,25 @@ class Publisher:
         if earlier.output is None or self._outputs.digest("/", earlier.output) != earlier.output_sha256:
             return None
         source = earlier.output
-        return self._publish(job, folder, lambda: self._outputs.open("/", source), OF_THE_ORIGINAL)
+        try:
+            return self._publish(job, folder, lambda: self._outputs.open("/", source), OF_THE_ORIGINAL)
+        except FileNotFoundError:
+            return None
 
     def _publish(self, job: Job, folder: Folder, source: _Opener, drop: frozenset[bytes]) -> Published:
         name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.png"))
         replace = folder.on_collision == "overwrite"
         while True:
-            digest = self._outputs.publish(
-                self._rewritten(job, source, drop), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
-            )
+            with source() as file:  # opened apart from the output, so that its trouble is not taken for the output's
+                digest = self._outputs.publish(
+                    self._rewritten(job, file, drop), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
+                )
             if digest is not None:
                 return Published(f"{folder.output}/{name}", digest)
             # Taken: by ourselves, where the name was given and the ledger not yet told before a crash; or by somebody
             # else since it was reserved, and then the answer is paid for and goes under the next free name.
-            digest = self._digest(self._rewritten(job, source, drop))
+            with source() as file:
+                digest = self._digest(self._rewritten(job, file, drop))
             if self._outputs.digest(folder.output, name) == digest:
                 return Published(f"{folder.output}/{name}", digest)
             name = self._take(job, folder, name)
@@ -119,11 +128,10 @@ class Publisher:
             digest.update(chunk)
         return digest.hexdigest()
 
-    def _rewritten(self, job: Job, source: _Opener, drop: frozenset[bytes]) -> Iterator[bytes]:
+    def _rewritten(self, job: Job, file: BinaryIO, drop: frozenset[bytes]) -> Iterator[bytes]:
         rewriter = PngRewriter(self._chunks(job), drop=drop)
-        with source() as file:
-            while piece := file.read(CHUNK):
-                yield rewriter.feed(piece)
+        while piece := file.read(CHUNK):
+            yield rewriter.feed(piece)
         yield rewriter.finish()
 
     def _chunks(self, job: Job) -> bytes:

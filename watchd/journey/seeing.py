@@ -180,9 +180,13 @@ class HotFolder:
 
     def look_at_file(self, path: str, *, proven: bool) -> None:
         """Look at one file again."""
-        sample = self._tree.look(self.root, path)
+        try:
+            sample = self._tree.look(self.root, path)
+        except OSError:
+            return  # nothing can be said of it at present; the next look may
         if sample is None:
-            self.vanished(path)
+            if not self.has_moved():  # else it is the folder that went, and its files are not gone
+                self.vanished(path)
         elif self._known.get(path) != sample:
             if path in self._known:
                 self._changed.add(path)
@@ -200,6 +204,7 @@ class HotFolder:
         self.making.pop(path, None)
         self.look_at.pop(path, None)
         self.waiting.pop(path, None)
+        self._changed.discard(path)
         if self.noted.pop(path, None) is not None:
             self.gone.add(path)
 

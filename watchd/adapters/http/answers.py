@@ -48,6 +48,11 @@ def masked(body: bytes, key: str) -> bytes:
 
 def words(body: bytes, content_type: str) -> str:
     """The message of an error body: its `error` and `details` if it is JSON, else what it looks like."""
+    # JSON can spell half of a character, which no file and no database takes.
+    return _words(body, content_type).encode("utf-8", "replace").decode()
+
+
+def _words(body: bytes, content_type: str) -> str:
     text = body.decode("utf-8", "replace").strip()
     try:
         parsed = json.loads(text)
@@ -109,7 +114,7 @@ def permitted(response: httpx.Response) -> bool | None:
         return None
     try:
         data = response.json().get("data")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     access = data.get("accessPermitted") if isinstance(data, dict) else None
     if not isinstance(access, bool):

@@ -204,6 +204,10 @@ class _Call:
             self._arm()
         except Exception as reason:
             raise _ArmingFailedError(reason) from reason
+        with self._lock:
+            stopped = self._shut_because
+        if stopped is not None:  # while the ledger waited for room, say: the last bytes have not left
+            raise httpx.WriteError(stopped)
         self.armed = True
 
     def answered(self, answer: Answer) -> Answered | NotSent:

@@ -48,7 +48,7 @@ def _dialect(models: httpx.Response) -> Literal["enhance", "creativity"] | None:
         return None
     try:
         names = set(_names(models.json()))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if any(name.lower().startswith("enhance") or name == "replication" for name in names):
         return "enhance"

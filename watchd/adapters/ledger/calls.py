@@ -109,7 +109,7 @@ class Calls(Writer):
         """It ends here without a call."""
         self._owned(self.run("fail", id=job.id, me=self.owner, error=error, at=self.clock.wall()), job)
         if error.startswith(GONE):
-            self.run("unsee", job_id=job.id)
+            self.run("unsee", job_id=job.id, folder=job.folder, path=os.fsencode(job.path))
         self.event(job.id, "failed", error)
 
     @transaction
@@ -119,6 +119,12 @@ class Calls(Writer):
         self.run("abandon", id=job.id, me=self.owner, error=error, at=self.clock.wall(), later=later)
         self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=error)
         self.event(job.id, "abandoned", error)
+
+    @transaction
+    def lose_answer(self, job: Job, error: str) -> None:
+        """A received answer is nowhere: the job is unknown, since its money was spent."""
+        self._owned(self.run("lose_answer", id=job.id, me=self.owner, error=error, at=self.clock.wall()), job)
+        self.event(job.id, "unknown", error)
 
     @transaction
     def note(self, job: Job, step: str, detail: str) -> None:

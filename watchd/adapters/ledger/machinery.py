@@ -11,6 +11,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -70,7 +71,7 @@ class Writer:
         self.trouble_since = 0.0
         self._path = path
         self._sql = statements.load("queries.sql")
-        self._given_up = threading.Event()
+        self._given_up = False
         self._load_ballast()
 
     def close(self) -> None:
@@ -80,7 +81,7 @@ class Writer:
 
     def give_up(self) -> None:
         """Wait for room no longer: the process ends, and what could not be written is found again at the next start."""
-        self._given_up.set()
+        self._given_up = True  # no more than that: a signal handler may be the one who says so
 
     def attempt(self, body: Callable[[], Answer]) -> Answer:
         """BEGIN IMMEDIATE … COMMIT; a deferred BEGIN would fail where it could have waited."""
@@ -109,7 +110,9 @@ class Writer:
             self.trouble_since = self.clock.wall()
             self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
             logger.critical(self.trouble, extra={"action": "ledger_full"})
-        if self._given_up.wait(LOOK_FOR_ROOM_EVERY):
+        if not self._given_up:
+            time.sleep(LOOK_FOR_ROOM_EVERY)  # no event tells that a disk has room again
+        if self._given_up:
             raise LedgerError(self.trouble) from error
 
     def _load_ballast(self) -> None:

@@ -3,7 +3,7 @@
 -- name: claim
 -- One queued job that is due and has no other job of the same picture before it or under way. A picture is the same
 -- when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two owners
--- can hold the same picture. One that waits in a folder that is offline holds up nobody. Folders that may not call now
+-- can hold the same picture. One that waits in a folder that may not call now holds up nobody. Folders that may not call now
 -- (none may while the gate is closed) get only what costs nothing: a picture already paid for, or one that shares its
 -- end with the job it waited behind.
 UPDATE job SET owner = :me, lease_until = :lease_until
@@ -17,7 +17,7 @@ WHERE id = (
             AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
-                     OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:folders)))))))
+                     OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
       AND (candidate.folder IN (SELECT value FROM json_each(:calling))
            OR EXISTS (
                SELECT 1 FROM job AS paid
@@ -108,11 +108,15 @@ INSERT INTO attempt (job_id, started_at, reserved) VALUES (:job_id, :at, :price)
 
 -- name: held
 -- Micro-dollars that count against a budget of the day or month: booked in it, or reserved by a call that has begun.
--- :folder NULL counts them all.
-SELECT coalesce(sum(attempt.booked + attempt.reserved), 0) AS held
-FROM attempt JOIN job ON job.id = attempt.job_id
-WHERE (:folder IS NULL OR job.folder = :folder)
-  AND ((attempt.booked > 0 AND substr(attempt.day, 1, length(:period)) = :period) OR attempt.reserved > 0);
+-- :folder NULL counts them all. Two sums, each by its own index, since this is asked before every call.
+SELECT (
+    SELECT coalesce(sum(attempt.booked), 0) FROM attempt JOIN job ON job.id = attempt.job_id
+    WHERE attempt.booked > 0 AND attempt.day >= :period AND attempt.day < :period || '~'
+      AND (:folder IS NULL OR job.folder = :folder)
+) + (
+    SELECT coalesce(sum(attempt.reserved), 0) FROM attempt JOIN job ON job.id = attempt.job_id
+    WHERE attempt.finished_at IS NULL AND (:folder IS NULL OR job.folder = :folder)
+) AS held;
 
 -- name: arm_job
 -- Before the last bytes leave: from here on the call may be charged, so it is booked at its price.
@@ -339,6 +343,10 @@ UPDATE attempt SET finished_at = :at, reserved = 0, error = :error,
     outcome = CASE WHEN armed_at IS NULL THEN 'network' ELSE 'lost' END
 WHERE job_id = :job_id AND finished_at IS NULL;
 
+-- name: lose_answer
+UPDATE job SET state = 'unknown', owner = NULL, lease_until = NULL, error = :error, finished_at = :at, result = NULL
+WHERE id = :id AND owner = :me AND state = 'received';
+
 -- name: unsee
 -- The file of this job had gone: if it comes back, unchanged or not, it is looked at anew.
-DELETE FROM sighting WHERE job_id = :job_id;
+DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id = :job_id;

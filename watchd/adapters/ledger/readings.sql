@@ -29,9 +29,6 @@ SELECT size, mtime_ns, ctime_ns, inode, job_id, reason, own, seen_at FROM sighti
 -- name: jobs_of_path
 SELECT jobs.* FROM jobs JOIN job ON job.id = jobs.id WHERE job.folder = :folder AND job.path = :path ORDER BY jobs.id;
 
--- name: job
-SELECT * FROM jobs WHERE id = :id;
-
 -- name: attempts_of
 SELECT * FROM attempts WHERE job_id = :job_id ORDER BY id;
 

@@ -95,8 +95,8 @@ class Daemon:
         """Work until told to stop; the exit status."""
         for number, handler in ((signal.SIGTERM, self._stop), (signal.SIGINT, self._stop), (signal.SIGHUP, self._hup)):
             signal.signal(number, handler)
+        self._control.start()  # first, so that `status` tells of a start that has to wait
         self._start_engine()
-        self._control.start()
         supervision.tell("READY=1")
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._state,

@@ -22,10 +22,10 @@ from watchd.adapters.outputs import FileOutputs
 from watchd.adapters.spool import FileSpool
 from watchd.adapters.tree import FileTree
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
-from watchd.core import scheduling
+from watchd.core import endpoint, scheduling
 from watchd.core.gating import Hold
 from watchd.core.retrying import Policy
-from watchd.errors import LaterError, WatchdError
+from watchd.errors import LaterError, LedgerError, WatchdError
 from watchd.journey.admitting import Admitter
 from watchd.journey.claiming import Preparer
 from watchd.journey.conduct import Claim, Conductor, Stages
@@ -35,7 +35,7 @@ from watchd.journey.publishing import Publisher
 from watchd.journey.recording import Recorder
 from watchd.journey.seeing import Hints
 from watchd.journey.sending import Sender, recover_lost
-from watchd.model import Gate, GateReason
+from watchd.model import Backlog, Gate, GateReason
 from watchd.pool import Pool
 
 if TYPE_CHECKING:
@@ -112,9 +112,21 @@ class Engine:
         self.keeper.on_change = self.pool.wake_all
         self._intake_thread = threading.Thread(target=self._run_intake, name="intake")
 
-    def _review(self, coming: int) -> None:
-        """Before workers hear of new jobs: a backlog that the owner should see first is held."""
-        self.keeper.review_backlog(coming, self.settings.api.price.up_to_2x)
+    def _review(self) -> None:
+        """Before workers hear of new jobs: a backlog that the owner should see first is held.
+
+        What is seen and not measured yet is counted at the higher price wherever its profile may come to that: a gate
+        that closed for too much opens again, a call that was made is paid.
+        """
+        price = self.settings.api.price
+        files = cost = 0
+        for hot in self.intake.folders():
+            count = hot.newcomers()
+            files += count
+            cost += count * (
+                price.above_2x if hot.folder.profile.scale > endpoint.LOWER_PRICE_UP_TO else price.up_to_2x
+            )
+        self.keeper.review_backlog(Backlog(files, cost))
 
     def _admitted(self, count: int) -> None:
         """Wake workers for new jobs; behind a closed gate one is enough to find what costs nothing."""
@@ -123,7 +135,7 @@ class Engine:
     def refresh(self) -> None:
         """Take over what a command of the owner's changed."""
         self.keeper.refresh()
-        self._review(self.intake.newcomers())
+        self._review()
 
     def _fail(self, error: BaseException) -> None:
         """Tell of an error that ends the process; a fault of our own with all there is to know about it."""
@@ -172,7 +184,11 @@ class Engine:
     def recover(self) -> None:
         """Carry on from what the ledger and the spool have. Doing it again changes nothing more."""
         self._ledger.free_claims()
-        for job, conclusion in recover_lost(self._ledger, self._spool, self._policy):
+        try:
+            ended = recover_lost(self._ledger, self._spool, self._policy)
+        except LaterError as error:
+            raise LedgerError(f"a paid answer in the spool cannot be made safe at present ({error})") from error
+        for job, conclusion in ended:
             self._recorder.concluded(job, conclusion)
         needed = {str(job) for job in self._ledger.needed()}
         self._spool.remove(*(name for name in self._spool.names() if name.partition(".")[0] not in needed))
@@ -189,8 +205,9 @@ class Engine:
         """Recover, then start workers and intake. `polled` names the folders that get no events."""
         self.recover()
         self.look_at_key()
-        self._review(0)
+        self.keeper.announce()
         self.intake.adopt(self.settings.folders, polled)
+        self._review()
         self.pool.start()
         self._intake_thread.start()
 

@@ -109,6 +109,10 @@ def _ledger(state: Path) -> Iterator[Finding]:
     if not path.exists():
         yield Finding(Grade.WELL, "ledger", f"{path} is not there yet and will be made; {who}")
         return
+    if not os.access(state, os.W_OK | os.X_OK) or not os.access(path, os.R_OK | os.W_OK):
+        text = f"{path} cannot be written by this user; mend the permissions, or run as the user that watchd runs as"
+        yield Finding(Grade.WRONG, "ledger", text)
+        return
     try:
         flaw = look(path)
     except sqlite3.Error as error:

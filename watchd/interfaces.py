@@ -157,6 +157,10 @@ class Outputs(Protocol):
         """Open an earlier output for reading. Raises FileNotFoundError."""
         ...
 
+    def make_durable(self, root: str, path: str) -> None:
+        """Sync an output that has its name already, with that name and every folder on the way. Raises LaterError."""
+        ...
+
     def publish(self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int) -> str | None:
         """Write, sync, and only then give the name; the folder is synced too. Folders on the way are made.
 

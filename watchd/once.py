@@ -72,6 +72,7 @@ class Once:
         self._lock = StateLock(Path(settings.state_dir))
         self._clock = SystemClock()
         self._ledger = open_ledger(settings, self._clock)
+        self._ledger.give_up()  # a single run does not wait for a full disk
         self._display = display
         self._allow = allow
         self._bell = Bell()
@@ -90,8 +91,6 @@ class Once:
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stops += 1
-        if self._ledger.trouble is not None:
-            self._ledger.give_up()
         if self._stops > 1:
             threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
         self._bell.ring()
@@ -107,7 +106,11 @@ class Once:
                 if self._display.live:
                     self._display.show(self._progress())
         finally:
-            self._ledger.give_up()
+            if self._stops:
+                logger.warning(
+                    "Stopping; %d calls in flight end first. A second signal cuts them.",
+                    self._engine.keeper.in_flight(), extra={"action": "stopping"},
+                )  # fmt: skip
             self._engine.stop()
             result = self._result()
             self._ledger.close()

@@ -605,7 +605,7 @@ def test_a_twin_whose_paid_result_is_gone_is_paid_again_on_retry(ledger: Ledger)
     ledger.fail(claim(ledger), "paid on 2027-01-15 as job 1, its output is gone")
     ledger.retry(ledger.chosen([2], None, None))
     assert ledger.claim(FOLDERS, ()) is None
-    assert claim(ledger).pay_again
+    assert ledger.paid_results(claim(ledger)) == []
 
 
 def test_a_finished_file_is_done_again_as_a_job_of_its_own_and_once_at_a_time(ledger: Ledger) -> None:
@@ -613,7 +613,8 @@ def test_a_finished_file_is_done_again_as_a_job_of_its_own_and_once_at_a_time(le
     pay(ledger, claim(ledger))
     (again,) = ledger.reprocess(ledger.chosen([1], None, None))
     assert ledger.reprocess(ledger.chosen([1], None, None)) == []
-    assert (claim(ledger).id, job(ledger, again).pay_again, job(ledger, 1).state) == (again, True, JobState.DONE)
+    assert ledger.paid_results(job(ledger, again)) == []
+    assert (claim(ledger).id, job(ledger, 1).state) == (again, JobState.DONE)
 
 
 # --- gates ----------------------------------------------------------------------------------------------------------

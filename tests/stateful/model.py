@@ -45,7 +45,9 @@ class Work:
     resends: int = 0
     upload_cuts: int = 0
     behind: int | None = None
-    pay_again: bool = False
+    fresh_after: int = 0
+    ended: int = 0
+    name: str | None = None
     approved: bool = False
     reused_from: int | None = None
     output: str | None = None
@@ -98,6 +100,8 @@ class Model:
     gates: dict[GateReason, Gate] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     balance_failures: int = 0
+    tick: int = 0
+    """Counts the ends of jobs: what came before what, whatever the clocks say."""
 
     # The door
 
@@ -146,7 +150,7 @@ class Model:
             return min(received)
         able = [
             job for job in due
-            if job.state is JobState.QUEUED and not self._held_up(job, folders)
+            if job.state is JobState.QUEUED and not self._held_up(job, calling)
             and (job.folder in calling or self._costs_nothing(job))
         ]  # fmt: skip
         return min(able, key=lambda job: (-job.priority, job.id)).id if able else None
@@ -154,23 +158,26 @@ class Model:
     def _others(self, job: Work) -> Iterable[Work]:
         return (other for other in self.jobs.values() if other is not job and same(other, job))
 
-    def _held_up(self, job: Work, folders: Collection[str]) -> bool:
+    def _held_up(self, job: Work, calling: Collection[str]) -> bool:
         return any(
             other.in_hand
             or other.state is JobState.UNKNOWN
-            or (other.state is JobState.QUEUED and other.id < job.id and other.folder in folders)
+            or (other.state is JobState.QUEUED and other.id < job.id and other.folder in calling)
             for other in self._others(job)
         )
 
     def _costs_nothing(self, job: Work) -> bool:
         first = self.jobs.get(job.behind) if job.behind is not None else None
-        return bool(not job.pay_again and self.paid_results(job)) or (
-            first is not None and first.state is JobState.FAILED
+        return bool(self.paid_results(job)) or (
+            first is not None and first.state is JobState.FAILED and not (first.error or "").startswith(GONE)
         )
 
     def paid_results(self, job: Work) -> list[int]:
         """Finished jobs with an output that can serve this one: its own folder's first, then the latest."""
-        paid = [other for other in self._others(job) if other.state is JobState.DONE and other.output_sha256]
+        paid = [
+            other for other in self._others(job)
+            if other.state is JobState.DONE and other.output_sha256 and other.ended > job.fresh_after
+        ]  # fmt: skip
         return [other.id for other in sorted(paid, key=lambda other: (other.folder != job.folder, -other.id))]
 
     def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
@@ -196,7 +203,7 @@ class Model:
         waiting = [
             job for job in self.jobs.values()
             if job.state is JobState.QUEUED and not job.approved
-            and (job.pay_again or not (self.paid_results(job) or self._shares_a_call(job)))
+            and not (self.paid_results(job) or self._shares_a_call(job))
         ]  # fmt: skip
         return Backlog(len(waiting), sum(job.price for job in waiting))
 
@@ -224,10 +231,11 @@ class Model:
     def take(self, job: Work, key: str) -> None:
         """Reserve it; a job has one name."""
         self.names = {name: holder for name, holder in self.names.items() if holder != job.id} | {key: job.id}
+        job.name = key
 
     def name_of(self, job: Work) -> str | None:
         """The one name that is reserved for a job."""
-        return next((name for name, holder in self.names.items() if holder == job.id), None)
+        return job.name
 
     # Calls and their money
 
@@ -245,6 +253,9 @@ class Model:
             attempt, job.id, job.sha256, job.folder, job.parameters, today, now, price, job.asked
         )  # fmt: skip
         job.state = JobState.SENDING
+        for other in self._others(job):
+            if other.state is JobState.QUEUED:
+                other.behind = job.id
 
     def arm(self, job: Work, attempt: int, price: int, today: str) -> None:
         """The call may be charged from here on."""
@@ -324,6 +335,8 @@ class Model:
     def end(self, job: Work, state: JobState, error: str | None) -> None:
         """It is over."""
         job.state, job.error, job.claimed = state, error, False
+        self.tick += 1
+        job.ended = self.tick
 
     # A new owner, and the operator
 
@@ -346,7 +359,8 @@ class Model:
         """The owner wants a failed or unknown job once more."""
         if job.state not in {JobState.FAILED, JobState.UNKNOWN}:
             return
-        job.pay_again = job.pay_again or (job.error or "").startswith("paid on ")
+        if (job.error or "").startswith("paid on "):
+            job.fresh_after = self.tick
         job.state, job.error, job.behind = JobState.QUEUED, None, None
         job.forgiven, job.upload_cuts, job.not_before, job.approved = job.attempts, 0, 0.0, True
         self._excuse(job)
@@ -360,7 +374,7 @@ class Model:
     def again(self, job: Work) -> bool:
         """Whether `reprocess` makes a new job of this one."""
         return job.state is JobState.DONE and not any(
-            other.folder == job.folder and other.sha256 == job.sha256 and other.state in UNDER_WAY
+            (other.folder, other.path, other.sha256) == (job.folder, job.path, job.sha256) and other.state in UNDER_WAY
             for other in self.jobs.values()
         )
 
@@ -368,7 +382,7 @@ class Model:
         """It is under way again as a job of its own."""
         self.jobs[made] = Work(
             made, job.folder, job.path, job.sha256, job.parameters, job.profile, job.price, job.priority,
-            pay_again=True, approved=True, asked=True,
+            fresh_after=self.tick, approved=True, asked=True,
         )  # fmt: skip
 
     # What is told

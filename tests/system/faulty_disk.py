@@ -1,7 +1,8 @@
 """watchd as a process on a disk that fails, or that is told apart: what it did there is kept, line by line.
 
 `$WATCHD_DISK` is JSON: `below` (a folder; nothing outside of it is touched), `journal` (a file for what happened), and
-perhaps a fault: of the calls `call` in the folder `where`, number `first` and the `count - 1` after it raise `error`.
+perhaps a fault: of the calls `call` in the folder `where` (`fsync folder`: of that very folder), number `first` and the
+`count - 1` after it raise `error`.
 `$WATCHD_MOUNTS` names a file to be read in the place of mountinfo. What this file is given as arguments is the command
 line of watchd; a step that failed for a reason of the machine's own is tried again soon.
 """
@@ -43,7 +44,9 @@ class Disk:
 
     def _refused(self, call: str, path: Path) -> str | None:
         fault = self._fault
-        if fault is None or call != fault["call"] or not path.is_relative_to(fault["where"]):
+        if fault is None or call != fault["call"]:
+            return None
+        if path != Path(fault["where"]) if call == "fsync folder" else not path.is_relative_to(fault["where"]):
             return None
         with self._lock:
             self._met += 1
@@ -74,7 +77,7 @@ class Disk:
         @functools.wraps(original)
         def stood_before(descriptor: int, *rest: Any) -> Any:
             found = os.fstat(descriptor)
-            path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
             call = f"{name} folder" if stat.S_ISDIR(found.st_mode) else name
             return self.through(call, path, lambda: found.st_ino, lambda: original(descriptor, *rest))
 
@@ -87,7 +90,7 @@ class Disk:
         @functools.wraps(original)
         def stood_before(*given: Any, **named: Any) -> Any:
             descriptor = named.get(folder)
-            place = Path.cwd() if descriptor is None else Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            place = Path.cwd() if descriptor is None else Path(f"/proc/self/fd/{descriptor}").readlink()
             path = place / os.fsdecode(given[position])
 
             def inode() -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.system import faulty_disk
+from tests.system import fault_launcher, faulty_disk
 from tests.system.house import until
 from tests.system.pictures import picture, size_of
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 MEGABYTE = 1 << 20
-FILES = 24 if os.environ.get("WATCHD_FAULTS") == "full" else 6
+FILES, FAULTS = (60, 9) if os.environ.get("WATCHD_FAULTS") == "full" else (6, 2)
 
 
 @pytest.fixture
@@ -198,6 +198,40 @@ def test_a_daemon_whose_ledger_has_no_room_ends_within_seconds_when_told_to(hous
         house.once()
 
 
+@ROOT
+def test_a_daemon_whose_ledger_has_no_room_for_the_recovery_says_so_and_goes_on_by_itself(house: House) -> None:
+    house.open_sandbox(fail=("stall:1",))
+    house.configure()
+    with small_disk(house, house.state, 16):
+        daemon = house.start()
+        house.drop("a.png", picture(1))
+        assert house.sandbox.wait_for_charges(1)
+        daemon.kill()
+        (house.state / "ballast").unlink()  # given up as soon as the disk was full
+        filler = fill(house.state)
+        again = house.launch()
+        again.wait_for("ledger_full")
+        try:
+            told = json.loads(house.watchd("status", "--json", timeout=6.0).stdout)
+        finally:
+            filler.unlink()
+            house.wait_for_all(1, "unknown")
+            assert again.stop() == 0
+        assert (told["daemon"]["running"], told["gate"]["reason"]) == (True, "ledger")
+
+
+@ROOT
+def test_once_with_no_room_for_the_ledger_ends_with_4(house: House) -> None:
+    with full_ledger(house) as (daemon, filler):
+        daemon.kill()
+        fill(house.state)
+        try:
+            assert house.watchd("once", timeout=6.0).returncode == 4
+        finally:
+            filler.unlink()
+            house.once()
+
+
 # Failing
 
 
@@ -214,9 +248,21 @@ CASES = {
     "the sync of an output": ("fsync", "hot-out", "EIO", False),
     "the name of an output": ("link", "hot-out", "EIO", False),
     "room for a name": ("link", "hot-out", "ENOSPC", False),
-    "the sync of an output folder": ("fsync folder", "hot-out", "EIO", False),
-    "the sync above the output folder": ("fsync folder", "", "EIO", False),
 }
+
+
+def launch_with_fault(house: House, call: str, where: str, error: str, first: int, count: int) -> Daemon:
+    """A daemon that meets this fault; see faulty_disk."""
+    fault = {"call": call, "where": str(house.root / where), "error": error, "first": first, "count": count}
+    told = {"below": str(house.root), "journal": str(house.root / "journal"), "fault": fault}
+    return house.launch_as(sys.executable, faulty_disk.__file__, WATCHD_DISK=json.dumps(told))
+
+
+def read_journal(house: House, error: str, fired: int) -> list[dict[str, Any]]:
+    """What happened on the disk; the fault was met so often."""
+    lines = [json.loads(line) for line in (house.root / "journal").read_text().splitlines()]
+    assert sum(line["error"] == f"fired {error}" for line in lines) == fired, "the fault has not fired"
+    return lines
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -225,26 +271,52 @@ def test_what_a_failing_disk_did_not_keep_is_never_acknowledged(house: House, ca
     house.configure({"settle": "50ms"})
     for number in range(FILES):
         house.drop(f"sub/{number}.png" if number % 3 == 0 else f"{number}.png", picture(number))
-    fault = {"call": call, "where": str(house.root / where), "error": error, "first": 1 if not where else 2, "count": 2}
-    journal = house.root / "journal"
-    told = {"below": str(house.root), "journal": str(journal), "fault": fault}
-    daemon = start_hasty(house, WATCHD_DISK=json.dumps(told))
+    daemon = launch_with_fault(house, call, where, error, 2, FAULTS)
     ended = {"done", "unknown"}
     until(lambda: len(house.states()) == FILES and ended.issuperset(house.states()), f"all has ended {house.jobs()}")
     assert daemon.stop() == 0
+    assert "Traceback" not in daemon.text
 
-    lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    fired = sum(line["error"] == f"fired {error}" for line in lines)
-    assert fired == 2, "the fault has not fired"
-    assert house.states().count("unknown") == (fired if loses else 0)
-    assert len(house.sent()) == len(set(house.sent())) == FILES
+    lines = read_journal(house, error, FAULTS)
     assert_only_what_was_safe_was_acknowledged(lines)
+    assert house.states().count("unknown") == (FAULTS if loses else 0)
+    assert len(house.sent()) == len(set(house.sent())) == FILES
     assert sum(line["call"] == "finished" for line in lines) == house.states().count("done")
     for job in house.jobs():
         assert (job["output"] is not None) == (job["state"] == "done")
         if job["output"]:
             assert size_of(Path(job["output"]).read_bytes()) == (600, 600)
+
+
+@pytest.mark.parametrize("folder", ["hot-out/deep/er", "hot-out/deep", "hot-out", ""])
+def test_a_file_is_done_only_when_every_name_on_the_way_to_its_output_is_synced(house: House, folder: str) -> None:
+    house.configure()
+    house.drop("deep/er/a.png", picture(1))
+    daemon = launch_with_fault(house, "fsync folder", folder, "EIO", 1, 1)
+    house.wait_for_all(1)
+    assert daemon.stop() == 0
+    assert len(house.sandbox.calls()) == 1
+    assert_only_what_was_safe_was_acknowledged(read_journal(house, "EIO", 1))
+
+
+@pytest.mark.parametrize("call", ["fsync", "fsync folder"])
+def test_a_disk_that_fails_while_an_answer_is_saved_after_a_crash_costs_nothing_and_is_tried_again(
+    house: House, call: str
+) -> None:
+    house.configure()
+    house.drop("a.png", picture(1))
+    killed = house.launch_as(sys.executable, fault_launcher.__file__, WATCHD_FAULT="SqliteLedger.receive:before:1")
+    assert killed.wait() == -signal.SIGKILL
+    daemon = launch_with_fault(house, call, "state/spool", "EIO", 1, 1)
+    until(lambda: daemon.process.poll() is not None or house.states() == ["done"], "it ends, or gets over it")
     assert "Traceback" not in daemon.text
+    ended = daemon.process.poll()
+    assert ended != 2, "systemd does not start it again after this status, and the answer is paid for"
+    if ended is None:
+        assert daemon.stop() == 0
+    assert_only_what_was_safe_was_acknowledged(read_journal(house, "EIO", 1))
+    house.once()
+    assert (house.states(), len(house.sandbox.calls())) == (["done"], 1)
 
 
 def assert_only_what_was_safe_was_acknowledged(lines: list[dict[str, Any]]) -> None:
@@ -266,4 +338,4 @@ def assert_only_what_was_safe_was_acknowledged(lines: list[dict[str, Any]]) -> N
 
 
 def _is_sync_of(line: dict[str, Any], folder: Path) -> bool:
-    return line["call"] == "fsync folder" and line["path"] == str(folder)
+    return (line["call"], line["path"]) == ("fsync folder", str(folder))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,12 @@ import pytest
 from PIL import Image
 
 from tests.system.house import House, until
-from tests.system.pictures import numbered, picture
+from tests.system.pictures import picture
 from tests.system.terminal import typed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.system.house import Daemon
 
 DAY = timedelta(days=1)
 
@@ -201,46 +202,51 @@ def drop_archive(house: House, count: int) -> None:
 def assert_held_until_approve(house: House, count: int) -> None:
     """Not one call is made for the backlog, and all of it is bought after `approve`."""
     wait_for_gate(house, "approval")
-    until(lambda: house.states() == ["queued"] * count, "all of it is known")
-    assert house.sandbox.calls() == ()
+    until(lambda: len(house.jobs()) == count, "all of it is known")
     assert house.sandbox.charges().calls == 0
+    assert house.states() == ["queued"] * count
+    assert house.sandbox.calls() == ()
     does(house, "approve")
     house.wait_for_all(count)
     assert len(house.sent()) == len(set(house.sent())) == count
 
 
 @pytest.mark.parametrize(
-    ("approval", "scale"),
-    [({"files": 10, "cost": None}, 2), ({"cost": 0.50}, 2), ({"cost": 5}, 4)],
-    ids=["files", "cost", "cost above 2x"],
+    ("when", "approval", "scale", "count"),
+    [
+        ("dropped", {"files": 10, "cost": None}, 2, 12),
+        ("dropped", {"cost": 11}, 2.1, 150),
+        ("first start", {"cost": 0.20}, 2, 12),
+        ("first start", {"cost": 11}, 2.1, 150),
+    ],
+    ids=["files, dropped", "cost above 2x, dropped", "cost, first start", "cost above 2x, first start"],
 )
-@pytest.mark.parametrize("when", ["dropped into a running daemon", "at a first start"])
 def test_a_backlog_above_approval_waits_without_one_call_until_the_owner_approves(
-    house: House, when: str, approval: dict[str, Any], scale: int
+    house: House, when: str, approval: dict[str, Any], scale: float, count: int
 ) -> None:
-    count = 80
     house.configure({"profile": {"scale": scale}}, approval=approval)
-    if when == "at a first start":
+    if when == "first start":
         drop_archive(house, count)
     house.start()
-    if when != "at a first start":
+    if when == "dropped":
         drop_archive(house, count)
     assert_held_until_approve(house, count)
 
 
 def test_a_backlog_dropped_into_a_daemon_at_work_waits_without_one_call(house: House) -> None:
-    house.configure(approval={"files": 20})
+    house.open_sandbox(latency="60ms")
+    house.configure(api={"workers": 8}, approval={"files": 100})
     house.start()
-    work = [picture(5000 + number) for number in range(12)]
-    aside = house.root / "aside"
-    archive = {picture(number): f"archive/{number}.png" for number in range(40)}
-    for data, name in archive.items():
-        house.drop(name, data, aside)
-    for number, data in enumerate(work):
-        house.drop(f"work {number}.png", data)
-        if number == 8:
-            (aside / "archive").rename(house.hot / "archive")
+    archive = {house.drop(f"{number}.png", picture(number), house.root / "aside/archive") for number in range(120)}
+    backlog = {hashlib.sha256(path.read_bytes()).hexdigest() for path in archive}
+    for number in range(80):
+        house.drop(f"work {number}.png", picture(1000 + number))
+        time.sleep(0.012)  # somebody at work, who leaves no worker idle for long
+        if number == 40:
+            (house.root / "aside/archive").rename(house.hot / "archive")
+    until(lambda: len(house.jobs()) == 200, "all of it is known")
     wait_for_gate(house, "approval")
+    assert not backlog.intersection(house.sent())
 
 
 def test_a_held_backlog_is_held_over_a_restart(house: House) -> None:

@@ -93,7 +93,6 @@ def test_after_a_reprocess_a_copy_gets_the_newer_result(house: House) -> None:
     assert len(house.sent()) == 2
 
 
-@pytest.mark.xfail(reason="only the first of several copies in a folder is made a new job", strict=True)
 def test_reprocess_of_a_folder_brings_every_copy_up_to_date_for_one_charge(house: House) -> None:
     house.configure({"on_collision": "overwrite"})
     for name in ("a.png", "b.png"):
@@ -155,7 +154,6 @@ def test_a_twin_of_an_unknown_job_shares_the_end_that_the_owner_gives_it(
         assert "job 1" in house.jobs()[1]["error"]
 
 
-@pytest.mark.xfail(reason="a twin admitted before the job that was sent is not behind it", strict=True)
 def test_an_older_twin_whose_folder_was_away_is_not_bought_after_the_doubt_was_dismissed(house: House) -> None:
     house.open_sandbox(fail=("cut:1",))
     house.configure(second(house, mount_marker="here"), {})
@@ -176,7 +174,6 @@ def test_an_older_twin_whose_folder_was_away_is_not_bought_after_the_doubt_was_d
     assert len(house.sent()) == 1
 
 
-@pytest.mark.xfail(reason="`retry` forgets whom a twin waited behind", strict=True)
 def test_twins_that_are_retried_together_fail_together_after_one_more_call(house: House) -> None:
     house.open_sandbox(fail=("400",))
     house.configure()
@@ -204,9 +201,6 @@ def test_a_twin_whose_paid_result_is_gone_says_when_it_was_paid_and_retry_pays_a
     assert size_of((house.root / "other-out" / "a.png").read_bytes()) == (600, 600)
 
 
-@pytest.mark.xfail(
-    reason="every one of the twins is paid again, though the first of them could serve the rest", strict=True
-)
 def test_twins_whose_paid_result_is_gone_are_paid_again_once_for_all_of_them(house: House) -> None:
     house.configure({}, second(house))
     house.drop("a.png", picture(1))
@@ -273,9 +267,6 @@ def test_a_file_that_changes_between_its_admission_and_its_call_is_a_new_job_and
     assert house.sent() == [new["sha256"]]
 
 
-@pytest.mark.xfail(
-    reason="the new name is a twin of the old one, which fails as gone, and so it fails too", strict=True
-)
 def test_a_file_that_is_renamed_while_it_waits_comes_out_under_its_new_name(house: House) -> None:
     house.configure()
     queue_unsent(house, "a.png")
@@ -346,7 +337,6 @@ def test_a_paid_picture_whose_name_is_taken_during_its_call_comes_out_under_the_
     assert house.job("a.png")["output"] == str(house.out / "a-1.png")
 
 
-@pytest.mark.xfail(reason="a name has one holder, and the other is called by its job's number", strict=True)
 def test_two_pictures_that_share_a_name_under_overwrite_leave_that_one_file(house: House) -> None:
     house.open_sandbox(latency="500ms")
     house.configure({"on_collision": "overwrite"}, api={"workers": 2})

@@ -73,7 +73,12 @@ def test_sigterm_lets_the_call_in_flight_end_and_stops_in_order(house: House) ->
     assert daemon.stop() == 0
     assert daemon.actions()[-3:] == ["stopping", "published", "stopped"]
     left = {path.name for path in house.state.iterdir()}
-    assert left == {"ballast", "ledger.db", "lock", "spool"}  # the socket is gone, the ledger is closed and whole by itself
+    assert left == {
+        "ballast",
+        "ledger.db",
+        "lock",
+        "spool",
+    }  # the socket is gone, the ledger is closed and whole by itself
     assert house.states() == ["done"]
 
 

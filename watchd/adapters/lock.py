@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from watchd.adapters import mounts
@@ -11,6 +13,10 @@ from watchd.errors import LedgerError, LedgerInUseError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MOMENT = 0.05
+MOMENTS = 20
 
 
 class StateLock:
@@ -28,20 +34,31 @@ class StateLock:
             self._descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LedgerError(f"{state_dir} cannot be written: {error.strerror}; see `state_dir`") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(self._descriptor, 100).decode(errors="replace").strip() or "another process"
+        holder = self._taken()
+        if holder is not None:
             os.close(self._descriptor)
             raise LedgerInUseError(
                 f"the ledger in {state_dir} is in use by {holder}; one daemon works on a ledger at a time."
                 " `watchd status` asks the one that runs."
-            ) from error
+            )
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"watchd, process {os.getpid()}\n".encode(), 0)
 
+    def _taken(self) -> str | None:
+        """None once the lock is ours; else who has it. A holder that has just come needs a moment to say its name."""
+        for _ in range(MOMENTS):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return None
+            holder = os.pread(self._descriptor, 100, 0).decode(errors="replace").strip()
+            if holder:
+                return holder
+            time.sleep(MOMENT)
+        return "another process"
+
     def close(self) -> None:
-        """Give the lock back."""
+        """Give the lock back, with no name in it for the next who looks."""
+        os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
 

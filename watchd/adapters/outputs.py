@@ -33,13 +33,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class FileOutputs:
     """Implements `interfaces.Outputs`."""
 
+    def __init__(self) -> None:
+        """Remembers which folders' names are durable, so that each is synced once and not for every output."""
+        self._durable: set[str] = set()
+
     def exists(self, root: str, path: str) -> bool:
         """Whether anything bears that name."""
         return os.path.lexists(Path(root, path))
 
     def make_ready(self, root: str, size: int) -> None:
         """Make sure, before anything is paid, that the folder is there and has room for `size` bytes."""
-        with _translated(root), _made(root, "") as folder:
+        with _translated(root), self._made(root, "") as folder:
             room = os.fstatvfs(folder)
             if room.f_bavail * room.f_frsize < size:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -67,7 +71,7 @@ class FileOutputs:
     def publish(self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int) -> str | None:
         """Write, sync, and only then give the name; None if it was taken and `replace` is false."""
         parent, _, name = path.rpartition("/")
-        with _translated(root), _made(root, parent) as folder, _unnamed(folder) as (file, temporary):
+        with _translated(root), self._made(root, parent) as folder, _unnamed(folder) as (file, temporary):
             digest = hashlib.sha256()
             for chunk in chunks:
                 digest.update(chunk)
@@ -79,34 +83,50 @@ class FileOutputs:
             os.fsync(folder)
         return digest.hexdigest()
 
+    def make_durable(self, root: str, path: str) -> None:
+        """Sync an output that has its name already, with that name and every folder on the way."""
+        parent, _, name = path.rpartition("/")
+        with _translated(root), self._made(root, parent) as folder:
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+            os.fsync(folder)
 
-@contextmanager
-def _made(root: str, parent: str) -> Iterator[int]:
-    """The descriptor of the folder below `root`, made and synced where it was not there."""
-    if not Path(root).is_dir():
-        _make_root(Path(root))
-    descriptor = os.open(root, _DIRECTORY)
-    try:
-        for part in filter(None, parent.split("/")):
-            with suppress(FileExistsError):
-                os.mkdir(part, dir_fd=descriptor)
-                os.fsync(descriptor)
-            inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+    @contextmanager
+    def _made(self, root: str, parent: str) -> Iterator[int]:
+        """The descriptor of the folder below `root`, made where it was not there, its name durable either way.
+
+        The root itself is made too, but never the mount point above it: its parent has to be there.
+        """
+        Path(root).mkdir(exist_ok=True)
+        self._sync_once(root, None)
+        descriptor = os.open(root, _DIRECTORY)
+        try:
+            way = root
+            for part in filter(None, parent.split("/")):
+                with suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
+                way = f"{way}/{part}"
+                self._sync_once(way, descriptor)
+                inner = os.open(part, _DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
             os.close(descriptor)
-            descriptor = inner
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
-
-def _make_root(root: Path) -> None:
-    """Make an output folder, but never the mount point above it: its parent has to be there."""
-    root.mkdir(exist_ok=True)
-    parent = os.open(root.parent, _DIRECTORY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    def _sync_once(self, folder: str, parent: int | None) -> None:
+        """Make a folder's name durable, by syncing its parent; a sync that failed is made again the next time."""
+        if folder in self._durable:
+            return
+        descriptor = os.open(Path(folder).parent, _DIRECTORY) if parent is None else os.dup(parent)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._durable.add(folder)
 
 
 @contextmanager

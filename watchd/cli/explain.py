@@ -11,6 +11,7 @@ import click
 
 from watchd.adapters.ledger.reader import LedgerReader
 from watchd.cli.common import load, usd
+from watchd.core import gating
 from watchd.core.matching import Matcher, why_not
 from watchd.core.naming import display, on_one_line
 
@@ -43,10 +44,13 @@ def collect(settings: Settings, path: str) -> dict[str, Any]:
     try:
         seen = reader.sighting(folder.name, relative)
         jobs = reader.history(folder.name, relative)
+        closed = gating.foremost(reader.gates())
     finally:
         reader.close()
     answer |= {"path": display(relative), "folder": folder.name, "seen": seen, "jobs": jobs}
     answer["verdict"] = _verdict(folder, relative, seen, jobs)
+    if closed is not None and jobs and jobs[-1]["state"] == "queued":
+        answer["verdict"] += f"; no calls are made now, gate {closed.reason} is closed: {closed.detail}"
     return answer
 
 

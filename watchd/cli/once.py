@@ -138,5 +138,5 @@ def _tell(result: Result) -> None:
         )
     if progress.failed:
         click.echo("Failed: `watchd jobs --state failed` tells why.", err=True)
-    if result.stopped:
+    if result.stopped and progress.left:
         click.echo("Stopped before the end; what is left goes on with the next run.", err=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("reprocess")
-@click.argument("paths", metavar="PATH...", nargs=-1)
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--folder", help="Every finished file of this folder.")
 @click.option("--yes", is_flag=True, help="Do not ask, whatever it costs.")
 @click.pass_obj

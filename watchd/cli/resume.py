@@ -10,4 +10,5 @@ def resume(config: str | None) -> None:
     from watchd.cli.asking import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     gates = operate(config, {"command": "resume"})["resumed"]
-    click.echo(f"Tried again now: {', '.join(gates)}." if gates else "Nothing was closed; whatever waits is tried now.")
+    told = f"No longer waited for: {', '.join(gates)}. The next call shows whether it is mended."
+    click.echo(told if gates else "Nothing was closed; whatever waits is tried now.")

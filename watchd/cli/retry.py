@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from watchd.cli.common import load
 from watchd.errors import UsageError
 
 
 @click.command("retry")
-@click.argument("ids", metavar="ID...", nargs=-1, type=int)
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=int)
 @click.option("--failed", is_flag=True, help="All failed jobs.")
 @click.option("--unknown", is_flag=True, help="All unknown jobs; what was charged before may be charged again.")
 @click.option("--folder", help="Of --failed or --unknown only those of this folder.")
@@ -21,6 +22,8 @@ def retry(config: str | None, ids: tuple[int, ...], folder: str | None, *, faile
         raise UsageError("say which: either ID..., or --failed, --unknown or both")
     if folder is not None and ids:
         raise UsageError("--folder goes with --failed and --unknown, not with ID...")
+    if folder is not None and load(config).folder(folder) is None:
+        raise UsageError(f"there is no folder {folder!r} in the configuration")
     requests: list[dict[str, Any]] = [{"ids": list(ids)}] if ids else []
     requests += [{"state": "failed", "folder": folder}] if failed else []
     requests += [{"state": "unknown", "folder": folder}] if unknown else []

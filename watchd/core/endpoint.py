@@ -23,6 +23,8 @@ MAX_UPLOAD_BYTES = 25_000_000
 MAX_ANSWER_BYTES = 128_000_000
 REDUCED_SCALE = 4.0
 """The one scale that dialect `enhance` reduces by itself when the result would be too large."""
+LOWER_PRICE_UP_TO = 2.0
+"""The effective scale up to which, itself included, the lower price holds."""
 SCALE_DECIMALS = 4
 """Finer than any result shows; two scales that differ by less are the same request."""
 SIZE_TOLERANCE = 2
@@ -114,7 +116,7 @@ def _fields(profile: Profile, scale: float, dialect: Dialect) -> tuple[tuple[str
 
 def price_of(effective_scale: float, price: Price) -> int:
     """Micro-dollars for one call. Up to and including an effective scale of 2 the lower price holds."""
-    return price.up_to_2x if effective_scale <= 2 else price.above_2x  # noqa: PLR2004 -- the price list's own figure
+    return price.up_to_2x if effective_scale <= LOWER_PRICE_UP_TO else price.above_2x
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,8 +231,7 @@ class Conductor:
             # A ledger put back from a backup may know of answers that are published or lost since.
             self._ledger.lose_answer(job, "its paid answer is no longer in the spool; look for its output first")
             return
-        current = self._ledger.job(job.id)
-        self._finish(job, published, reused_from=None, price=current.booked if current else job.booked)
+        self._finish(job, published, reused_from=None, price=job.price)
 
     def _reuse(self, job: Job, folder: Folder, prepared: Prepared, results: tuple[Job, ...]) -> None:
         if not self._has_name(job, folder, prepared):

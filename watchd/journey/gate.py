@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from watchd.core.calls import Trouble
     from watchd.core.retrying import Conclusion, Policy
     from watchd.interfaces import Clock, Endpoint, Ledger
-    from watchd.model import BudgetReached, Job
+    from watchd.model import Backlog, BudgetReached, Job
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,14 @@ class GateKeeper:
         with self._changed:
             self._expire()
             return dict(self._gates)
+
+    def announce(self) -> None:
+        """Say at the start what is closed from before: a daemon that does nothing has to tell why."""
+        for gate in self.gates().values():
+            logger.warning(
+                "No calls: gate %s is closed since before this start, %s. Files wait and lose no attempt; %s.",
+                gate.reason, gate.detail, _when(gate), extra={"action": "gate_closed", "gate": gate.reason.value},
+            )  # fmt: skip
 
     def decision(self) -> Open | Probe | Hold:
         """Whether a call may be made now; a probe under way holds the others."""
@@ -228,19 +236,19 @@ class GateKeeper:
             self._held = {name: held for name, held in self._held.items() if held.until > now}
             return dict(self._held)
 
-    def review_backlog(self, coming: int, price: int) -> None:
+    def review_backlog(self, coming: Backlog) -> None:
         """Hold a backlog that passes `approval`, and let one go that no longer does.
 
-        `coming`: files seen that are no jobs yet, which are counted at `price` (micro-dollars) until they are measured.
+        `coming`: files seen that are no jobs yet, at the most that they can cost until they are measured.
         """
         allowed = self._policy.approval
         closed = GateReason.APPROVAL in self.gates()
-        if closed and money.passes(allowed, coming, coming * price):
+        if closed and money.passes(allowed, coming.files, coming.cost):
             return  # what is to come passes it by itself, and counting a long queue again and again takes its time
         if not closed and allowed.cost is None and allowed.files is None:
             return
         backlog = self._ledger.backlog()
-        files, cost = backlog.files + coming, backlog.cost + coming * price
+        files, cost = backlog.files + coming.files, backlog.cost + coming.cost
         with self._changed:
             if money.passes(allowed, files, cost):
                 self.close(Gate(GateReason.APPROVAL, self._clock.steady(), money.of_backlog(files, cost)))
@@ -267,7 +275,7 @@ class GateKeeper:
             return
         self._gates[gate.reason] = gate
         self._ledger.close_gate(gate)
-        when = f"`{_way_out(gate)}`" if gate.retry_at is None else f"tried again at {_clock_time(gate.retry_at)}"
+        when = _when(gate)
         if before is None:
             logger.warning(
                 "No calls: gate %s closed, %s. Files wait and lose no attempt; %s.", gate.reason, gate.detail, when,
@@ -308,8 +316,11 @@ class GateKeeper:
             return min(moments, default=None)
 
 
-def _way_out(gate: Gate) -> str:
-    return "watchd approve" if gate.reason is GateReason.APPROVAL else "watchd resume"
+def _when(gate: Gate) -> str:
+    """When it is tried again, or what lets it go on."""
+    if gate.retry_at is not None:
+        return f"the next try is at {_clock_time(gate.retry_at)}"
+    return "`watchd approve`" if gate.reason is GateReason.APPROVAL else "`watchd resume`"
 
 
 def _clock_time(moment: float) -> str:

@@ -34,11 +34,11 @@ class Intake:
 
     def __init__(
         self, tree: Tree, ledger: Ledger, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
-        admitted: Callable[[int], None], looked: Callable[[], None], review: Callable[[int], None],
+        admitted: Callable[[int], None], looked: Callable[[], None], review: Callable[[], None],
     ) -> None:  # fmt: skip
         """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended.
 
-        `review` is told before that how many files are seen for the first time and are no jobs yet.
+        `review` is told before new jobs are in the ledger, and again once they are.
         """
         self._tree = tree
         self._ledger = ledger
@@ -140,6 +140,7 @@ class Intake:
     def _commit(self, hot: HotFolder, batch: list[Admission]) -> None:
         if not batch:
             return
+        self._review()  # while these still count as files to come: a job in the ledger may be claimed at once
         jobs = self._ledger.admit(batch)
         for admission, job in zip(batch, jobs, strict=True):
             hot.admitted(admission.path, admission.sample)
@@ -154,7 +155,7 @@ class Intake:
                 )
             else:
                 self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal)
-        self._review(self.newcomers())
+        self._review()
         self._admitted(len(batch))
 
     def _note(self, hot: HotFolder) -> None:
@@ -179,10 +180,6 @@ class Intake:
         return any(
             hot.folder.name not in self._next_scan or (hot.online and hot.pending(now)) for hot in self.folders()
         )
-
-    def newcomers(self) -> int:
-        """Files seen for the first time that are no jobs yet, over all folders."""
-        return sum(hot.newcomers() for hot in self.folders())
 
     def pending(self) -> bool:
         """As of the last look: whether a file that is seen may still become a job by waiting alone."""

@@ -118,6 +118,7 @@ class Publisher:
             with source() as file:
                 digest = self._digest(self._rewritten(job, file, drop))
             if self._outputs.digest(folder.output, name) == digest:
+                self._outputs.make_durable(folder.output, name)  # the sync may be what failed, or never came
                 return Published(f"{folder.output}/{name}", digest)
             name = self._take(job, folder, name)
 

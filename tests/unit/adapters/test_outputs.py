@@ -208,7 +208,8 @@ def test_file_then_folder_are_synced_in_this_order(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", sync)
     publish(tmp_path)
-    assert synced == [("file", False), ("folder", True)]
+    # The folder's own name comes first, once; then the file while it has no name, and its name at last.
+    assert synced == [("folder", False), ("file", False), ("folder", True)]
 
 
 def test_a_folder_made_on_the_way_has_its_own_name_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,13 @@ def test_every_earlier_result_is_offered_the_best_first() -> None:
     assert next_step(JOB, None, [PAID, replace(PAID, id=7)]) == Reuse((PAID, replace(PAID, id=7)))
 
 
-def test_a_job_that_is_to_be_paid_again_is_not_served_from_an_earlier_result() -> None:
-    assert next_step(replace(JOB, pay_again=True), None, [PAID]) == Call()
+def test_a_twin_goes_on_where_the_other_only_lost_its_own_file() -> None:
+    gone = replace(FAILED, error="gone: it is gone, or no longer a regular file")
+    assert next_step(JOB, gone, []) == Call()
+
+
+def test_a_twin_goes_on_where_the_other_failed_at_another_request() -> None:
+    assert next_step(JOB, replace(FAILED, parameters="other", folder="elsewhere"), []) == Call()
 
 
 def test_a_twin_fails_with_the_job_it_waited_behind_and_names_it() -> None:

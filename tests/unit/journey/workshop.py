@@ -97,7 +97,7 @@ class Workshop:
             recorder,
             lambda _count: None,
             lambda: None,
-            lambda _coming: None,
+            lambda: None,
         )
         self.intake.adopt(self.settings, polled={folder.name for folder in self.settings})
 

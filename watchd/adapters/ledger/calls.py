@@ -40,7 +40,7 @@ class Calls(Writer):
         self._owned(self.run("begin_sending", id=job.id, me=self.owner, lease_until=lease_until), job)
         self.run("fall_in", id=job.id, sha256=job.sha256, parameters=job.parameters, folder=job.folder)
         row = self.run("insert_attempt", job_id=job.id, at=self.clock.wall(), price=price).fetchone()
-        self.event(job.id, "sending", f"attempt {row['id']}")
+        self.event(job.id, "sending", f"call {row['id']} of this ledger; nothing can be charged yet")
         return int(row["id"])
 
     @transaction

@@ -29,6 +29,7 @@ def open_for_writing(path: Path) -> sqlite_utils.Database:
     try:
         if not path.exists():
             _make(path, known)
+        _sync(path.parent)
         # Read-only first: closing a connection that may write would fold the log into a ledger that is refused.
         flaw = look(path)
         if flaw is not None:
@@ -64,6 +65,15 @@ def look(path: Path) -> str | None:
         connection.close()
 
 
+def _sync(folder: Path) -> None:
+    """Make the ledger's name durable: at every start, as the one that made it may not have come so far."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
 
@@ -75,11 +85,6 @@ def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
         leftover.unlink(missing_ok=True)
     _prepare(_connect(making), making, known).conn.close()
     making.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | None:

@@ -26,7 +26,7 @@ class Operations(Writer):
     def retry(self, jobs: Sequence[Job]) -> None:
         """Failed and unknown jobs go back into the queue."""
         for job in jobs:
-            if self.run("retry", id=job.id, at=self.clock.wall()).rowcount:
+            if self.run("retry", id=job.id).rowcount:
                 self.event(job.id, "queued", "the owner said `retry`")
 
     @transaction

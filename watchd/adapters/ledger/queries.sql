@@ -22,7 +22,7 @@ WHERE id = (
            OR EXISTS (
                SELECT 1 FROM job AS paid
                WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
-                 AND paid.finished_at > candidate.fresh_after
+                 AND paid.ended >= candidate.fresh_after
                  AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))
            OR EXISTS (
                SELECT 1 FROM job AS first
@@ -49,7 +49,7 @@ WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > :now;
 -- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.
 SELECT * FROM job
 WHERE sha256 = :sha256 AND id <> :id AND state = 'done' AND output_sha256 IS NOT NULL
-  AND finished_at > (SELECT fresh_after FROM job WHERE id = :id)
+  AND ended >= (SELECT fresh_after FROM job WHERE id = :id)
   AND (folder = :folder OR parameters = :parameters)
 ORDER BY folder = :folder DESC, id DESC;
 
@@ -160,6 +160,7 @@ WHERE id = :id AND owner = :me AND state = 'queued';
 
 -- name: finish
 UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, result = NULL, finished_at = :at,
+    ended = (SELECT max(id) FROM event),
     output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from
 WHERE id = :id AND owner = :me;
 
@@ -293,7 +294,7 @@ WHERE state = 'queued' AND approved = 0
       SELECT 1 FROM job AS other
       WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
         AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
-        AND ((other.state = 'done' AND other.output_sha256 IS NOT NULL AND other.finished_at > candidate.fresh_after)
+        AND ((other.state = 'done' AND other.output_sha256 IS NOT NULL AND other.ended >= candidate.fresh_after)
              OR (other.id < candidate.id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown'))));
 
 -- name: approve
@@ -314,7 +315,7 @@ ORDER BY id;
 -- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, only a new one serves.
 UPDATE job SET state = 'queued', owner = NULL, not_before = 0, error = NULL, finished_at = NULL, behind = NULL,
     forgiven = attempts, upload_cuts = 0, approved = 1,
-    fresh_after = CASE WHEN error LIKE 'paid on %' THEN :at ELSE fresh_after END
+    fresh_after = CASE WHEN error LIKE 'paid on %' THEN (SELECT max(id) FROM event) ELSE fresh_after END
 WHERE id = :id AND state IN ('failed', 'unknown');
 
 -- name: dismiss
@@ -326,7 +327,7 @@ UPDATE job SET state = 'failed', error = :error, finished_at = :at WHERE id = :i
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
                  state, fresh_after, approved, created_at)
 SELECT folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-       'queued', :at, 1, :at
+       'queued', (SELECT max(id) FROM event), 1, :at
 FROM job WHERE id = :id AND state = 'done'
 RETURNING id;
 

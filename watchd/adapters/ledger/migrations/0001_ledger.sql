@@ -29,8 +29,10 @@ CREATE TABLE job (
     upload_cuts   INTEGER NOT NULL DEFAULT 0,
     -- The job of the same picture that was under way when this one was admitted.
     behind        INTEGER REFERENCES job (id),
-    -- Only a result that was finished after this moment may serve the job: the owner asked for a new one then.
-    fresh_after   REAL    NOT NULL DEFAULT 0,
+    -- The last event before it was done, and before the owner asked for a new result: only one that ended later may
+    -- serve it. Events count, as clocks jump.
+    ended         INTEGER,
+    fresh_after   INTEGER NOT NULL DEFAULT 0,
     -- Let go by the owner, whatever the backlog costs.
     approved      INTEGER NOT NULL DEFAULT 0,
     reused_from   INTEGER REFERENCES job (id),

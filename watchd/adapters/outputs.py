@@ -55,10 +55,13 @@ class FileOutputs:
         try:
             # A FIFO of that name must not hold up a worker.
             descriptor = os.open(Path(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
+            try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     return None
-                return hashlib.file_digest(file, "sha256").hexdigest()
+                with os.fdopen(descriptor, "rb", closefd=False) as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            finally:
+                os.close(descriptor)
         except OSError as error:
             if error.errno in _NOT_THERE:
                 return None

@@ -153,7 +153,7 @@ class Conductor:
             return
         self._ledger.note(job, "later", reason)
         self._ledger.release(job, self._clock.steady() + LATER)
-        if job.state is JobState.QUEUED:
+        if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
             self._clear(job)  # it is read anew, and takes no room until then
 
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:

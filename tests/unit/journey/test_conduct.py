@@ -421,8 +421,12 @@ def test_a_bad_answer_that_cannot_be_kept_ends_unknown_all_the_same(shop: Worksh
 def test_an_answer_that_cannot_be_kept_is_a_lost_answer(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     admitted(shop)
 
-    def fail(_descriptor: int) -> None:
-        raise OSError(5, os.strerror(5))
+    real = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "1.png":
+            raise OSError(5, os.strerror(5))
+        real(descriptor)
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", fail)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from watchd.model import Api, Budget, Folder, GateReason, Job, JobState, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PNG = picture(1)
 FOUR = Profile("four", scale=4.0)

@@ -81,7 +81,7 @@ class GateKeeper:
         for gate in self.gates().values():
             logger.warning(
                 "No calls: gate %s is closed since before this start, %s. Files wait and lose no attempt; %s.",
-                gate.reason, gate.detail, _when(gate), extra={"action": "gate_closed", "gate": gate.reason.value},
+                gate.reason, gate.detail, _when(gate), extra={"action": "closed_at_start", "gate": gate.reason.value},
             )  # fmt: skip
 
     def decision(self) -> Open | Probe | Hold:

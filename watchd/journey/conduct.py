@@ -71,6 +71,7 @@ class Conductor:
         self._online = online
         self._budget = budget
         self._lost = lost
+        self._put_off_because: dict[int, str] = {}
 
     def next_claim(self) -> Claim | None:
         """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
@@ -151,7 +152,9 @@ class Conductor:
         if current is not None and current.state is JobState.ARMED:
             self._ledger.abandon(job, f"sent, and then: {reason}")
             return
-        self._ledger.note(job, "later", reason)
+        if self._put_off_because.get(job.id) != reason:  # once for each reason, or a lasting one would fill the ledger
+            self._put_off_because[job.id] = reason
+            self._ledger.note(job, "later", reason)
         self._ledger.release(job, self._clock.steady() + LATER)
         if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
             self._clear(job)  # it is read anew, and takes no room until then
@@ -247,18 +250,23 @@ class Conductor:
         paid = self._clock.day_of(earlier.finished_at or 0.0)
         return f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
 
+    def _ended(self, job: Job) -> None:
+        """Nothing of it is needed any more."""
+        self._put_off_because.pop(job.id, None)
+        self._clear(job)
+
     def _finish(self, job: Job, published: Published, *, reused_from: int | None, price: int) -> None:
         detail = f"published as {on_one_line(published.output)}"
         self._ledger.finish(job, published.output, published.sha256, reused_from=reused_from, detail=detail)
         self._stages.recorder.published(job, published, price, reused_from)
-        self._clear(job)
+        self._ended(job)
 
     def _fail(self, job: Job, reason: str) -> None:
         self._ledger.fail(job, reason)
         if reason.startswith(GONE):
             self._lost(job.folder, job.path)
         self._stages.recorder.ended(job, reason)
-        self._clear(job)
+        self._ended(job)
 
     def _clear(self, job: Job) -> None:
         self._spool.remove(snapshot_name(job), chunks_name(job), result_name(job))

@@ -257,8 +257,8 @@ class Ledger(Protocol):
         """Take one job of `folders` that can go on now; outside `calling` only what costs nothing."""
         ...
 
-    def next_due(self) -> float | None:
-        """Steady time at which a job that waits becomes claimable."""
+    def next_due(self, since: float) -> float | None:
+        """Steady time, after `since`, at which a job that waits becomes claimable; it may have passed by now."""
         ...
 
     def job(self, job_id: int) -> Job | None:

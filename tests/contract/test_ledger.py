@@ -275,10 +275,10 @@ def test_a_job_released_for_later_is_claimed_when_its_time_has_come(store: Store
     admit(ledger, seen())
     due = store.clock.steady() + 30
     ledger.release(claim(ledger), due)
-    assert (ledger.claim(FOLDERS, FOLDERS), ledger.next_due()) == (None, due)
+    assert (ledger.claim(FOLDERS, FOLDERS), ledger.next_due(store.clock.steady())) == (None, due)
     store.clock.advance(30)
     assert claim(ledger).id == 1
-    assert ledger.next_due() is None
+    assert ledger.next_due(store.clock.steady()) is None
 
 
 def test_a_folder_that_may_not_call_gets_only_what_costs_nothing(ledger: Ledger) -> None:
@@ -800,7 +800,7 @@ def test_a_deadline_from_a_clock_that_was_ahead_is_brought_back(store: Store) ->
     admit(first, seen())
     first.release(claim(first), store.clock.steady() + 10**8)
     second = store.open_as("second run")
-    assert second.next_due() == store.clock.steady() + 3600
+    assert second.next_due(store.clock.steady()) == store.clock.steady() + 3600
 
 
 def test_progress_counts_the_files_of_a_run_and_what_was_booked_in_it(store: Store, ledger: Ledger) -> None:

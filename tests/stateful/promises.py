@@ -142,7 +142,7 @@ def every_call_that_ever_began_is_told(on: Stand) -> None:
 def gates_and_what_waits_behind_them_are_as_in_the_model(on: Stand) -> None:
     assert on.ledger.gates() == on.model.gates
     assert on.ledger.backlog() == on.model.backlog()
-    assert on.ledger.next_due() == on.model.next_due(on.clock.steady())
+    assert on.ledger.next_due(on.clock.steady()) == on.model.next_due(on.clock.steady())
     for calling in (FOLDERS, FOLDERS[:1], ()):
         assert on.ledger.is_busy(FOLDERS[:2], calling) == on.model.is_busy(FOLDERS[:2], calling)
     needed = {job.id for job in on.model.jobs.values() if job.state is JobState.QUEUED or job.state in IN_HAND}

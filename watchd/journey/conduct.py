@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
@@ -72,9 +73,12 @@ class Conductor:
         self._budget = budget
         self._lost = lost
         self._put_off_because: dict[int, str] = {}
+        self._look = threading.local()
 
     def next_claim(self) -> Claim | None:
         """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
+        self._look.at = self._clock.steady()
+        self._look.callers = self.calling(self._online())
         decision = self._keeper.decision()
         probe = isinstance(decision, Probe) and self._keeper.take_probe()
         try:
@@ -103,11 +107,18 @@ class Conductor:
             self._keeper.give_probe_back()
 
     def next_due(self) -> float | None:
-        """Seconds until something may become claimable by time alone; None: nothing does."""
-        moments = [at for at in (self._ledger.next_due(), self._keeper.next_change()) if at is not None]
+        """Seconds until something may become claimable by time alone; None: nothing does.
+
+        Counted from this thread's last look: what came due between that and now nobody would wait for otherwise.
+        """
+        online = self._online()
+        if set(self.calling(online)) - set(getattr(self._look, "callers", ())):
+            return 0.0
+        since = getattr(self._look, "at", self._clock.steady())
+        moments = [at for at in (self._ledger.next_due(since), self._keeper.next_change()) if at is not None]
         waits = [max(0.0, at - self._clock.steady()) for at in moments]
         now = self._clock.local()
-        waits += [wait for folder, _ in self._online().values() if (wait := scheduling.closed_for(folder.hours, now))]
+        waits += [wait for folder, _ in online.values() if (wait := scheduling.closed_for(folder.hours, now))]
         return min(waits, default=None)
 
     def conduct(self, claim: Claim) -> None:

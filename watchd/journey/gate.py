@@ -309,10 +309,13 @@ class GateKeeper:
     def next_change(self) -> float | None:
         """Steady time at which a closed gate may open or be probed."""
         with self._changed:
-            decided = gating.decide(self._gates.values(), self._clock.steady())
+            now = self._clock.steady()
+            decided = gating.decide(self._gates.values(), now)
             moments = [held.until for held in self._held.values()]
             if isinstance(decided, Hold) and decided.until is not None:
                 moments.append(decided.until)
+            elif self._probing is None and any((gate.retry_at or now + 1) <= now for gate in self._gates.values()):
+                moments.append(now)  # its time has come since somebody looked and found it closed
             return min(moments, default=None)
 
 

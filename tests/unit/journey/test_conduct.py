@@ -17,7 +17,7 @@ from tests.unit.journey.workshop import ROOT, Workshop
 from watchd.core.endpoint import Answer
 from watchd.core.png_parts import chunks
 from watchd.errors import LaterError, LedgerError, NoSpaceError
-from watchd.model import Api, Budget, Folder, GateReason, Job, JobState, Profile
+from watchd.model import Api, Budget, Folder, Gate, GateReason, Job, JobState, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +147,25 @@ def test_a_job_claimed_before_its_folder_is_known_to_be_away_waits_too(shop: Wor
         shop.look(after=20)
     shop.work()
     assert shop.job("a.png").state is JobState.DONE
+
+
+def test_what_came_due_since_the_last_look_is_looked_at_at_once(shop: Workshop) -> None:
+    admitted(shop)
+    shop.tree.unreadable.add("a.png")
+    shop.work()
+    assert shop.conductor.next_claim() is None
+    shop.clock.advance(31)  # between a worker's look and its going to sleep
+    assert shop.conductor.next_due() == 0
+
+
+def test_a_gate_whose_time_came_since_the_last_look_is_looked_at_at_once(shop: Workshop) -> None:
+    now = shop.clock.steady()
+    shop.keeper.close(Gate(GateReason.DISK, now, "no space left", now + 30, 30.0))
+    admitted(shop)
+    assert shop.conductor.next_claim() is None
+    shop.clock.advance(31)
+    assert shop.conductor.next_due() == 0
+    assert shop.conductor.next_claim() is not None
 
 
 def test_a_file_that_cannot_be_read_now_is_tried_again_later(shop: Workshop) -> None:

@@ -30,9 +30,9 @@ class Claims(Writer):
         )
         return job_of(row) if row else None
 
-    def next_due(self) -> float | None:
-        """Steady time at which a job that waits becomes claimable."""
-        (row,) = self.rows("next_due", now=self.clock.steady())
+    def next_due(self, since: float) -> float | None:
+        """Steady time, after `since`, at which a job that waits becomes claimable; it may have passed by now."""
+        (row,) = self.rows("next_due", since=since)
         return None if row["at"] is None else float(row["at"])
 
     def job(self, job_id: int) -> Job | None:

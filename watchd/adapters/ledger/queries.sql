@@ -43,7 +43,7 @@ RETURNING *;
 -- name: next_due
 -- When the next job that waits for its time may be claimed.
 SELECT min(not_before) AS at FROM job
-WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > :now;
+WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > :since;
 
 -- name: paid_result
 -- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.

@@ -1,4 +1,4 @@
-"""The ledger in plain Python: what SURFACE promises of jobs, calls and money, without a database or a transaction."""
+"""The ledger in plain Python: what is promised of jobs, calls and money, without a database or a transaction."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 
 class Format(StrEnum):
-    """The containers that the service reads safely (API.md, "Request")."""
+    """The containers that the service reads safely (the vendor names these three as safe)."""
 
     PNG = "png"
     JPEG = "jpeg"

@@ -1,7 +1,7 @@
 """The service's side of the contract: which requests it takes, what each result measures and costs.
 
-Source: upscale-endpoint.md, and API.md for the dialect ``creativity``. This file plays the vendor, so it shares no line
-with the client's idea of the same contract: where the two disagree, a test shall see it.
+Source: the vendor's contract of the endpoint, and its later pages for the dialect ``creativity``. This file plays the
+vendor, so it shares no line with the client's idea of the same contract: where the two disagree, a test shall see it.
 """
 
 import math

@@ -77,14 +77,13 @@ class Conductor:
 
     def next_claim(self) -> Claim | None:
         """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
-        self._look.at = self._clock.steady()
-        self._look.callers = self.calling(self._online())
+        online = self._online()
+        self._look.at, self._look.callers = self._clock.steady(), self.calling(online)
         decision = self._keeper.decision()
         probe = isinstance(decision, Probe) and self._keeper.take_probe()
         try:
-            online = self._online()
-            calling = self.calling(online) if isinstance(decision, Open) or probe else ()
-            job = self._ledger.claim(online.keys(), calling)
+            callers = self._look.callers if isinstance(decision, Open) or probe else ()
+            job = self._ledger.claim(online.keys(), callers)
         except LedgerError:
             self._end_probe(probe=probe)
             raise
@@ -225,14 +224,14 @@ class Conductor:
             return
         try:
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
-            result = self._stages.sender.send(job, prepared, limits, probe=claim.probe)
+            result = self._stages.sender.send(job, prepared, limits, probe=claim.probe, clear=lambda: self._clear(job))
         finally:
             self._keeper.leave()
         if isinstance(result, str):
             self._publish(job, folder, result)
             return
-        self._clear(job)
         if isinstance(result, BudgetReached):
+            self._clear(job)  # while the claim is still ours
             self._ledger.release(job)
             self._keeper.budget_reached(result)
             return

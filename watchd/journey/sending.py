@@ -14,7 +14,7 @@ from watchd.journey import receiving
 from watchd.model import BudgetReached, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from watchd.core.calls import Trouble
     from watchd.core.retrying import Conclusion
@@ -37,9 +37,11 @@ class Sender:
         self._random = random.Random()  # noqa: S311 -- jitter, not a secret
 
     def send(
-        self, job: Job, prepared: Prepared, limits: Sequence[Limit], *, probe: bool
+        self, job: Job, prepared: Prepared, limits: Sequence[Limit], *, probe: bool, clear: Callable[[], None]
     ) -> str | Conclusion | BudgetReached:
         """One call; the spool name of the picture, or what the ledger has as the reason why none came.
+
+        `clear` takes the job's files out of the spool; it is called where none came, while the job is still ours.
 
         Raises:
             LaterError: the spool has no room for the answer, so nothing was sent.
@@ -56,7 +58,7 @@ class Sender:
             self._ledger.receive(job, attempt, name, result.traffic)
             self._keeper.succeeded(probe=probe)
             return name
-        return self._conclude(job, attempt, result, name, probe=probe, key=key)
+        return self._conclude(job, attempt, result, name, probe=probe, key=key, clear=clear)
 
     def _call(
         self, job: Job, attempt: int, prepared: Prepared, sink: receiving.AnswerSink
@@ -76,7 +78,9 @@ class Sender:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size))
 
-    def _conclude(self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool, key: str) -> Conclusion:
+    def _conclude(
+        self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool, key: str, clear: Callable[[], None]
+    ) -> Conclusion:
         if isinstance(trouble, BadAnswer):
             try:
                 where = f"kept as {self._spool.keep_evidence(name, f'{job.id}-{attempt}.answer')}"
@@ -85,6 +89,8 @@ class Sender:
             trouble = BadAnswer(f"{trouble.reason} ({where})", trouble.traffic)
         scene = self._keeper.scene(job, trouble, probe=probe, luck=self._random.random(), key=key)
         conclusion = retrying.conclude(trouble, job, scene)
+        # Before the ledger gives the job back: once it has, another worker may lay its own files under these names.
+        clear()
         self._ledger.conclude(job, attempt, conclusion)
         self._keeper.learn(conclusion)
         return conclusion

@@ -93,6 +93,21 @@ def test_nothing_is_left_in_the_spool_once_a_job_is_failed_or_unknown(
     assert spooled(shop) == []
 
 
+def test_the_spool_is_cleared_before_another_worker_may_have_the_job(shop: Workshop) -> None:
+    conclude = shop.ledger.conclude
+    left: list[list[str]] = []
+
+    def watched(*arguments: Any) -> None:
+        left.append(spooled(shop))
+        conclude(*arguments)
+
+    shop.ledger.conclude = watched  # type: ignore[assignment,method-assign]  # the moment is what is under test
+    shop.endpoint.script = [Answer(400, "no")]
+    admitted(shop)
+    shop.work()
+    assert left == [[]]
+
+
 def test_what_is_sent_are_the_bytes_that_were_admitted(shop: Workshop) -> None:
     job = shop.run("a.png", PNG)
     assert [seen.sha256 for seen in shop.endpoint.seen] == [job.sha256] == [hashlib.sha256(PNG).hexdigest()]

@@ -123,9 +123,7 @@ class Engine:
         for hot in self.intake.folders():
             count = hot.newcomers()
             files += count
-            cost += count * (
-                price.above_2x if hot.folder.profile.scale > endpoint.LOWER_PRICE_UP_TO else price.up_to_2x
-            )
+            cost += count * endpoint.price_of(endpoint.scale_of(hot.folder.profile), price)
         self.keeper.review_backlog(Backlog(files, cost))
 
     def _admitted(self, count: int) -> None:

@@ -58,15 +58,18 @@ class GateReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is asked of the service for a picture. `creativity` belongs to the dialect of that name alone."""
+    """What is asked of the service for a picture; what is None is left to the service's own default.
+
+    `creativity` belongs to the dialect of that name alone.
+    """
 
     name: str
-    scale: float = 2.0
-    enhance: bool = False
+    scale: float | None = None
+    enhance: bool | None = None
     enhance_prompt: str | None = None
-    enhance_creativity: float = 0.5
-    replication: float = 0.35
-    creativity: float = 0.01
+    enhance_creativity: float | None = None
+    replication: float | None = None
+    creativity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

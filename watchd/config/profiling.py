@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LEAST_CREATIVITY_SCALE = 2
 _OF_THE_ENHANCER = ("enhance_prompt", "enhance_creativity")
+_ASKED = frozenset({"scale", "enhance", *_OF_THE_ENHANCER, "replication", "creativity"})
 
 
 def check(profile: ProfileSection, path: Path, dialect: Literal["enhance", "creativity"], report: Report) -> None:
@@ -60,13 +61,9 @@ def _scale(profile: ProfileSection) -> str:
 
 
 def build(section: ProfileSection, name: str) -> Profile:
-    """The profile as the program uses it; one given in place bears its folder's name."""
-    return Profile(
-        name=name,
-        scale=section.scale,
-        enhance=section.enhance,
-        enhance_prompt=section.enhance_prompt,
-        enhance_creativity=section.enhance_creativity,
-        replication=section.replication,
-        creativity=section.creativity,
-    )
+    """The profile as the program uses it; one given in place bears its folder's name.
+
+    What the file does not say stays unsaid: the service's defaults are the service's to change.
+    """
+    asked = section.model_dump(include=set(_ASKED & section.model_fields_set))
+    return Profile(name=name, **asked)

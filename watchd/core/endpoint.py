@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MIN_PIXELS = 65_536
 MIN_SIDE = 64
 MAX_PIXELS = 16_777_216
-MAX_UPLOAD_BYTES = 25_000_000
+MAX_UPLOAD_BYTES = 25_000_000 - 1
+"""The service takes files below 25 MB; as base64 in JSON that stays below its 35 MB for a body."""
 MAX_ANSWER_BYTES = 128_000_000
 REDUCED_SCALE = 4.0
 """The one scale that dialect `enhance` reduces by itself when the result would be too large."""
@@ -29,6 +30,9 @@ SCALE_DECIMALS = 4
 """Finer than any result shows; two scales that differ by less are the same request."""
 SIZE_TOLERANCE = 2
 """How many pixels a side of the answer may differ from the computed size: services round differently."""
+
+DEFAULTS = {"scale": 2.0, "enhance": False, "enhanceCreativity": 0.5, "replication": 0.35, "creativity": 0.01}
+"""What the service takes for a field that is not sent, as its contract documents it."""
 
 Dialect = Literal["enhance", "creativity"]
 
@@ -56,12 +60,13 @@ def plan(
     effective = _effective(scale, width, height)
     result = _result_size(width, height, effective)
     fields = _fields(profile, scale, dialect)
-    identity = json.dumps(
-        {"dialect": dialect, **dict(fields), "scale": round(effective, SCALE_DECIMALS)},
-        sort_keys=True,
-        ensure_ascii=True,
-    )
+    identity = _identity(dict(fields), effective, dialect)
     return Parameters(scale, effective, *result, fields, identity, price_of(effective, price))
+
+
+def scale_of(profile: Profile) -> float:
+    """The scale that a profile asks for, by itself or by leaving it to the service."""
+    return round(DEFAULTS["scale"] if profile.scale is None else profile.scale, SCALE_DECIMALS)
 
 
 def _effective(scale: float, width: int, height: int) -> float:
@@ -75,7 +80,7 @@ def _result_size(width: int, height: int, effective: float) -> tuple[int, int]:
 def _scale_to_send(
     profile: Profile, width: int, height: int, dialect: Dialect, oversize: Literal["fit", "fail"]
 ) -> float | Refusal:
-    scale = round(profile.scale, SCALE_DECIMALS)
+    scale = scale_of(profile)
     effective = _effective(scale, width, height)
     if effective == scale:
         return scale
@@ -103,15 +108,29 @@ def _fitted(width: int, height: int) -> float:
 
 
 def _fields(profile: Profile, scale: float, dialect: Dialect) -> tuple[tuple[str, str | float | bool], ...]:
+    """What is sent: what the profile says, and a scale that had to be lowered. The rest is the service's to choose."""
+    said: dict[str, str | float | bool | None] = {"scale": scale}
+    if profile.scale is None and scale == DEFAULTS["scale"]:
+        said["scale"] = None
     if dialect == "creativity":
-        return (("scale", scale), ("creativity", profile.creativity))
-    fields: list[tuple[str, str | float | bool]] = [("scale", scale), ("enhance", profile.enhance)]
-    if profile.enhance:
-        fields.append(("enhanceCreativity", profile.enhance_creativity))
-        if profile.enhance_prompt is not None:
-            fields.append(("enhancePrompt", profile.enhance_prompt))
-    fields.append(("replication", profile.replication))
-    return tuple(fields)
+        said["creativity"] = profile.creativity
+    else:
+        said["enhance"] = profile.enhance
+        if profile.enhance:
+            said["enhanceCreativity"] = profile.enhance_creativity
+            said["enhancePrompt"] = profile.enhance_prompt
+        said["replication"] = profile.replication
+    return tuple((name, value) for name, value in said.items() if value is not None)
+
+
+def _identity(fields: dict[str, str | float | bool], effective: float, dialect: Dialect) -> str:
+    """The same text for requests that the service takes for the same: a default said is a default left unsaid."""
+    names = ["creativity"] if dialect == "creativity" else ["enhance", "replication"]
+    if fields.get("enhance"):
+        names.append("enhanceCreativity")
+    meant = {name: DEFAULTS[name] for name in names} | fields
+    meant |= {"dialect": dialect, "scale": round(effective, SCALE_DECIMALS)}
+    return json.dumps(meant, sort_keys=True, ensure_ascii=True)
 
 
 def price_of(effective_scale: float, price: Price) -> int:

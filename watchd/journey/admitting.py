@@ -89,7 +89,7 @@ def plan(folder: Folder, picture: Picture, api: Api) -> Parameters | endpoint.Re
 
 def too_large(size: int) -> str:
     """The words for a file beyond what the service takes."""
-    return f"{size:,} bytes: the service takes files below {endpoint.MAX_UPLOAD_BYTES:,}"
+    return f"{size:,} bytes: the service takes files below {endpoint.MAX_UPLOAD_BYTES + 1:,}"
 
 
 def asked(planned: Parameters) -> Asked:

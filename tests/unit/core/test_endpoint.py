@@ -72,11 +72,23 @@ def test_scale_1_only_enhances_and_costs_the_lower_price() -> None:
 
 
 def test_dialect_enhance_sends_the_fields_of_the_contract_and_no_other() -> None:
-    profile = Profile("gold", enhance=True, enhance_prompt="gold", enhance_creativity=0.4, replication=0.2)
+    profile = Profile(
+        "gold", scale=2.0, enhance=True, enhance_prompt="gold", enhance_creativity=0.4, replication=0.2, creativity=0.01
+    )
     assert dict(planned(300, 300, profile).fields) == {
         "scale": 2.0, "enhance": True, "enhanceCreativity": 0.4, "enhancePrompt": "gold", "replication": 0.2,
     }  # fmt: skip
-    assert dict(planned(300, 300).fields) == {"scale": 2.0, "enhance": False, "replication": 0.35}
+
+
+@pytest.mark.parametrize("dialect", ["enhance", "creativity"])
+def test_what_a_profile_does_not_say_is_left_to_the_service(dialect: Dialect) -> None:
+    assert planned(300, 300, Profile("plain"), dialect=dialect).fields == ()
+    assert planned(300, 300, Profile("off", enhance=False)).fields == (("enhance", False),)
+    assert planned(300, 300, Profile("kept", replication=0.0)).fields == (("replication", 0.0),)
+
+
+def test_a_scale_that_has_to_be_lowered_is_sent_even_where_the_profile_leaves_it_to_the_service() -> None:
+    assert dict(planned(4000, 3000, Profile("plain")).fields)["scale"] == pytest.approx(1.18, abs=0.01)
 
 
 def test_dialect_creativity_sends_its_two_fields_alone() -> None:
@@ -147,10 +159,10 @@ def test_a_picture_of_the_largest_size_is_refused_unless_it_is_to_be_enhanced() 
 
 def theirs(parameters: Parameters, width: int, height: int, profile: Profile, dialect: Dialect) -> Plan | object:
     """What the sandbox makes of the fields as they are sent."""
-    sent = dict(parameters.fields)
+    scale = float(dict(parameters.fields).get("scale", 2))
     if dialect == "creativity":
-        return plan_result(CreativityParameters(scale=float(sent["scale"])), width, height)
-    return plan_result(EnhanceParameters(scale=float(sent["scale"]), enhance=profile.enhance), width, height)
+        return plan_result(CreativityParameters(scale=scale), width, height)
+    return plan_result(EnhanceParameters(scale=scale, enhance=bool(profile.enhance)), width, height)
 
 
 @given(SIDES, SIDES, SCALES, st.booleans(), st.sampled_from(["enhance", "creativity"]))
@@ -197,16 +209,22 @@ def test_nothing_that_fits_is_refused(width: int, height: int, scale: float, enh
 # --- identity -------------------------------------------------------------------------------------------------------
 
 PROFILES = st.builds(
-    Profile, st.sampled_from(["a", "b"]), scale=st.sampled_from([2.0, 3.0, 4.0]), enhance=st.booleans(),
-    enhance_prompt=st.sampled_from([None, "", "gold", "g\u00f6ld"]), enhance_creativity=st.sampled_from([0.0, 0.5]),
-    replication=st.sampled_from([0.0, 0.35]), creativity=st.sampled_from([0.0, 0.01]),
+    Profile, st.sampled_from(["a", "b"]), scale=st.sampled_from([None, 2.0, 3.0, 4.0]),
+    enhance=st.sampled_from([None, False, True]), enhance_prompt=st.sampled_from([None, "", "gold", "g\u00f6ld"]),
+    enhance_creativity=st.sampled_from([None, 0.0, 0.5]), replication=st.sampled_from([None, 0.0, 0.35]),
+    creativity=st.sampled_from([None, 0.0, 0.01]),
 )  # fmt: skip
 
 
 def asked(parameters: Parameters, dialect: str) -> tuple[object, ...]:
-    """What decides the picture that comes back."""
-    others = {name: value for name, value in parameters.fields if name != "scale"}
-    return dialect, parameters.effective_scale, sorted(others.items())
+    """What decides the picture that comes back, the service's own defaults filled in."""
+    said = dict(parameters.fields)
+    if dialect == "creativity":
+        return dialect, parameters.effective_scale, said.get("creativity", 0.01)
+    meant: list[object] = [said.get("enhance", False), said.get("replication", 0.35)]
+    if said.get("enhance"):
+        meant += [said.get("enhanceCreativity", 0.5), said.get("enhancePrompt")]
+    return dialect, parameters.effective_scale, *meant
 
 
 @given(PROFILES, PROFILES, st.sampled_from(["enhance", "creativity"]), st.sampled_from(["enhance", "creativity"]))

@@ -59,8 +59,8 @@ def multipart(upload: Upload) -> Body:
 
 def as_json(upload: Upload) -> Body:
     """The fields with the picture as raw base64, last."""
-    fields = json.dumps(dict(upload.parameters.fields))
-    head, tail = f'{fields[:-1]}, "image": "'.encode(), b'"}'
+    empty = json.dumps({**dict(upload.parameters.fields), "image": ""})
+    head, tail = empty[:-2].encode(), empty[-2:].encode()
     length = len(head) + 4 * ((upload.size + 2) // 3) + len(tail)
     return Body("application/json", length, head, tail, as_base64=True)
 

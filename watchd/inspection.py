@@ -137,15 +137,67 @@ def _service(settings: Settings, key: KeyFound | KeyTrouble) -> Iterator[Finding
     match inquire(settings.api, secret):
         case str() as trouble:
             yield Finding(Grade.WRONG, "service", f"{base_url}: {trouble}")
-        case Inquiry(dialect, permitted):
+        case Inquiry() as learnt:
             yield Finding(Grade.WELL, "service", f"{base_url} answers")
-            if dialect is not None and dialect != settings.api.dialect:
-                text = (
-                    f"the service looks like dialect {dialect}, the configuration says {settings.api.dialect}: fields"
-                    " of the other dialect are ignored and billed all the same"
-                )
-                yield Finding(Grade.WARNING, "service", text)
-            if permitted is False:
-                yield Finding(Grade.WRONG, "balance", "the balance query says that calls are not permitted: top up")
-            elif permitted:
-                yield Finding(Grade.WELL, "balance", "calls are permitted")
+            yield _dialect(settings, learnt)
+            yield from _enhancer(settings, learnt)
+            if learnt.refused is not None:
+                yield Finding(Grade.WRONG, "key", f"the service refuses the key ({learnt.refused.words})")
+            elif secret is not None:
+                yield _balance(learnt)
+                yield _rate(settings, learnt)
+
+
+def _dialect(settings: Settings, learnt: Inquiry) -> Finding:
+    ours = settings.api.dialect
+    if learnt.dialect is None:
+        text = f"could not be learnt; the configuration says {ours}"
+    elif learnt.dialect == ours:
+        text = f"the service speaks {ours}, as the configuration says"
+    else:
+        text = (
+            f"the service looks like dialect {learnt.dialect}, the configuration says {ours}: fields of the other"
+            f" dialect are ignored and billed all the same; set `api.dialect: {learnt.dialect}`"
+        )
+        return Finding(Grade.WARNING, "dialect", text)
+    return Finding(Grade.WELL, "dialect", text)
+
+
+def _enhancer(settings: Settings, learnt: Inquiry) -> Iterator[Finding]:
+    """Whether what the profiles ask of the enhancer will be done."""
+    asking = sorted({folder.profile.name for folder in settings.folders if folder.profile.enhance})
+    if not asking:
+        return
+    told = f"profile{'s' if len(asking) > 1 else ''} {', '.join(asking)}"
+    match learnt.dialect:
+        case None:
+            yield Finding(Grade.WELL, "enhance", f"{told}: whether the service enhances could not be learnt")
+        case "enhance":
+            yield Finding(Grade.WELL, "enhance", f"{told}: the service enhances")
+        case "creativity":
+            yield Finding(Grade.WARNING, "enhance", f"{told}: the service ignores `enhance`, and bills the call")
+
+
+def _balance(learnt: Inquiry) -> Finding:
+    left = ", ".join(f"{amount:,.2f} {name}" for name, amount in sorted(learnt.balances.items(), reverse=True))
+    refill = f"; the daily allowance begins anew at {learnt.refilled_at}" if learnt.refilled_at else ""
+    told = f"{left or 'what is left could not be learnt'}{refill}"
+    match learnt.permitted:
+        case None:
+            return Finding(Grade.WELL, "balance", "could not be learnt; a call will tell")
+        case True:
+            return Finding(Grade.WELL, "balance", f"calls are permitted: {told}")
+        case False:
+            return Finding(Grade.WRONG, "balance", f"calls are not permitted: {told}. Top up the account")
+
+
+def _rate(settings: Settings, learnt: Inquiry) -> Finding:
+    ours, theirs = settings.api.requests_per_minute, learnt.per_minute
+    if theirs is None:
+        return Finding(
+            Grade.WELL, "rate", f"the service's limit could not be learnt; ours is {ours or 'none'} a minute"
+        )
+    if ours == 0 or ours > theirs:
+        text = f"the service takes {theirs} requests a minute; set `api.requests_per_minute: {theirs}` or lower"
+        return Finding(Grade.WARNING, "rate", text)
+    return Finding(Grade.WELL, "rate", f"the service takes {theirs} requests a minute, ours are at most {ours}")

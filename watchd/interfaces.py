@@ -205,6 +205,11 @@ class Streamed(Protocol):
         ...
 
     @property
+    def encoding(self) -> str:
+        """The content encoding that it named; empty as a rule, since none is accepted."""
+        ...
+
+    @property
     def traffic(self) -> Traffic:
         """What went over the wire."""
         ...
@@ -302,8 +307,8 @@ class Ledger(Protocol):
         """Durable before the last bytes leave: booked, and possibly charged from here on."""
         ...
 
-    def receive(self, job: Job, attempt: int, result: str, traffic: Traffic) -> None:
-        """The answer is whole and durable in the spool."""
+    def receive(self, job: Job, attempt: int, result: str, traffic: Traffic, scale: float) -> None:
+        """The answer is whole and durable in the spool; `scale` is the one applied, as its size proves."""
         ...
 
     def conclude(self, job: Job, attempt: int, conclusion: Conclusion) -> None:

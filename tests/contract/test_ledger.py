@@ -126,7 +126,7 @@ def arm(ledger: Ledger, claimed: Job, price: int = 20_000) -> int:
 
 def pay(ledger: Ledger, claimed: Job, output: str = "/out/a.png") -> None:
     attempt = arm(ledger, claimed)
-    ledger.receive(claimed, attempt, f"{claimed.id}.png", WIRE)
+    ledger.receive(claimed, attempt, f"{claimed.id}.png", WIRE, 2.0)
     ledger.finish(claimed, output, f"sha of {output}", reused_from=None, detail="published")
 
 
@@ -296,7 +296,7 @@ def test_an_answer_that_is_received_is_claimed_before_all_others_and_with_the_ga
     admit(ledger, seen(), replace(seen("b.png", "bb"), priority=9))
     for claimed in (claim(ledger), claim(ledger)):
         if claimed.path == "a.png":
-            ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE)
+            ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE, 2.0)
             ledger.release(claimed)
         else:
             ledger.release(claimed)
@@ -336,7 +336,7 @@ def test_a_twin_waits_while_the_first_is_under_way_or_unknown(ledger: Ledger, st
     if state is not JobState.SENDING:
         ledger.arm(first, attempt, 20_000)
     if state is JobState.RECEIVED:
-        ledger.receive(first, attempt, "1.png", WIRE)
+        ledger.receive(first, attempt, "1.png", WIRE, 2.0)
     if state is JobState.UNKNOWN:
         ledger.conclude(first, attempt, LOST)
     assert job(ledger, first.id).state is state
@@ -407,7 +407,7 @@ def test_what_can_go_on_by_itself_is_claimable_now_or_later_even_with_a_folder_a
     admit(ledger, seen(folder="two"))
     if state is JobState.RECEIVED:
         claimed = claim(ledger)
-        ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE)
+        ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE, 2.0)
         ledger.release(claimed)
     admit(ledger, seen("b.png"))
     is_busy = ledger.is_busy({"one"}, {"one"})
@@ -424,7 +424,7 @@ def test_a_call_is_booked_when_it_is_armed_and_not_before(ledger: Ledger) -> Non
     assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.SENDING, 0)
     ledger.arm(claimed, attempt, 20_000)
     assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.ARMED, 20_000)
-    ledger.receive(claimed, attempt, "1.png", WIRE)
+    ledger.receive(claimed, attempt, "1.png", WIRE, 2.0)
     found = job(ledger, 1)
     assert (found.state, found.booked, found.attempts, found.result) == (JobState.RECEIVED, 20_000, 1, "1.png")
 
@@ -491,7 +491,7 @@ def test_nothing_is_armed_twice_nor_received_before_it_was_armed(ledger: Ledger)
     claimed = claim(ledger)
     attempt = send(ledger, claimed)
     with pytest.raises(LedgerError):
-        ledger.receive(claimed, attempt, "1.png", WIRE)
+        ledger.receive(claimed, attempt, "1.png", WIRE, 2.0)
     ledger.arm(claimed, attempt, 20_000)
     with pytest.raises(LedgerError):
         ledger.arm(claimed, attempt, 20_000)
@@ -730,7 +730,7 @@ def crashed_in(store: Store, state: JobState) -> None:
         return
     first.arm(claimed, attempt, 20_000)
     if state is JobState.RECEIVED:
-        first.receive(claimed, attempt, "1.png", WIRE)
+        first.receive(claimed, attempt, "1.png", WIRE, 2.0)
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.SENDING, JobState.RECEIVED])
@@ -770,7 +770,7 @@ def test_files_in_the_spool_are_needed_until_their_job_has_ended(ledger: Ledger)
     pay(ledger, claim(ledger))
     ledger.fail(claim(ledger), "no")
     claimed = claim(ledger)
-    ledger.receive(claimed, arm(ledger, claimed), "3.png", WIRE)
+    ledger.receive(claimed, arm(ledger, claimed), "3.png", WIRE, 2.0)
     assert set(ledger.needed()) == {3, 4}
 
 

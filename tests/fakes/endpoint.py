@@ -40,6 +40,7 @@ class Says:
 
     body: bytes
     content_type: str = "image/png"
+    encoding: str = ""
 
 
 Event = Unreachable | CutWhileUploading | CutAfterwards | Says | Answer
@@ -50,6 +51,7 @@ class Streamed:
     """A 200 whose body went into the sink."""
 
     content_type: str
+    encoding: str
     traffic: Traffic
 
 
@@ -110,7 +112,7 @@ class FakeEndpoint:
             received += len(piece)
             if not sink(piece):
                 break
-        return Streamed(said.content_type, Traffic(sent, received, "ray"))
+        return Streamed(said.content_type, said.encoding, Traffic(sent, received, "ray"))
 
     def permits(self) -> bool | None:
         """What the free query says."""

@@ -232,7 +232,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.ledger.arm(job, self.attempt[job.id], price)
                 self.model.arm(work, self.attempt[job.id], price, self.clock.today())
             case JobState.ARMED:
-                self.ledger.receive(job, self.attempt[job.id], f"{job.id}.png", TRAFFIC)
+                self.ledger.receive(job, self.attempt[job.id], f"{job.id}.png", TRAFFIC, 2.0)
                 self.model.receive(work, self.attempt[job.id])
             case JobState.RECEIVED:
                 self._finish(job, work, None)
@@ -373,7 +373,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert work.state is JobState.ARMED
         assert attempt == self.attempt.pop(job.id)
         if data.draw(st.booleans()):
-            self.ledger.receive(job, attempt, f"{job.id}.png", Traffic())
+            self.ledger.receive(job, attempt, f"{job.id}.png", Traffic(), 2.0)
             self.model.receive(work, attempt)
             self._release(job, work, 0.0)
             return

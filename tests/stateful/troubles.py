@@ -20,7 +20,7 @@ answers = st.builds(
     Answer, st.sampled_from(STATUSES), st.sampled_from(("no", "too many failed attempts")), retry_after,
     st.sampled_from((None, 0.01)),
 )  # fmt: skip
-streaks = st.builds(Streaks, *(st.integers(0, 6) for _ in range(4)))
+streaks = st.builds(Streaks, st.frozensets(st.integers(0, 50), max_size=6), *(st.integers(0, 6) for _ in range(3)))
 
 answered = st.builds(Answered, answers, traffic)
 before_arming = st.one_of(

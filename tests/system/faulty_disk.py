@@ -105,10 +105,10 @@ class Disk:
         ledger = importlib.import_module("watchd.adapters.ledger.writer").SqliteLedger
         receive, finish = ledger.receive, ledger.finish
 
-        def received(its: Any, job: Any, attempt: int, result: str, traffic: Any) -> None:
+        def received(its: Any, job: Any, attempt: int, result: str, *answer: Any) -> None:
             path = Path(its._path.parent, "spool", result)
             self.keep("received", path, path.stat().st_ino, None)
-            receive(its, job, attempt, result, traffic)
+            receive(its, job, attempt, result, *answer)
 
         def finished(its: Any, job: Any, output: str | None, sha256: str | None, **named: Any) -> None:
             assert output is not None, "nothing here is skipped"

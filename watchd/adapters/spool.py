@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+MOST_EVIDENCE = 100
+MOST_EVIDENCE_BYTES = 512_000_000
+"""Bad answers are kept up to here; then the oldest go, whose jobs have told of them long ago."""
 
 
 class FileSpool:
@@ -23,6 +27,7 @@ class FileSpool:
         """Makes the folder, and the one for evidence beside it."""
         self._folder = folder
         self._evidence = folder.with_name("evidence")
+        self._one_at_a_time = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, name: str, data: bytes) -> None:
@@ -68,7 +73,17 @@ class FileSpool:
             self._evidence.mkdir(mode=0o700, exist_ok=True)
             target = self._evidence / kept
             (self._folder / name).replace(target)
+            self._bound_evidence(target)
         return str(target)
+
+    def _bound_evidence(self, newest: Path) -> None:
+        with self._one_at_a_time:
+            files = [(path, path.stat()) for path in self._evidence.iterdir() if path != newest]
+            kept, size = 1, newest.stat().st_size
+            for path, found in sorted(files, key=lambda file: file[1].st_mtime_ns, reverse=True):
+                kept, size = kept + 1, size + found.st_size
+                if kept > MOST_EVIDENCE or size > MOST_EVIDENCE_BYTES:
+                    path.unlink(missing_ok=True)
 
     def remove(self, *names: str) -> None:
         """Remove what is there of these."""

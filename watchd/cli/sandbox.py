@@ -12,6 +12,18 @@ _FAIL = "STATUS|cut|stall|lie[:COUNT|:PERCENT%]"
 @click.option(
     "--concurrency", type=click.IntRange(0), default=0, help="Calls beyond it answer 429.  [default: no limit]"
 )
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(0),
+    default=0,
+    help="Requests beyond it answer 429.  [default: no limit]",
+)
+@click.option(
+    "--refusals",
+    type=click.IntRange(0),
+    default=0,
+    help="Answers of 4xx in 30 seconds beyond which every call is refused for as long.  [default: no limit]",
+)
 @click.option("--balance", default="1000000", help="USD to spend; then calls answer 402.  [default: plenty]")
 @click.option("--fail", multiple=True, metavar=_FAIL, help="Fail calls, such as 503:2, cut:10% or 402. Repeatable.")
 @click.option("--dialect", type=click.Choice(["enhance", "creativity"]), default="enhance", show_default=True)

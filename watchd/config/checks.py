@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from watchd.config import overlap, profiling, unsupported
 from watchd.config.folder_sections import ProfileSection
 from watchd.config.kinds import Choice
 from watchd.config.paths import absolute, default_state_dir
 from watchd.config.report import did_you_mean
-from watchd.config.texts import Url, name_trouble
+from watchd.config.texts import Url, is_loopback, name_trouble
 from watchd.config.units import RefusedError, format_duration, found
 
 if TYPE_CHECKING:
@@ -65,13 +66,15 @@ def check(document: Document, checked: Checked, around: Whereabouts, report: Rep
     file = checked.file
     _check_blanks(document, report)
     _check_probe(file, report)
+    base_url = _base_url(file, around.environ, report)
+    _check_proxy(file, base_url, report)
     for name, profile in file.profiles.items():
         profiling.check(profile, ("profiles", name), file.api.dialect, report)
     state_dir = _state_dir(file, around, report)
     key_file = _key_file(file, around, report)
     folders = _folders(document, checked, around, state_dir, report)
     unsupported.check(file, checked.positions, report)
-    return Outcome(file, _base_url(file, around.environ, report), key_file, state_dir or "", folders)
+    return Outcome(file, base_url, key_file, state_dir or "", folders)
 
 
 def _check_blanks(document: Document, report: Report) -> None:
@@ -90,6 +93,18 @@ def _check_probe(file: FileSection, report: Report) -> None:
             ("balance_probe", at),
             f"longest is shorter than first, expected at least {format_duration(probe.first)}, "
             f'found "{format_duration(probe.longest)}"',
+        )
+
+
+def _check_proxy(file: FileSection, base_url: str, report: Report) -> None:
+    """Plain http serves this machine alone, and a proxy elsewhere would be sent the key all the same."""
+    proxy = file.api.proxy
+    if proxy is None or report.broken(("api",)) or not base_url.startswith("http:"):
+        return
+    if not is_loopback(urlsplit(proxy).hostname or ""):
+        report.add(
+            ("api", "proxy"),
+            "the key would travel in the clear to this proxy, expected an https base_url, or none",
         )
 
 

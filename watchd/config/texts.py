@@ -19,6 +19,8 @@ TELLING_FIELDS: Final = ("stem", "name", "sha8")
 """At least one of these must stand in an output name, or every picture of a folder would get the same one."""
 MARKER_FIELDS: Final = ("name", "stem")
 LONGEST_NAME: Final = 100
+_PLACE: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:@]+)(:[0-9]*)?")
+"""A host, and a port if there is one."""
 _KEY_LIKE: Final = re.compile(r"[A-Za-z0-9_-]{24,}")
 
 
@@ -39,17 +41,22 @@ class Url(Kind):
     of_service: bool = True
 
     def _parse(self, value: object) -> str:
-        expected = "expected an address such as https://api.venice.ai/api/v1"
+        example = "https://api.venice.ai/api/v1" if self.of_service else "http://proxy.example:3128"
+        expected = f"expected an address such as {example}"
         if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,2048}", value):
             raise RefusedError(f"not an address, {expected}")
         try:
             parts = urlsplit(value)
             host, _port = parts.hostname, parts.port
+            (host or "").encode("idna")  # what a resolver would stumble over later
         except ValueError:
             raise RefusedError(f"not an address, {expected}") from None
-        if parts.scheme not in {"http", "https"} or not host:
+        if parts.scheme not in {"http", "https"} or not host or not _PLACE.fullmatch(parts.netloc.rpartition("@")[2]):
             raise RefusedError(f"not an http or https address, {expected}")
         if not self.of_service:
+            if parts.path not in {"", "/"} or "?" in value or "#" in value:
+                told = "something stands behind the port (in a password, / ? # are written %2F %3F %23)"
+                raise RefusedError(f"{told}, {expected}")
             return value
         if "@" in parts.netloc:
             raise RefusedError(f"credentials stand in the address, {expected}; the key belongs into key_file")

@@ -27,7 +27,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet("api.proxy"),
     NotYet("profiles.*.tile_enhance"),
     NotYet("folders.*.profile.tile_enhance"),
     NotYet("folders.*.marker"),

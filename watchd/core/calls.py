@@ -10,12 +10,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What the headers of an answer said of the service's own rate limit; None: not said. `resets_in` is seconds."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
-    """What went over the wire, for the ledger's `attempts`: bytes each way and the service's own id of the call."""
+    """What went over the wire: bytes each way, the service's own id of the call, and what it said of its limit."""
 
     sent_bytes: int = 0
     received_bytes: int = 0
     cf_ray: str | None = None
+    quota: Quota = Quota()
 
 
 @dataclass(frozen=True, slots=True)

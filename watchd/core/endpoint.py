@@ -66,7 +66,7 @@ def plan(
 
 def scale_of(profile: Profile) -> float:
     """The scale that a profile asks for, by itself or by leaving it to the service."""
-    return round(DEFAULTS["scale"] if profile.scale is None else profile.scale, SCALE_DECIMALS)
+    return DEFAULTS["scale"] if profile.scale is None else profile.scale
 
 
 def _effective(scale: float, width: int, height: int) -> float:
@@ -74,7 +74,10 @@ def _effective(scale: float, width: int, height: int) -> float:
 
 
 def _result_size(width: int, height: int, effective: float) -> tuple[int, int]:
-    return round(width * effective), round(height * effective)
+    result = round(width * effective), round(height * effective)
+    if math.prod(result) > MAX_PIXELS:  # by rounding alone, and no answer passes the limit
+        return math.floor(width * effective), math.floor(height * effective)
+    return result
 
 
 def _scale_to_send(
@@ -133,6 +136,11 @@ def _identity(fields: dict[str, str | float | bool], effective: float, dialect: 
     return json.dumps(meant, sort_keys=True, ensure_ascii=True)
 
 
+def effective_scale(identity: str) -> float:
+    """The scale in the identity of parameters (see `model.Parameters`): the one applied, after any reduction."""
+    return float(json.loads(identity)["scale"])
+
+
 def price_of(effective_scale: float, price: Price) -> int:
     """Micro-dollars for one call. Up to and including an effective scale of 2 the lower price holds."""
     return price.up_to_2x if effective_scale <= LOWER_PRICE_UP_TO else price.above_2x
@@ -167,9 +175,28 @@ def meaning(status: int) -> Outcome:
             return Outcome.REFUSED
 
 
+def counts_against_the_key(status: int) -> bool:
+    """Whether the vendor counts the answer among the failed attempts for which it refuses a key for a while."""
+    return 400 <= status < 500  # noqa: PLR2004 -- the 4xx of HTTP
+
+
 def names_the_file(status: int) -> bool:
     """Whether a refusal is about this file for certain; any other 3xx or 4xx may be the service's own trouble."""
     return status in {400, 413, 415, 422}
+
+
+def of_another_dialect(status: int, scale: float) -> str:
+    """What a 400 for the enhancer alone most likely means; empty where the answer means nothing of the kind."""
+    if status == 400 and scale == 1:  # noqa: PLR2004 -- HTTP
+        return "; scale 1 is refused by a service that speaks dialect `creativity`: `watchd check` tells which it is"
+    return ""
+
+
+UNCHANGED = (
+    "the service brought back the very bytes that it got, as one that speaks dialect `creativity` and ignores `enhance`"
+    " would; `watchd check` tells which it speaks"
+)
+"""What is said of an enhanced picture that is the upload, byte for byte."""
 
 
 def balance_meaning(message: str) -> str:

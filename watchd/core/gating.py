@@ -65,21 +65,3 @@ def probing(gate: Gate, now: float, first: float) -> Gate:
     Written before the probe is made, so that a restart in its midst does not make another.
     """
     return replace(gate, retry_at=now + (gate.interval or first))
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """The calls of the last minute against `requests_per_minute`: a sliding window."""
-
-    per_minute: int
-    recent: tuple[float, ...] = ()
-    """Monotonic seconds of the calls in the window, oldest first."""
-
-    def admit(self, now: float) -> Pace | float:
-        """The window with one more call in it, or the seconds to wait until there is room."""
-        if self.per_minute <= 0:
-            return self
-        recent = tuple(at for at in self.recent if now - at < 60.0)  # noqa: PLR2004 -- a minute
-        if len(recent) < self.per_minute:
-            return replace(self, recent=(*recent, now))
-        return recent[-self.per_minute] + 60.0 - now

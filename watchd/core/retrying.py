@@ -21,6 +21,8 @@ SERVER_BACKOFF = 2.0
 NETWORK_BACKOFF = 2.0
 SERVICE_PROBE = 5.0
 LONGEST_BACKOFF = 300.0
+LONGEST_ANSWERED_BACKOFF = 30.0
+"""A service that answers is tried more often than one that does not, so that soon after its trouble all goes on."""
 LONGEST_RATE_WAIT = 3600.0
 RATE_BACKOFF = 5.0
 BAN_WAIT = 30.0
@@ -44,10 +46,37 @@ class Policy:
 class Streaks:
     """How many different jobs in a row, over all workers, met the same trouble without one success between."""
 
-    server: int = 0
+    server_jobs: frozenset[int] = frozenset()
     refusal: int = 0
     network: int = 0
     rate: int = 0
+
+    @property
+    def server(self) -> int:
+        """Different jobs that met 500, 502 or 503."""
+        return len(self.server_jobs)
+
+    def after(self, job_id: int, trouble: Trouble) -> Streaks:
+        """With one more trouble counted; a refusal that names its file is none of the service's."""
+        match trouble:
+            case NotSent():
+                return replace(self, network=self.network + 1)
+            case Answered(answer):
+                return self._answered(job_id, answer.status)
+            case _:
+                return replace(self, network=0)
+
+    def _answered(self, job_id: int, status: int) -> Streaks:
+        reached = replace(self, network=0)
+        match endpoint.meaning(status):
+            case Outcome.SERVER:
+                return replace(reached, server_jobs=self.server_jobs | {job_id})
+            case Outcome.RATE:
+                return replace(reached, rate=self.rate + 1)
+            case Outcome.REFUSED if not endpoint.names_the_file(status):
+                return replace(reached, refusal=self.refusal + 1)
+            case _:
+                return reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +113,8 @@ class Scene:
     luck: float
     key: str = ""
     """The fingerprint of the key that the call was made with."""
+    scale: float = 0.0
+    """What the call asked for."""
 
 
 def conclude(trouble: Trouble, job: Job, scene: Scene) -> Conclusion:
@@ -139,6 +170,7 @@ def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, scene: Scene)
 
 def _refused(words: str, status: int, traffic: Traffic, scene: Scene) -> Conclusion:
     gate = None
+    words += endpoint.of_another_dialect(status, scene.scale)
     if not endpoint.names_the_file(status) and scene.streaks.refusal >= REFUSAL_STREAK:
         gate = service_gate(scene, f"{scene.streaks.refusal} files in a row were refused with {status}")
     return Conclusion(Outcome.REFUSED, JobState.FAILED, words, traffic, status, counts=True, gate=gate)
@@ -146,7 +178,8 @@ def _refused(words: str, status: int, traffic: Traffic, scene: Scene) -> Conclus
 
 def _server(words: str, status: int, traffic: Traffic, job: Job, scene: Scene) -> Conclusion:
     if GateReason.SERVICE in scene.gates or scene.streaks.server >= SERVER_STREAK:
-        gate = service_gate(scene, f"several files in a row met trouble of the service's own ({words})")
+        detail = f"several files in a row met trouble of the service's own ({words})"
+        gate = service_gate(scene, detail, LONGEST_ANSWERED_BACKOFF)
         return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, gate=gate)
     if job.tries + 1 >= scene.policy.max_attempts:
         error = f"{words}; given up after {job.tries + 1} attempts"
@@ -170,9 +203,9 @@ def _not_sent(trouble: NotSent, job: Job, scene: Scene) -> Conclusion:
     )  # fmt: skip
 
 
-def service_gate(scene: Scene, detail: str) -> Gate:
+def service_gate(scene: Scene, detail: str, longest: float = LONGEST_BACKOFF) -> Gate:
     """The gate `service`; a failed probe puts the next one twice as far away."""
-    return _probed(scene, GateReason.SERVICE, detail, SERVICE_PROBE, LONGEST_BACKOFF)
+    return _probed(scene, GateReason.SERVICE, detail, SERVICE_PROBE, longest)
 
 
 def refused_probe(gate: Gate, scene: Scene, longest: float) -> Gate:
@@ -200,7 +233,7 @@ def _rate(answer: endpoint.Answer, scene: Scene) -> Gate:
     """Closed for as long as the service asks, else a growing backoff with jitter; a ban on the key is waited out."""
     wait = answer.retry_after
     if wait is None:
-        wait = RATE_BACKOFF / 2 + backoff(RATE_BACKOFF, scene.streaks.rate, scene.luck)
+        wait = RATE_BACKOFF / 2 + backoff(RATE_BACKOFF, scene.streaks.rate, scene.luck, LONGEST_ANSWERED_BACKOFF)
     if endpoint.is_key_ban(answer.message):
         wait = max(wait, BAN_WAIT)
     wait = min(max(wait, 0.1), LONGEST_RATE_WAIT)
@@ -210,6 +243,6 @@ def _rate(answer: endpoint.Answer, scene: Scene) -> Gate:
     return Gate(GateReason.RATE, since, f"the service asks for fewer calls (429: {answer.message})", until, wait)
 
 
-def backoff(base: float, tries: int, luck: float) -> float:
-    """Seconds to wait, with full jitter: anywhere up to base * 2^tries, at most five minutes."""
-    return luck * min(LONGEST_BACKOFF, base * 2.0 ** min(tries, 20))
+def backoff(base: float, tries: int, luck: float, longest: float = LONGEST_BACKOFF) -> float:
+    """Seconds to wait, with full jitter: anywhere up to base * 2^tries, at most `longest`."""
+    return luck * min(longest, base * 2.0 ** min(tries, 20))

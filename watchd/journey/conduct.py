@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.core import planning, scheduling
 from watchd.core.gating import Open, Probe
 from watchd.core.naming import on_one_line
+from watchd.core.pacing import Ticket
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
 from watchd.journey.admitting import asked
 from watchd.journey.claiming import Prepared, Unfit, snapshot_name
@@ -219,12 +220,14 @@ class Conductor:
         job = claim.job
         if not self._has_name(job, folder, prepared):
             return
-        if not self._keeper.enter(probe=claim.probe):
-            self._ledger.release(job)
+        ticket = self._keeper.enter(again=job.tries > 0, probe=claim.probe)
+        if not isinstance(ticket, Ticket):
+            self._clear(job)  # while the claim is still ours
+            self._ledger.release(job, self._clock.steady() + ticket.seconds if ticket is not None else 0.0)
             return
         try:
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
-            result = self._stages.sender.send(job, prepared, limits, probe=claim.probe, clear=lambda: self._clear(job))
+            result = self._stages.sender.send(job, prepared, limits, ticket, clear=lambda: self._clear(job))
         finally:
             self._keeper.leave()
         if isinstance(result, str):

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from watchd.core import gating, money, retrying
-from watchd.core.calls import Answered, NotSent
-from watchd.core.endpoint import meaning, names_the_file
-from watchd.core.gating import Hold, Open, Pace, Probe
+from watchd.core import endpoint, gating, money, retrying
+from watchd.core.calls import Answered
+from watchd.core.gating import Hold, Open, Probe
+from watchd.core.pacing import MINUTE, Pace, PutOff, Ticket, Wait
 from watchd.core.retrying import Scene, Streaks
 from watchd.model import Gate, GateReason, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from watchd.core.calls import Trouble
+    from watchd.core.calls import Quota, Trouble
     from watchd.core.retrying import Conclusion, Policy
     from watchd.interfaces import Clock, Endpoint, Ledger
     from watchd.model import Backlog, BudgetReached, Job
@@ -46,14 +46,13 @@ class GateKeeper:
         self._clock = clock
         self._endpoint = endpoint
         self._policy = policy
-        self._workers = workers
         self._fingerprint = fingerprint
         self._changed = threading.Condition(threading.RLock())
         self._gates = {reason: self._bounded(gate) for reason, gate in ledger.gates().items()}
-        now = clock.steady()
-        self._pace = Pace(per_minute, tuple(now - age for age in ledger.recent_calls(60.0)))
+        ages = ledger.recent_calls(MINUTE)
+        last = clock.steady() - ages[-1] if ages else float("-inf")  # a restart makes no call sooner
+        self._pace = Pace(workers, per_minute, last=last)
         self._streaks = Streaks()
-        self._server_jobs: set[int] = set()
         self._in_flight = 0
         self._probing: GateReason | None = None
         self._stopping = False
@@ -125,22 +124,30 @@ class GateKeeper:
             self._probing = None
             self._changed.notify_all()
 
-    def enter(self, *, probe: bool) -> bool:
-        """Wait for a place among the calls in flight and for the pace; False if the gate closed or all stops."""
+    def enter(self, *, again: bool, probe: bool) -> Ticket | PutOff | None:
+        """Wait for a place among the calls in flight and for the pace; None if the gate closed or all stops.
+
+        `again`: this job was tried before, and is put off where too many are.
+        """
         with self._changed:
-            while not self._stopping:
-                if not self._may_go(probe=probe):
-                    return False
-                if self._in_flight >= self._workers:
-                    self._changed.wait()
-                    continue
-                paced = self._pace.admit(self._clock.steady())
-                if isinstance(paced, Pace):
-                    self._pace = paced
-                    self._in_flight += 1
-                    return True
-                self._changed.wait(paced)
-            return False
+            while True:
+                answer = self.ask(again=again, probe=probe)
+                if not isinstance(answer, Wait):
+                    return answer
+                self._changed.wait(answer.seconds)
+
+    def ask(self, *, again: bool, probe: bool) -> Ticket | Wait | PutOff | None:
+        """What `enter` answers if a call may begin now; else for how long there is nothing but to wait."""
+        with self._changed:
+            if self._stopping or not self._may_go(probe=probe):
+                return None
+            now = self._clock.steady()
+            paced = self._pace.admit(now, self._in_flight, again=again, probe=probe)
+            if not isinstance(paced, Pace):
+                return paced
+            self._pace = paced
+            self._in_flight += 1
+            return Ticket(now, again, probe)
 
     def _may_go(self, *, probe: bool) -> bool:
         """Whether nothing is closed; for the probe, nothing but what it is to try."""
@@ -154,7 +161,7 @@ class GateKeeper:
         """A call has ended."""
         with self._changed:
             self._in_flight -= 1
-            self._changed.notify()
+            self._changed.notify_all()  # the end of one call may have made room for more than one
 
     def in_flight(self) -> int:
         """Calls under way."""
@@ -167,39 +174,47 @@ class GateKeeper:
             self._stopping = True
             self._changed.notify_all()
 
-    def scene(self, job: Job, trouble: Trouble, *, probe: bool, luck: float, key: str) -> Scene:
-        """Count this trouble into the streaks and answer what surrounds the call. `key`: its key's fingerprint."""
+    def scene(self, job: Job, trouble: Trouble, ticket: Ticket, *, luck: float, key: str) -> Scene:
+        """Learn from this trouble and answer what surrounds the call. `key`: the fingerprint of the key it had."""
         with self._changed:
-            self._count(job, trouble)
-            return replace(self._scene(self._probing if probe else None), luck=luck, key=key)
+            self._streaks = self._streaks.after(job.id, trouble)
+            self._slow_down(trouble, ticket)
+            self._hear(trouble.traffic.quota)
+            return replace(self._scene(self._probing if ticket.probe else None), luck=luck, key=key)
+
+    def _slow_down(self, trouble: Trouble, ticket: Ticket) -> None:
+        if not isinstance(trouble, Answered):
+            return
+        status, now = trouble.answer.status, self._clock.steady()
+        if endpoint.counts_against_the_key(status):
+            self._pace = self._pace.refused(now)
+        if endpoint.meaning(status) in {Outcome.RATE, Outcome.SERVER}:
+            was_narrowed = self._pace.is_narrowed()
+            self._pace = self._pace.troubled(now, ticket.began)
+            if not was_narrowed:
+                logger.info(
+                    "Going slower: the service answered %d. At most %d calls at once for now, more with each picture.",
+                    status, self._pace.places(now), extra={"action": "slower"},
+                )  # fmt: skip
+
+    def _hear(self, quota: Quota) -> None:
+        self._pace = self._pace.heard(quota, self._clock.steady(), max(0, self._in_flight - 1))
 
     def _scene(self, probe: GateReason | None) -> Scene:
         return Scene(self._policy, self._streaks, dict(self._gates), probe, self._clock.steady(), 0.5)
 
-    def _count(self, job: Job, trouble: Trouble) -> None:
-        """Different jobs in a row with the same trouble of the service's; a refusal that names its file is none."""
-        streaks = self._streaks
-        match trouble:
-            case NotSent():
-                self._streaks = replace(streaks, network=streaks.network + 1)
-            case Answered(answer) if meaning(answer.status) is Outcome.SERVER:
-                self._server_jobs.add(job.id)
-                self._streaks = replace(streaks, server=len(self._server_jobs), network=0)
-            case Answered(answer) if meaning(answer.status) is Outcome.RATE:
-                self._streaks = replace(streaks, rate=streaks.rate + 1, network=0)
-            case Answered(answer) if meaning(answer.status) is Outcome.REFUSED and not names_the_file(answer.status):
-                self._streaks = replace(streaks, refusal=streaks.refusal + 1, network=0)
-            case _:
-                self._streaks = replace(streaks, network=0)
-
-    def succeeded(self, *, probe: bool) -> None:
-        """A picture came: the streaks end, and a probe opens what it was made for."""
+    def succeeded(self, ticket: Ticket, quota: Quota) -> None:
+        """A picture came: the streaks end, the pace grows, and a probe opens what it was made for."""
         with self._changed:
             self._streaks = Streaks()
-            self._server_jobs.clear()
-            if probe:
+            was_narrowed = self._pace.is_narrowed()
+            if ticket.probe:
                 for reason in gating.PROBED & self._gates.keys():
                     self._open(reason, "the probe succeeded")
+            self._pace = self._pace.succeeded(self._clock.steady(), again=ticket.again)
+            self._hear(quota)
+            if was_narrowed and not self._pace.is_narrowed():
+                logger.info("At full pace again", extra={"action": "full_pace"})
 
     def learn(self, conclusion: Conclusion) -> None:
         """Take over the gate that a conclusion, already in the ledger, closed."""
@@ -258,7 +273,10 @@ class GateKeeper:
     def refresh(self) -> None:
         """Take over what a command changed in the ledger's gates."""
         with self._changed:
+            before = self._gates.keys()
             self._gates = {reason: self._bounded(gate) for reason, gate in self._ledger.gates().items()}
+            if before - self._gates.keys():
+                self._pace = self._pace.after_a_pause()
             self._held.clear()
             self._changed.notify_all()
             self.on_change()
@@ -289,6 +307,7 @@ class GateKeeper:
     def _open(self, reason: GateReason, why: str) -> None:
         del self._gates[reason]
         self._ledger.open_gate(reason)
+        self._pace = self._pace.after_a_pause()
         level = logging.DEBUG if reason is GateReason.RATE else logging.INFO
         logger.log(level, "Gate %s open again: %s", reason, why, extra={"action": "gate_open", "gate": reason.value})
         self._changed.notify_all()

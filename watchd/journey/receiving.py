@@ -73,19 +73,26 @@ class AnswerSink:
 
     def judge(self, streamed: Streamed, parameters: Parameters) -> Received | BadAnswer:
         """Whether this is the picture asked for; if so it is durable when this returns."""
-        reason = self._objection(streamed.content_type, (parameters.width, parameters.height))
+        expected = (parameters.width, parameters.height)
+        reason = self._objection_to_message(streamed) or self._picture_or_objection(expected)
         self._file.sync()
         if isinstance(reason, Picture):
             return Received(self._size, reason.width, reason.height, streamed.traffic)
         return BadAnswer(f"the service answered 200 with {reason}", streamed.traffic)
 
-    def _objection(self, content_type: str, expected: tuple[int, int]) -> Picture | str:
+    def _objection_to_message(self, streamed: Streamed) -> str | None:
         if self._size > endpoint.MAX_ANSWER_BYTES:
             return f"more than {endpoint.MAX_ANSWER_BYTES:,} bytes"
+        if streamed.encoding.strip().lower() not in {"", "identity"}:
+            return f"a body in encoding {streamed.encoding!r}, which was not asked for"
+        kind = streamed.content_type
+        if kind.partition(";")[0].strip().lower() != "image/png" and isinstance(self._proof.finish(), Picture):
+            return f"content type {kind or 'none'!r} instead of image/png"
+        return None
+
+    def _picture_or_objection(self, expected: tuple[int, int]) -> Picture | str:
         match self._proof.finish():
             case Picture() as picture:
-                if content_type.partition(";")[0].strip().lower() != "image/png":
-                    return f"content type {content_type or 'none'!r} instead of image/png"
                 if not endpoint.size_matches(expected, (picture.width, picture.height)):
                     return f"{picture.width}x{picture.height} pixels instead of {expected[0]}x{expected[1]}"
                 return picture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from watchd.core import retrying
+from watchd.core import endpoint, retrying
 from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Received, Traffic
 from watchd.core.naming import on_one_line
 from watchd.errors import LaterError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watchd.core.calls import Trouble
+    from watchd.core.pacing import Ticket
     from watchd.core.retrying import Conclusion
     from watchd.interfaces import Endpoint, Ledger, Spool
     from watchd.journey.claiming import Prepared
@@ -37,7 +39,7 @@ class Sender:
         self._random = random.Random()  # noqa: S311 -- jitter, not a secret
 
     def send(
-        self, job: Job, prepared: Prepared, limits: Sequence[Limit], *, probe: bool, clear: Callable[[], None]
+        self, job: Job, prepared: Prepared, limits: Sequence[Limit], ticket: Ticket, *, clear: Callable[[], None]
     ) -> str | Conclusion | BudgetReached:
         """One call; the spool name of the picture, or what the ledger has as the reason why none came.
 
@@ -55,10 +57,16 @@ class Sender:
             sink = receiving.AnswerSink(file)
             result = self._call(job, attempt, prepared, sink)
         if isinstance(result, Received):
-            self._ledger.receive(job, attempt, name, result.traffic)
-            self._keeper.succeeded(probe=probe)
+            self._ledger.receive(job, attempt, name, result.traffic, prepared.parameters.effective_scale)
+            self._keeper.succeeded(ticket, result.traffic.quota)
+            if self._is_unchanged(name, result, prepared):
+                self._ledger.note(job, "unchanged", endpoint.UNCHANGED)
+                logger.warning(
+                    "Unchanged %s/%s: %s. It is published as it came, and paid for.",
+                    job.folder, on_one_line(job.path), endpoint.UNCHANGED, extra={"action": "unchanged", "job": job.id},
+                )  # fmt: skip
             return name
-        return self._conclude(job, attempt, result, name, probe=probe, key=key, clear=clear)
+        return self._conclude(job, attempt, result, name, prepared, ticket, key=key, clear=clear)
 
     def _call(
         self, job: Job, attempt: int, prepared: Prepared, sink: receiving.AnswerSink
@@ -78,17 +86,26 @@ class Sender:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size))
 
+    def _is_unchanged(self, name: str, received: Received, prepared: Prepared) -> bool:
+        """Whether the enhancer brought back what it got, which is paid for and worth nothing."""
+        upload = prepared.upload
+        if prepared.parameters.scale != 1 or received.size != upload.size:
+            return False
+        with self._spool.open(name) as answer, upload.open() as sent:
+            return all(answer.read(receiving.CHUNK) == piece for piece in iter(lambda: sent.read(receiving.CHUNK), b""))
+
     def _conclude(
-        self, job: Job, attempt: int, trouble: Trouble, name: str, *, probe: bool, key: str, clear: Callable[[], None]
-    ) -> Conclusion:
+        self, job: Job, attempt: int, trouble: Trouble, name: str, prepared: Prepared, ticket: Ticket, *, key: str,
+        clear: Callable[[], None],
+    ) -> Conclusion:  # fmt: skip
         if isinstance(trouble, BadAnswer):
             try:
                 where = f"kept as {self._spool.keep_evidence(name, f'{job.id}-{attempt}.answer')}"
             except LaterError as error:  # the money is in doubt all the same, and has to be told
                 where = f"which could not be kept: {error}"
             trouble = BadAnswer(f"{trouble.reason} ({where})", trouble.traffic)
-        scene = self._keeper.scene(job, trouble, probe=probe, luck=self._random.random(), key=key)
-        conclusion = retrying.conclude(trouble, job, scene)
+        scene = self._keeper.scene(job, trouble, ticket, luck=self._random.random(), key=key)
+        conclusion = retrying.conclude(trouble, job, replace(scene, scale=prepared.parameters.scale))
         # Before the ledger gives the job back: once it has, another worker may lay its own files under these names.
         clear()
         self._ledger.conclude(job, attempt, conclusion)
@@ -105,7 +122,8 @@ def recover_lost(ledger: Ledger, spool: Spool, policy: retrying.Policy) -> list[
     for job, attempt in ledger.interrupted():
         size = receiving.salvage(spool, job)
         if size is not None:
-            ledger.receive(job, attempt, receiving.result_name(job), Traffic(received_bytes=size))
+            scale = endpoint.effective_scale(job.parameters)
+            ledger.receive(job, attempt, receiving.result_name(job), Traffic(received_bytes=size), scale)
             ledger.release(job)
             continue
         reason = "watchd ended after the request had left and before its answer was safe"

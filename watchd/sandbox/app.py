@@ -19,9 +19,19 @@ from watchd.sandbox.contract import Parameters, Refusal, read_parameters
 from watchd.sandbox.engine import Engine
 from watchd.sandbox.intake import Upload, read_upload
 from watchd.sandbox.journal import Call, Journal, Outcome, now
+from watchd.sandbox.limits import Limits
 from watchd.sandbox.options import Dialect, seconds, usd_of
 from watchd.sandbox.pictures import Picture, examine, fingerprint
-from watchd.sandbox.replies import CutResponse, NoResponse, error, lie, picture, refusal_of, sentence_of
+from watchd.sandbox.replies import (
+    TOO_MANY_FAILED,
+    CutResponse,
+    NoResponse,
+    error,
+    lie,
+    picture,
+    refusal_of,
+    sentence_of,
+)
 from watchd.sandbox.scripting import Answered, Cut, Lie, Script, Stall
 from watchd.sandbox.waifu2x import StoppingError
 
@@ -55,12 +65,14 @@ class Service:
     """The endpoint's behaviour. Lives on one event loop; what other threads may touch guards itself."""
 
     def __init__(
-        self, *, key: str | None, dialect: Dialect, account: Account, script: Script, pace: Pace, engine: Engine
-    ) -> None:
+        self, *, key: str | None, dialect: Dialect, account: Account, script: Script, pace: Pace, limits: Limits,
+        engine: Engine,
+    ) -> None:  # fmt: skip
         self.dialect = dialect
         self.account = account
         self.script = script
         self.pace = pace
+        self.limits = limits
         self.journal = Journal()
         self.leaving = asyncio.Event()
         self._key = key
@@ -135,14 +147,22 @@ class Service:
         if isinstance(parameters, Refusal):
             return self._refuse(seen, parameters)
         seen.parameters = asdict(parameters)
-        if 0 < self.pace.concurrency <= self._in_flight:
-            return self._refuse(seen, Refusal(429, sentence_of(429)))
+        too_many = self._too_many()
+        if too_many is not None:
+            return self._refuse(seen, too_many)
         self._in_flight += 1
         try:
             return await self._conduct(request, seen, upload.image or b"", parameters)
         finally:
             # Before the answer leaves: who has read it may send the next call at once.
             self._in_flight -= 1
+
+    def _too_many(self) -> Refusal | None:
+        """Whether the key has asked too often, or asks for too much at once."""
+        if self.limits.is_banned():
+            return Refusal(429, TOO_MANY_FAILED)
+        at_once = 0 < self.pace.concurrency <= self._in_flight
+        return Refusal(429, sentence_of(429)) if at_once or not self.limits.take() else None
 
     async def _conduct(self, request: Request, seen: _Seen, image: bytes, parameters: Parameters) -> Response:
         """A complete, well-formed call: judge the picture and decide its fate."""
@@ -187,7 +207,7 @@ class Service:
         match failure:
             case None:
                 self._note(seen, 200, "ok")
-                return picture(png, seen.headers)
+                return picture(png, seen.headers | self.limits.headers())
             case Cut():
                 self._cuts += 1
                 self._note(seen, 200, "cut")
@@ -200,8 +220,10 @@ class Service:
 
     def _refuse(self, seen: _Seen, refusal: Refusal, outcome: Outcome = "refused") -> Response:
         self._note(seen, refusal.status, outcome)
-        headers = dict(seen.headers)
-        if refusal.status == 429:  # noqa: PLR2004 -- HTTP
+        headers = dict(seen.headers) | self.limits.headers()
+        if 400 <= refusal.status < 500:  # noqa: PLR2004 -- the 4xx of HTTP
+            self.limits.refused()
+        if refusal.status == 429 and "x-ratelimit-reset-requests" not in headers:  # noqa: PLR2004 -- HTTP
             headers |= {"retry-after": "1", "x-ratelimit-reset-requests": str(int(time.time()) + 1)}
         return error(refusal, headers)
 

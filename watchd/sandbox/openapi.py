@@ -140,11 +140,14 @@ def _models() -> Schema:
 
 def _rate_limits() -> Schema:
     balances = _object({"USD": {"type": "number"}, "DIEM": {"type": "number"}})
+    rate = _object({"type": {"const": "RPM"}, "amount": {"type": "integer", "minimum": 1}})
+    rates: Schema = {"type": "array", "items": rate}
     data = _object(
         {
             "accessPermitted": {"type": "boolean"},
             "balances": balances,
             "nextEpochBegins": {"type": "string", "format": "date-time"},
+            "rateLimits": {"type": "array", "items": _object({"apiModelId": {"type": "string"}, "rateLimits": rates})},
         }
     )
     operation = _get("Whether the key may call now, and what is left.", "rateLimits", _object({"data": data}))

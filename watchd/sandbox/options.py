@@ -25,13 +25,17 @@ class SandboxOptions:
     """How one sandbox behaves; every field is an option of ``watchd sandbox``.
 
     ``latency`` is seconds, or a duration such as ``200ms``: the least time from a complete request to its answer.
-    ``concurrency`` 0 means no limit. ``balance`` is USD. ``fail`` holds rules such as ``503:2``, ``cut:10%``, ``402``.
+    ``concurrency`` 0 means no limit, and so do ``requests_per_minute`` and ``refusals`` (answers of 4xx in 30 seconds,
+    beyond which every call is refused for as long). ``balance`` is USD. ``fail`` holds rules such as ``503:2``,
+    ``cut:10%``, ``402``.
     """
 
     port: int = 0
     key: str | None = None
     latency: float | str = 0.0
     concurrency: int = 0
+    requests_per_minute: int = 0
+    refusals: int = 0
     balance: Decimal | int | str = AMPLE_BALANCE
     fail: tuple[str, ...] = ()
     dialect: Dialect = "enhance"

@@ -10,7 +10,7 @@ from PIL import Image
 from watchd.sandbox.contract import Parameters, Plan, Refusal, plan_result, refuse_field
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-_PNG_END = b"IEND\xaeB`\x82"
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 # Some writers pad a file to a block; what follows the end of a picture is not looked at beyond this.
 _TAIL_BYTES = 4096
 
@@ -39,8 +39,8 @@ def examine(data: bytes, parameters: Parameters) -> Picture | Refusal:
         plan = plan_result(parameters, *image.size)
         if isinstance(plan, Refusal):
             return plan
-        if image.format == "PNG" and _PNG_END not in data[-_TAIL_BYTES:]:
-            # Pillow takes a PNG without its end for a whole one.
+        if image.format in _ENDS and _ENDS[image.format] not in data.rstrip(b"\0")[-_TAIL_BYTES:]:
+            # Pillow takes a PNG without its end for a whole one, and many a JPEG too.
             return corrupt
         image.load()
         return Picture(_plain(image), plan)

@@ -23,6 +23,7 @@ _SENTENCES = {
     500: "Inference processing failed",
     503: "The model is at capacity. Please try again later.",
 }
+TOO_MANY_FAILED = "Too many failed attempts in 30 seconds. Please wait 30s and try again."
 _FROM_A_PROXY = frozenset({504, 524})
 _PROXY_TITLES = {504: "Gateway time-out", 524: "A timeout occurred"}
 

@@ -67,6 +67,7 @@ class _Desk:
             "accessPermitted": balance >= PRICE_UP_TO_2X_MICRO,
             "balances": {"USD": float(usd_of(balance)), "DIEM": 0},
             "nextEpochBegins": midnight.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "rateLimits": self._service.limits.listed(),
         }
         return JSONResponse({"data": data}, headers=headers)
 

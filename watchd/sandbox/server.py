@@ -18,6 +18,7 @@ from watchd.sandbox.account import Account, Charges
 from watchd.sandbox.app import Pace, Service
 from watchd.sandbox.engine import Engine
 from watchd.sandbox.journal import Call
+from watchd.sandbox.limits import Limits
 from watchd.sandbox.options import SandboxOptions, microdollars, seconds, usd_of
 from watchd.sandbox.replies import TRANSPORT
 from watchd.sandbox.routes import BASE_PATH, application
@@ -82,6 +83,7 @@ class Sandbox:
             account=Account(microdollars(self._options.balance)),
             script=Script(self._options.fail, self._options.seed),
             pace=Pace(seconds(self._options.latency), self._options.concurrency),
+            limits=Limits(self._options.requests_per_minute, self._options.refusals),
             engine=Engine(self._options.engine),
         )
         self._loop: AbstractEventLoop | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from watchd.adapters import spool as spooling
 from watchd.adapters.spool import FileSpool
 from watchd.errors import LaterError, NoSpaceError
 
@@ -145,3 +146,30 @@ def test_what_is_not_there_is_removed_without_a_word(spool: FileSpool) -> None:
     assert spool.names() == []
     with pytest.raises(FileNotFoundError):
         spool.open("1.png")
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_evidence_is_kept_up_to_a_number_of_files_and_the_oldest_go_first(
+    tmp_path: Path, spool: FileSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "MOST_EVIDENCE", 3)
+    for number in range(6):
+        spool.keep_evidence(_written(spool, "1.png"), f"{number}-1.answer")
+        os.utime(tmp_path / f"evidence/{number}-1.answer", (number, number))
+    assert _names(tmp_path / "evidence") == ["3-1.answer", "4-1.answer", "5-1.answer"]
+
+
+def test_evidence_is_kept_up_to_a_number_of_bytes_and_the_newest_always(
+    tmp_path: Path, spool: FileSpool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "MOST_EVIDENCE_BYTES", 1000)
+    for number, size in enumerate([400, 400, 400, 5000]):
+        spool.keep_evidence(_written(spool, "1.png", bytes(size)), f"{number}-1.answer")
+        os.utime(tmp_path / f"evidence/{number}-1.answer", (number, number))
+        there = _names(tmp_path / "evidence")
+        assert f"{number}-1.answer" in there
+        assert sum((tmp_path / "evidence" / name).stat().st_size for name in there[:-1]) <= 1000
+    assert there == ["3-1.answer"]

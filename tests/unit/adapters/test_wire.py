@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.contract.uploads import GOLD, PictureUpload, parameters
 from watchd.adapters.http import answers, bodies
 from watchd.core import endpoint
+from watchd.core.calls import Quota
 from watchd.model import Parameters, Price, Profile
 
 # --- bodies ---------------------------------------------------------------------------------------------------------
@@ -153,6 +154,44 @@ def test_retry_after_as_a_date_is_read_against_the_wall_clock() -> None:
 def test_the_vendors_reset_is_read_in_seconds_and_in_milliseconds(factor: int) -> None:
     reset = str(int((time.time() + 30) * factor))
     assert answered(x_ratelimit_reset_requests=reset).retry_after == pytest.approx(30, abs=2)
+
+
+@pytest.mark.parametrize("years_wrong", [-20, -1, 1, 30])
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_moments_are_counted_from_the_answers_own_date_however_wrong_our_clock_is(
+    years_wrong: int, factor: int
+) -> None:
+    there = time.time() + years_wrong * 365 * 86_400
+    date = formatdate(there, usegmt=True)
+    assert answered(date=date, retry_after=formatdate(there + 90, usegmt=True)).retry_after == 90.0
+    reset = str(int((int(there) + 30) * factor))
+    assert answered(date=date, x_ratelimit_reset_requests=reset).retry_after == pytest.approx(30.0, abs=1.1)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 01 Jan 99999999999 00:00:00 GMT"])
+def test_an_answer_without_a_date_that_can_be_read_is_counted_from_our_own_clock(date: str) -> None:
+    reset = str(int(time.time()) + 30)
+    assert answered(date=date, x_ratelimit_reset_requests=reset).retry_after == pytest.approx(30.0, abs=2)
+
+
+def test_a_reset_too_small_for_a_moment_is_seconds_from_now() -> None:
+    assert answered(x_ratelimit_reset_requests="12.5").retry_after == 12.5
+    assert answered(x_ratelimit_reset_requests="-1").retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, Quota()),
+        ({"limit": "20", "remaining": "19", "reset": "60"}, Quota(20, 19, 60.0)),
+        ({"limit": "20"}, Quota(limit=20)),
+        ({"limit": "many", "remaining": "-1", "reset": "nan"}, Quota()),
+        ({"limit": "1e999", "remaining": "3.7"}, Quota(remaining=3)),
+    ],
+)
+def test_what_is_left_of_the_services_limit_is_read_from_its_headers(headers: dict[str, str], expected: Quota) -> None:
+    named = httpx.Headers({f"x-ratelimit-{name}-requests": value for name, value in headers.items()})
+    assert answers.quota(named) == expected
 
 
 def test_retry_after_goes_before_the_vendors_reset() -> None:

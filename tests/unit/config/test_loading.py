@@ -69,19 +69,22 @@ folders:
     assert folder.profile == Profile("a", scale=4)
 
 
+@pytest.mark.parametrize("proxy", ["http://proxy:3128", "https://user:p%40ss@proxy.example/"])
+def test_a_proxy_is_taken_as_it_stands_with_its_credentials(tmp_path: Path, proxy: str) -> None:
+    assert settings(tmp_path, f'{ONE_FOLDER}api: {{proxy: "{proxy}"}}\n').api.proxy == proxy
+
+
 def test_keys_to_come_fill_the_model_once_their_line_leaves_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unsupported, "NOT_YET", ())
     text = """
-api: {proxy: "http://proxy:3128"}
 budget: {day: 10.00, month: 100.10}
 approval: {cost: null, files: 500}
 folders:
 - {path: /srv/a, profile: {}, marker: "{name}.done", chain: yes, hours: 22:00-24:00, budget: {day: 2}}
 """
     loaded = settings(tmp_path, text)
-    assert loaded.api.proxy == "http://proxy:3128"
     assert loaded.budget == Budget(10_000_000, 100_100_000)
     assert loaded.approval == Approval(None, 500)
     folder = loaded.folders[0]

@@ -164,7 +164,6 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
     [
         ("web: {}", "4:1: web"),
         ("notify: {on: [paused]}", "4:1: notify"),
-        ("api: {proxy: 'http://p:1'}", "4:14: api.proxy"),
         ("profiles: {g: {tile_enhance: yes}}", "4:30: profiles.g.tile_enhance"),
         ("  marker: '{stem}.done'", "4:11: folders.0.marker"),
         ("  originals: delete", "4:14: folders.0.originals"),
@@ -188,7 +187,7 @@ def test_tiling_is_the_one_value_of_oversize_that_is_to_come(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "line",
     [
-        "budget: {day: null}", "approval: {cost: 20.00}", "web: null", "api: {proxy: null}", "  hours: null",
+        "budget: {day: null}", "approval: {cost: 20.00}", "web: null", "  hours: null",
         "  format: {type: png}", "  chain: false", "  originals: keep", "  marker: null", "  budget: {}",
     ],
 )  # fmt: skip
@@ -263,6 +262,11 @@ def test_eleven_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Pat
         "api: {base_url: 'https://u:SECRET-0123456789@host/'}",
         "api: {base_url: 'https://host/?key=SECRET-0123456789'}",
         "api: {proxy: 'SECRET-0123456789'}",
+        "api: {proxy: 'socks5://u:SECRET-0123456789@host:1'}",
+        "api: {proxy: 'http://u:SECRET-0123456789@host:port'}",
+        "api: {proxy: 'http://u:SECRET 0123456789@host:1'}",
+        "api: {proxy: ['http://u:SECRET-0123456789@host:1']}",
+        "api: {proxy: 'http://u:SECRET-0123456789@host:1'}\nbudget: {day: -1}",
         "api: &a SECRET-0123456789: x",
         "api: !SECRET-0123456789 x",
         "api: *SECRET-0123456789",

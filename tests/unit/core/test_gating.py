@@ -1,14 +1,12 @@
-"""One gate before all workers: of several closed ones the strictest decides, and the pace holds in every minute."""
+"""One gate before all workers: of several closed ones the strictest decides."""
 
 from __future__ import annotations
 
 from itertools import permutations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from watchd.core.gating import Hold, Open, Pace, Probe, decide, expired, foremost, probing
+from watchd.core.gating import Hold, Open, Probe, decide, expired, foremost, probing
 from watchd.model import Gate, GateReason
 
 NOW = 1000.0
@@ -80,45 +78,3 @@ def test_the_next_probe_is_put_off_before_this_one_is_made() -> None:
 
 def test_a_gate_without_an_interval_of_its_own_takes_the_first() -> None:
     assert probing(gate(GateReason.BALANCE, 0, interval=0.0), NOW, 45.0).retry_at == NOW + 45
-
-
-# --- pace -----------------------------------------------------------------------------------------------------------
-
-
-def calls_made(per_minute: int, asked_at: list[float]) -> list[float]:
-    """When calls were let in, by callers who come at these moments and wait as they are told."""
-    pace, made, now = Pace(per_minute), [], 0.0
-    for moment in sorted(asked_at):
-        now = max(now, moment)
-        while not isinstance(answer := pace.admit(now), Pace):
-            assert answer >= 0
-            now += max(answer, 1e-9)
-        pace = answer
-        made.append(now)
-    return made
-
-
-@given(st.integers(min_value=1, max_value=30), st.lists(st.floats(min_value=0, max_value=600), max_size=80))
-def test_no_window_of_a_minute_ever_sees_more_calls_than_allowed(per_minute: int, asked_at: list[float]) -> None:
-    made = calls_made(per_minute, asked_at)
-    for first in made:
-        assert sum(first <= at < first + 60.0 - 1e-6 for at in made) <= per_minute
-
-
-@given(st.lists(st.floats(min_value=0, max_value=600), max_size=80))
-def test_nobody_waits_longer_than_the_window_asks(asked_at: list[float]) -> None:
-    made = calls_made(5, asked_at)
-    for number, (asked, at) in enumerate(zip(sorted(asked_at), made, strict=True)):
-        least = max(asked, made[number - 5] + 60.0 if number >= 5 else 0.0)
-        assert at <= least + 1e-6
-
-
-def test_calls_made_before_a_restart_count() -> None:
-    assert Pace(2, (NOW - 50, NOW - 20)).admit(NOW) == 10.0
-    assert Pace(2, (NOW - 61, NOW - 20)).admit(NOW) == Pace(2, (NOW - 20, NOW))
-
-
-@given(st.lists(st.floats(min_value=0, max_value=10), max_size=50))
-def test_0_is_no_limit_and_remembers_nothing(asked_at: list[float]) -> None:
-    assert calls_made(0, asked_at) == sorted(asked_at)
-    assert Pace(0).admit(NOW) == Pace(0)

@@ -33,7 +33,8 @@ def closed(reason: GateReason, interval: float = 60.0, since: float = NOW - 100)
 
 
 def scene(*gates: Gate, probe: GateReason | None = None, luck: float = 0.5, **streaks: int) -> Scene:
-    return Scene(POLICY, Streaks(**streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
+    jobs = frozenset(range(streaks.pop("server", 0)))
+    return Scene(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
 
 
 def gate_of(conclusion: Conclusion) -> Gate:
@@ -178,9 +179,9 @@ def test_a_ban_that_asks_for_longer_gets_longer() -> None:
 def test_without_a_time_the_wait_grows_with_jitter_and_has_a_bottom_and_a_top(streak: int, luck: float) -> None:
     gate = gate_of(answered(429, scene=scene(luck=luck, rate=streak)))
     assert gate.retry_at is not None
-    assert NOW + 2.5 <= gate.retry_at <= NOW + 2.5 + min(300.0, 5.0 * 2**streak)
+    assert NOW + 2.5 <= gate.retry_at <= NOW + 2.5 + min(30.0, 5.0 * 2**streak)
     unlucky = gate_of(answered(429, scene=scene(luck=1.0, rate=streak)))
-    assert unlucky.retry_at == pytest.approx(NOW + 2.5 + min(300.0, 5.0 * 2**streak))
+    assert unlucky.retry_at == pytest.approx(NOW + 2.5 + min(30.0, 5.0 * 2**streak))
 
 
 def test_a_shorter_wait_told_later_does_not_shorten_a_longer_one() -> None:
@@ -238,12 +239,12 @@ def test_behind_a_closed_service_gate_no_file_uses_up_an_attempt_or_fails() -> N
     assert (found.state, found.counts, found.gate) == (JobState.QUEUED, False, gate)
 
 
-def test_a_failed_probe_of_the_service_doubles_its_wait_up_to_five_minutes() -> None:
+def test_a_failed_probe_doubles_its_wait_up_to_half_a_minute_where_the_service_answers() -> None:
     gate, waits = closed(GateReason.SERVICE, 5.0), []
-    for _ in range(8):
+    for _ in range(5):
         gate = gate_of(answered(503, scene=scene(gate, probe=GateReason.SERVICE, server=9)))
         waits.append(gate.interval)
-    assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
+    assert waits == [10, 20, 30, 30, 30]
 
 
 # --- other 3xx and 4xx ----------------------------------------------------------------------------------------------

@@ -424,6 +424,7 @@ BAD_ANSWERS = {
     "cut": Says(png(512, 512)[:-20]),
     "more behind its end": Says(png(512, 512) + b"<!-- -->"),
     "nothing": Says(b""),
+    "compressed, as it says": Says(png(512, 512), encoding="gzip"),
 }
 
 
@@ -438,6 +439,44 @@ def test_a_bad_answer_is_kept_as_evidence_stays_booked_and_publishes_nothing(sho
     assert shop.published() == []
     assert not {"1.png", "1.send"} & set(shop.spool.names())
     assert rows(shop, "SELECT outcome, cost FROM attempts") == [("bad_answer", 0.02)]
+
+
+ENHANCER = Profile("retouch", scale=1, enhance=True)
+
+
+def test_of_an_enhancer_that_brings_back_what_it_got_it_is_said_that_it_may_speak_another_dialect(
+    build: Callable[..., Workshop],
+) -> None:
+    shop = build(api=Api(requests_per_minute=0))
+    shop.restart(shop.folder(profile=ENHANCER))
+    same = png(300, 300)
+    shop.endpoint.script = [Says(same), Says(png(300, 300, b"other"))]
+    unchanged, enhanced = shop.run("a.png", same), shop.run("b.png", png(300, 300, b"b"))
+    assert (unchanged.state, enhanced.state) == (JobState.DONE, JobState.DONE)
+    ((job, told),) = rows(shop, "SELECT job_id, detail FROM event WHERE step = 'unchanged'")
+    assert (job, "dialect `creativity`" in told) == (unchanged.id, True)
+    assert rows(shop, "SELECT outcome, scale FROM attempts") == [("ok", 1.0), ("ok", 1.0)]
+
+
+def test_a_400_for_the_enhancer_alone_is_explained_by_the_dialect_and_no_other_is(
+    build: Callable[..., Workshop],
+) -> None:
+    shop = build(api=Api(requests_per_minute=0))
+    refusal = Answer(400, "Invalid request parameters")
+    shop.endpoint.script = [refusal]
+    assert "dialect" not in (shop.run("a.png", PNG).error or "")
+    shop.restart(shop.folder(profile=ENHANCER))
+    shop.endpoint.script = [refusal]
+    assert "dialect `creativity`" in (shop.run("b.png", png(300, 300)).error or "")
+
+
+def test_a_scale_that_was_reduced_is_recorded_and_priced_as_it_was_applied(build: Callable[..., Workshop]) -> None:
+    shop = build(api=Api(requests_per_minute=0))
+    shop.restart(shop.folder(profile=Profile("four", scale=4)))
+    shop.run("a.png", png(1920, 1080))
+    assert rows(shop, "SELECT cost, round(scale, 2) FROM attempts") == [(0.08, 2.84)]
+    shop.run("b.png", png(4096, 3072))
+    assert rows(shop, "SELECT cost, round(scale, 2) FROM attempts WHERE id = 2") == [(0.02, 1.15)]
 
 
 def test_an_answer_two_pixels_off_is_the_services_rounding(shop: Workshop) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.fakes.endpoint import Unreachable
 from tests.fakes.pictures import picture
 from watchd.core.endpoint import Answer
+from watchd.core.pacing import Ticket, Wait
 from watchd.model import Api, Gate, GateReason, JobState
 
 if TYPE_CHECKING:
@@ -295,11 +296,11 @@ def test_refusals_of_single_files_are_no_beginning_of_a_row(shop: Workshop) -> N
 
 def test_no_more_calls_fly_at_once_than_there_are_workers(shop: Workshop) -> None:
     for _ in range(4):
-        assert shop.keeper.enter(probe=False)
+        assert shop.keeper.enter(again=False, probe=False)
     entered = threading.Event()
 
     def fifth() -> None:
-        if shop.keeper.enter(probe=False):
+        if shop.keeper.enter(again=False, probe=False):
             entered.set()
 
     thread = threading.Thread(target=fifth)
@@ -312,19 +313,19 @@ def test_no_more_calls_fly_at_once_than_there_are_workers(shop: Workshop) -> Non
 
 def test_who_waits_for_a_place_is_sent_back_when_the_gate_closes(shop: Workshop) -> None:
     for _ in range(4):
-        shop.keeper.enter(probe=False)
-    answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(shop.keeper.enter(probe=False)))
+        shop.keeper.enter(again=False, probe=False)
+    answers: list[object] = []
+    thread = threading.Thread(target=lambda: answers.append(shop.keeper.enter(again=False, probe=False)))
     thread.start()
     shop.keeper.close(Gate(GateReason.PAUSED, shop.clock.steady(), "asked for"))
     thread.join(10)
-    assert answers == [False]
+    assert answers == [None]
 
 
 def test_when_all_stops_nobody_enters_any_more(shop: Workshop) -> None:
     shop.keeper.stop()
-    assert not shop.keeper.enter(probe=False)
-    assert not shop.keeper.enter(probe=True)
+    assert not shop.keeper.enter(again=False, probe=False)
+    assert not shop.keeper.enter(again=False, probe=True)
 
 
 def test_only_one_of_many_becomes_the_probe(shop: Workshop) -> None:
@@ -346,10 +347,10 @@ def test_only_one_of_many_becomes_the_probe(shop: Workshop) -> None:
 
 def test_calls_of_the_last_minute_count_after_a_restart(build: Callable[..., Workshop]) -> None:
     shop = build(api=Api(requests_per_minute=3))
-    admit(shop, 3)
+    admit(shop, 1)
     shop.work()
+    shop.clock.advance(5)
     shop.restart()
-    shop.clock.advance(59)
-    assert isinstance(shop.keeper._pace.admit(shop.clock.steady()), float)
-    shop.clock.advance(1.1)
-    assert not isinstance(shop.keeper._pace.admit(shop.clock.steady()), float)
+    assert shop.keeper.ask(again=False, probe=False) == Wait(15.0)
+    shop.clock.advance(15)
+    assert isinstance(shop.keeper.ask(again=False, probe=False), Ticket)

@@ -72,8 +72,8 @@ class Workshop:
         self.ledger.free_claims()
         recover_lost(self.ledger, self.spool, policy)
         self.keeper = GateKeeper(
-            self.ledger, self.clock, self.endpoint, policy, workers=4, per_minute=self.api.requests_per_minute,
-            fingerprint=lambda: self.key,
+            self.ledger, self.clock, self.endpoint, policy,
+            workers=self.api.workers, per_minute=self.api.requests_per_minute, fingerprint=lambda: self.key,
         )  # fmt: skip
         recorder = Recorder(FileNotes(self.place / "failed"), self.clock)
         self.publisher = Publisher(self.outputs, self.spool, self.ledger, self.clock)

@@ -10,18 +10,21 @@ from typing import Any
 
 import httpx
 
+from watchd.core.calls import Quota
 from watchd.core.endpoint import Answer
 
 MOST_ERROR_BYTES = 64 * 1024
 MOST_WORDS = 500
 MILLISECONDS_FROM = 1e12
 """A Unix time from here on is in milliseconds."""
+MOMENTS_FROM = 1e9
+"""A smaller number, which as a Unix time would lie before 2001, can only be meant as seconds from now."""
 
 
-def read_error(response: httpx.Response, key: str = "") -> Answer:
+def read_error(response: httpx.Response, *secrets: str) -> Answer:
     """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came.
 
-    Services have been seen to repeat the key in their words; it goes no further than here.
+    Services have been seen to repeat the key in their words; such secrets go no further than here.
     """
     body = b""
     try:
@@ -34,16 +37,18 @@ def read_error(response: httpx.Response, key: str = "") -> Answer:
     headers = response.headers
     return Answer(
         status=response.status_code,
-        message=words(masked(body, key), headers.get("content-type", "")),
-        retry_after=_seconds_to_wait(headers, time.time()),
+        message=words(masked(body, *secrets), headers.get("content-type", "")),
+        retry_after=_seconds_to_wait(headers),
         balance_usd=_number(headers.get("x-venice-balance-usd")),
         balance_diem=_number(headers.get("x-venice-balance-diem")),
     )
 
 
-def masked(body: bytes, key: str) -> bytes:
-    """The body without the key."""
-    return body.replace(key.encode(), b"[key]") if key else body
+def masked(body: bytes, *secrets: str) -> bytes:
+    """The body without the key, or any other secret."""
+    for secret in filter(None, secrets):
+        body = body.replace(secret.encode(), b"[key]")
+    return body
 
 
 def words(body: bytes, content_type: str) -> str:
@@ -82,22 +87,53 @@ def _details(details: Any) -> str:
     return "; ".join(found)
 
 
-def _seconds_to_wait(headers: httpx.Headers, now: float) -> float | None:
+def quota(headers: httpx.Headers) -> Quota:
+    """What the vendor's rate-limit headers say; a header that is missing or makes no sense says nothing."""
+    return Quota(
+        limit=_whole(headers.get("x-ratelimit-limit-requests")),
+        remaining=_whole(headers.get("x-ratelimit-remaining-requests")),
+        resets_in=_seconds_to_reset(headers),
+    )
+
+
+def _seconds_to_wait(headers: httpx.Headers) -> float | None:
     asked = headers.get("retry-after")
     if asked is not None:
         seconds = _number(asked)
         if seconds is not None:
             return max(0.0, seconds)
-        try:
-            moment = parsedate_to_datetime(asked)
-        except ValueError:
-            pass
-        else:
-            return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now)
+        moment = _moment(asked)
+        if moment is not None:
+            return max(0.0, moment - _now_there(headers))
+    return _seconds_to_reset(headers)
+
+
+def _seconds_to_reset(headers: httpx.Headers) -> float | None:
     reset = _number(headers.get("x-ratelimit-reset-requests"))
-    if reset is None:
+    if reset is None or reset < 0:
         return None
-    return max(0.0, (reset / 1000 if reset >= MILLISECONDS_FROM else reset) - now)
+    if reset < MOMENTS_FROM:
+        return reset
+    return max(0.0, (reset / 1000 if reset >= MILLISECONDS_FROM else reset) - _now_there(headers))
+
+
+def _now_there(headers: httpx.Headers) -> float:
+    """The Unix time at which the service believes to have answered: our own clock may be wrong by years."""
+    moment = _moment(headers.get("date", ""))
+    return time.time() if moment is None else moment
+
+
+def _moment(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+def _whole(text: str | None) -> int | None:
+    number = _number(text)
+    return int(number) if number is not None and number >= 0 else None
 
 
 def _number(text: str | None) -> float | None:

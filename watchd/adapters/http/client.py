@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpcore
 import httpx
 
-from watchd import __version__
-from watchd.adapters.http import answers, bodies, sockets
-from watchd.core.calls import Answered, Lost, NotSent, Traffic
+from watchd.adapters.http import answers, bodies, connecting, sockets
+from watchd.core.calls import Answered, Lost, NotSent, Quota, Traffic
 from watchd.core.endpoint import Answer, meaning
 from watchd.errors import LaterError
 from watchd.model import Outcome
@@ -37,6 +37,7 @@ class Streamed:
     """A 200 whose body went into the sink. Implements `interfaces.Streamed`."""
 
     content_type: str
+    encoding: str
     traffic: Traffic
 
 
@@ -51,15 +52,10 @@ class HttpEndpoint:
         self._calls: set[_Call] = set()
         self._aborted = False
         self._lock = threading.Lock()
-        self._client = httpx.Client(
-            http2=False,
-            trust_env=False,
-            proxy=api.proxy,
-            follow_redirects=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            timeout=httpx.Timeout(api.timeout, connect=api.connect_timeout),
-            headers={"User-Agent": f"watchd/{__version__}", "Accept-Encoding": "identity"},
-        )
+        self._proxy_secrets = connecting.secrets_of(api.proxy)
+        # A handshake that stalls heeds no deadline but its own.
+        self._connect_timeout = min(api.connect_timeout, api.timeout)
+        self._client = connecting.connect(api, httpx.Timeout(api.timeout, connect=self._connect_timeout))
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -88,7 +84,7 @@ class HttpEndpoint:
             except _ArmingFailedError as failure:
                 raise failure.reason from failure
             except httpx.HTTPError as error:
-                return call.without_answer(str(error) or type(error).__name__)
+                return call.without_answer(self._words_of(error))
 
     def _exchange(
         self, call: _Call, key: str, content: Iterator[bytes], sink: Callable[[bytes], bool]
@@ -103,15 +99,22 @@ class HttpEndpoint:
         extensions = {"trace": call.trace}
         with self._client.stream("POST", url, content=content, headers=headers, extensions=extensions) as response:
             call.cf_ray = response.headers.get("cf-ray")
+            call.quota = answers.quota(response.headers)
             if response.status_code != httpx.codes.OK:
-                return call.answered(answers.read_error(response, key))
+                return call.answered(answers.read_error(response, key, *self._proxy_secrets))
             if not call.armed:
                 return NotSent("answered 200 before it had the whole picture", uploading=True, traffic=call.traffic())
             for chunk in response.iter_raw():
                 call.received += len(chunk)
                 if not sink(chunk):
                     break
-            return Streamed(response.headers.get("content-type", ""), call.traffic())
+            said = response.headers
+            return Streamed(said.get("content-type", ""), said.get("content-encoding", ""), call.traffic())
+
+    def _words_of(self, error: httpx.HTTPError) -> str:
+        if isinstance(error, httpx.ConnectTimeout):
+            return f"no connection within {self._connect_timeout:g} s"
+        return connecting.masked(str(error), self._proxy_secrets) or type(error).__name__
 
     @contextmanager
     def _in_flight(self, call: _Call) -> Iterator[None]:
@@ -158,6 +161,7 @@ class _Call:
         self.body = body
         self.received = 0
         self.cf_ray: str | None = None
+        self.quota = Quota()
         self._arm = arm
         self.armed = False
         self._sent = 0
@@ -167,7 +171,8 @@ class _Call:
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """The transport tells its steps here; the network stream is needed to look at the socket and to shut it."""
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+        # TLS puts a socket of its own in place of the one before; through a proxy that is told under another name.
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete", "proxy.start_tls.complete"}:
             self._hold(info["return_value"])
 
     def _hold(self, stream: Any) -> None:
@@ -197,9 +202,12 @@ class _Call:
     def _before_the_last_bytes(self) -> None:
         with self._lock:
             stopped = self._shut_because
-        if stopped is not None or sockets.peer_has_left(self._stream):
-            # Nothing has been run and nothing can be: better to know it before the call counts as armed.
-            raise httpx.WriteError(stopped or "the service closed the connection during the upload")
+        if stopped is not None:
+            raise httpx.WriteError(stopped)
+        if sockets.peer_has_left(self._stream):
+            # Nothing has been run and nothing can be: better to know it before the call counts as armed. In the words
+            # of the transport, which then looks whether an answer, such as an early 402, came before the end.
+            raise httpcore.WriteError("the service closed the connection during the upload")
         try:
             self._arm()
         except Exception as reason:
@@ -225,4 +233,4 @@ class _Call:
 
     def traffic(self) -> Traffic:
         """What went over the wire so far."""
-        return Traffic(self._sent, self.received, self.cf_ray)
+        return Traffic(self._sent, self.received, self.cf_ray, self.quota)

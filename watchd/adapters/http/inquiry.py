@@ -1,55 +1,101 @@
-"""What the service tells of itself free of charge: whether it is there, which dialect it speaks, what it permits."""
+"""What the service tells of itself free of charge: its dialect, whether calls are permitted, what is left, how fast.
+
+None of it is promised by the contract, so each answer may be missing or strange; then that one thing stays unknown.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from watchd import __version__
-from watchd.adapters.http import answers
+from watchd.adapters.http import answers, connecting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from watchd.model import Api
+
+MODEL = "upscal"
+"""What the name of the model begins with that upscales: the vendor calls it `upscaler`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """The service does not take this key."""
+
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """`dialect` and `permitted` are None where the service does not tell."""
+    """What was learnt; None, or nothing, where the service does not tell.
 
-    dialect: Literal["enhance", "creativity"] | None
-    permitted: bool | None
+    `balances`: what is left, by currency. `refilled_at`: when the daily allowance begins anew (ISO 8601).
+    `per_minute`: the most requests a minute.
+    """
+
+    dialect: Literal["enhance", "creativity"] | None = None
+    permitted: bool | None = None
+    balances: Mapping[str, float] = field(default_factory=dict)
+    refilled_at: str | None = None
+    per_minute: int | None = None
+    refused: KeyRefused | None = None
 
 
 def inquire(api: Api, key: str | None) -> Inquiry | str:
-    """Ask; a text says in what way the service cannot be reached."""
-    headers = {"User-Agent": f"watchd/{__version__}"}
-    with httpx.Client(
-        trust_env=False, proxy=api.proxy, follow_redirects=False, timeout=api.connect_timeout, headers=headers
-    ) as client:
+    """Ask what may be asked; a text says in what way the service cannot be reached at all."""
+    secrets = connecting.secrets_of(api.proxy)
+    with connecting.connect(api, api.connect_timeout) as client:
         try:
             models = client.get(f"{api.base_url}/models", params={"type": "upscale"})
-            permitted = None
-            if key is not None:
-                asked = client.get(f"{api.base_url}/api_keys/rate_limits", headers={"Authorization": f"Bearer {key}"})
-                if asked.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-                    words = answers.words(answers.masked(asked.content, key), asked.headers.get("content-type", ""))
-                    return f"the service refuses the key ({asked.status_code}: {words})"
-                permitted = answers.permitted(asked)
+            limits = _limits(client, api, key)
         except httpx.HTTPError as error:
-            return f"it cannot be reached: {error or type(error).__name__}"
-    return Inquiry(_dialect(models), permitted)
+            return f"it cannot be reached: {connecting.masked(str(error), secrets) or type(error).__name__}"
+    dialect = _dialect(_json(models))
+    if limits is None or key is None:
+        return Inquiry(dialect)
+    if limits.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        said = answers.words(answers.masked(limits.content, key, *secrets), limits.headers.get("content-type", ""))
+        return Inquiry(dialect, refused=KeyRefused(f"{limits.status_code}: {said}"))
+    data = _mapping(_mapping(_json(limits)).get("data"))
+    refilled = data.get("nextEpochBegins")
+    return Inquiry(
+        dialect,
+        answers.permitted(limits),
+        {name: left for name, said in _mapping(data.get("balances")).items() if (left := _number(said)) is not None},
+        refilled if isinstance(refilled, str) else None,
+        _per_minute(data.get("rateLimits")),
+    )
 
 
-def _dialect(models: httpx.Response) -> Literal["enhance", "creativity"] | None:
-    """The dialect as the list of models shows it: by the names of the fields it speaks of."""
-    if models.status_code != httpx.codes.OK:
+def _limits(client: httpx.Client, api: Api, key: str | None) -> httpx.Response | None:
+    if key is None:
+        return None
+    return client.get(f"{api.base_url}/api_keys/rate_limits", headers={"Authorization": f"Bearer {key}"})
+
+
+def _json(response: httpx.Response) -> Any:
+    if response.status_code != httpx.codes.OK:
         return None
     try:
-        names = set(_names(models.json()))
+        return response.json()
     except (ValueError, RecursionError):
         return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _dialect(models: Any) -> Literal["enhance", "creativity"] | None:
+    """The dialect as the list of models shows it: by the names of the fields it speaks of."""
+    names = set(_names(models))
     if any(name.lower().startswith("enhance") or name == "replication" for name in names):
         return "enhance"
     return "creativity" if "creativity" in names else None
@@ -62,3 +108,16 @@ def _names(value: Any) -> list[str]:
     if isinstance(value, list):
         return [name for inner in value for name in _names(inner)]
     return []
+
+
+def _per_minute(limits: Any) -> int | None:
+    """The limit of the model that upscales, from a list of `{"apiModelId", "rateLimits": [{"type", "amount"}]}`."""
+    for entry in limits if isinstance(limits, list) else []:
+        if not str(_mapping(entry).get("apiModelId", "")).startswith(MODEL):
+            continue
+        rates = _mapping(entry).get("rateLimits")
+        for rate in rates if isinstance(rates, list) else []:
+            amount = _number(_mapping(rate).get("amount"))
+            if _mapping(rate).get("type") == "RPM" and amount is not None and amount >= 1:
+                return int(amount)
+    return None

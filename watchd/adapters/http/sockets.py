@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +12,7 @@ from typing import Any
 def peer_has_left(stream: Any) -> bool:
     """Whether the peer has closed or reset the connection. `stream`: a network stream of httpcore, or None.
 
-    Bytes that wait to be read say nothing: they may be an early answer, or a session ticket of TLS.
+    Bytes that wait to be read say nothing of it: they may be an early answer, or a session ticket of TLS.
     """
     held = _socket_of(stream)
     if held is None:
@@ -19,11 +20,14 @@ def peer_has_left(stream: Any) -> bool:
     try:
         # A socket with a timeout waits for that long before it reads, MSG_DONTWAIT or not: so it is asked first.
         poller = select.poll()
-        poller.register(held, select.POLLIN)
-        if not poller.poll(0):
+        poller.register(held, select.POLLIN | select.POLLRDHUP)
+        told = poller.poll(0)
+        if not told:
             return False
-        # Past SSLSocket, whose own recv refuses flags: only the raw stream shows its end.
-        return socket.socket.recv(held, 1, socket.MSG_PEEK) == b""
+        if isinstance(held, ssl.SSLSocket):
+            # Nobody reads its tickets before the answer, so a peek would see them and never the end behind them.
+            return bool(told[0][1] & (select.POLLRDHUP | select.POLLHUP | select.POLLERR))
+        return held.recv(1, socket.MSG_PEEK) == b""
     except (OSError, ValueError):  # reset, or closed meanwhile
         return True
 

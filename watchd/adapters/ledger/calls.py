@@ -56,11 +56,13 @@ class Calls(Writer):
             raise LedgerError(f"job {job.id} ({text_of(job.path)}) is no longer this daemon's: another ledger's owner?")
 
     @transaction
-    def receive(self, job: Job, attempt: int, result: str, traffic: Traffic) -> None:
-        """The answer is whole and durable in the spool."""
+    def receive(self, job: Job, attempt: int, result: str, traffic: Traffic, scale: float) -> None:
+        """The answer is whole and durable in the spool; `scale` is the one applied, as its size proves."""
         self._owned(self.run("receive", id=job.id, me=self.owner, result=result), job)
         self._end_attempt(attempt, "ok", None, 200, traffic, unbook=False)
-        self.event(job.id, "received", f"{traffic.received_bytes:,} bytes, whole and safe in the spool")
+        self.run("note_scale", attempt_id=attempt, scale=scale)
+        told = f"{traffic.received_bytes:,} bytes, {job.width}x{job.height} pixels at scale {scale:g}"
+        self.event(job.id, "received", f"{told}, whole and safe in the spool")
 
     def _end_attempt(
         self, attempt: int, outcome: str, error: str | None, status: int | None, traffic: Traffic, *, unbook: bool

@@ -135,6 +135,9 @@ UPDATE attempt SET finished_at = :at, http_status = :status, outcome = :outcome,
     sent_bytes = :sent_bytes, received_bytes = :received_bytes, cf_ray = :cf_ray
 WHERE id = :attempt_id;
 
+-- name: note_scale
+UPDATE attempt SET scale = :scale WHERE id = :attempt_id;
+
 -- name: conclude
 -- A call that brought no picture: the job back in the queue, failed, or unknown.
 UPDATE job SET

@@ -93,16 +93,42 @@ class PixelData(Protocol):
         """All of the IDAT stream has passed; the reason if it was not the picture."""
 
 
+class SkippableData(Protocol):
+    """What looks at the chunks that are not critical as they pass; each answer is the reason why one cannot be."""
+
+    def begin(self, kind: bytes, length: int, header: Header) -> str | None:
+        """A chunk begins."""
+
+    def feed(self, piece: memoryview) -> None:
+        """Take a piece of its body."""
+
+    def end(self) -> str | None:
+        """The chunk has passed."""
+
+
 class ChunkWalk:
     """Checks chunk after chunk: order, CRC and header. It decodes nothing by itself.
 
-    `pixels`, if given, is shown the IDAT stream. A verdict, once there, stays.
+    `pixels`, if given, is shown the IDAT stream, and `beside` what a decoder may skip. A verdict, once there, stays.
     """
 
-    __slots__ = ("_chunks", "_crc", "_header", "_ihdr", "_kind", "_palette", "_pixels", "_seen", "_span", "_splitter")
+    __slots__ = (
+        "_beside",
+        "_chunks",
+        "_crc",
+        "_header",
+        "_ihdr",
+        "_kind",
+        "_palette",
+        "_pixels",
+        "_seen",
+        "_span",
+        "_splitter",
+    )
 
-    def __init__(self, pixels: PixelData | None = None) -> None:
+    def __init__(self, pixels: PixelData | None = None, beside: SkippableData | None = None) -> None:
         self._pixels = pixels
+        self._beside = beside
         self._splitter = ChunkSplitter()
         self._kind = b""
         self._crc = 0
@@ -146,11 +172,16 @@ class ChunkWalk:
         self._chunks += 1
         if self._chunks > MOST_CHUNKS:
             return Unreadable(f"it is cut into more than {MOST_CHUNKS} chunks")
-        reason = self._misplaced(chunk.kind, chunk.length)
+        reason = self._misplaced(chunk.kind, chunk.length) or self._begin_beside(chunk.kind, chunk.length)
         if reason is not None:
             return Unreadable(reason)
         self._kind, self._crc = chunk.kind, zlib.crc32(chunk.kind)
         return None
+
+    def _begin_beside(self, kind: bytes, length: int) -> str | None:
+        if self._beside is None or self._header is None or not kind[0] & _ANCILLARY:
+            return None
+        return self._beside.begin(kind, length, self._header)
 
     def _follows(self) -> Damaged:
         end = self._span[1]
@@ -199,12 +230,16 @@ class ChunkWalk:
             self._ihdr += piece
         elif self._kind == b"IDAT" and self._pixels is not None and (reason := self._pixels.feed(piece)) is not None:
             return Unreadable(reason)
+        if self._beside is not None and self._kind[0] & _ANCILLARY:
+            self._beside.feed(piece)
         return None
 
     def _end(self, crc: bytes) -> Damaged | Unreadable | None:
         if int.from_bytes(crc, "big") != self._crc:
             return Damaged(f"its {self._kind.decode()} chunk at byte {self._span[0]} has a wrong checksum", *self._span)
         self._seen.add(self._kind)
+        if self._beside is not None and self._kind[0] & _ANCILLARY and (reason := self._beside.end()) is not None:
+            return Unreadable(reason)
         if self._kind == b"IHDR":
             header = read_header(self._ihdr)
             if isinstance(header, Unreadable):

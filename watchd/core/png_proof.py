@@ -8,6 +8,7 @@ from typing import Final
 from watchd.core import foreign
 from watchd.core.picture import Incomplete, Picture, Unreadable
 from watchd.core.png import ChunkWalk, Damaged, Header, not_a_png
+from watchd.core.png_beside import Beside
 from watchd.core.png_parts import SIGNATURE
 
 # Pixels are inflated in steps and thrown away; zlib copies what it has not used of a slice at every step.
@@ -23,7 +24,8 @@ class PngProof:
     """Feed it a 200's body piece by piece; it holds under a megabyte whatever the size of the body.
 
     Proven: signature, IHDR, each chunk's CRC and order, PLTE for type 3, an IDAT stream that inflates with a right
-    checksum to exactly the bytes that the header promises and whose rows can be unfiltered, IEND, nothing after it.
+    checksum to exactly the bytes that the header promises and whose rows can be unfiltered, IEND, nothing after it; and
+    that no chunk beside the pixels is one that common decoders stumble over.
     Not judged: how large a picture may be; look at the Picture, or at `header` as soon as it is there.
     """
 
@@ -32,7 +34,7 @@ class PngProof:
     def __init__(self) -> None:
         self._head = bytearray()
         self._pixels = _Inflated()
-        self._walk = ChunkWalk(self._pixels)
+        self._walk = ChunkWalk(self._pixels, Beside())
         self._verdict: Unreadable | None = None
 
     @property
@@ -110,6 +112,8 @@ class _Inflated:
 
     def _inflate(self, data: bytes | memoryview) -> str | None:
         while data:
+            if self._stream.eof:  # zlib would hand back what follows for ever
+                return "bytes follow its pixel data"
             try:
                 pixels = self._stream.decompress(data, _STEP)
             except zlib.error as error:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.contract.uploads import GOLD, PictureUpload, parameters
 from watchd.adapters.http import answers, bodies
+from watchd.adapters.http.veil import Veil
 from watchd.core import endpoint
 from watchd.core.calls import Quota
 from watchd.model import Parameters, Price, Profile
@@ -117,16 +118,16 @@ def test_scales_of_four_decimals_arrive_as_they_are(ten_thousandths: int) -> Non
     ],
 )
 def test_the_words_of_an_error_are_found_in_whatever_shape_they_come(body: bytes, said: str) -> None:
-    assert answers.words(body, "") == said
+    assert answers.words(body, "", Veil()) == said
 
 
 @given(st.binary(max_size=300))
 def test_no_body_of_an_error_is_too_strange(body: bytes) -> None:
-    assert len(answers.words(body, "application/json")) <= answers.MOST_WORDS
+    assert len(answers.words(body, "application/json", Veil())) <= answers.MOST_WORDS
 
 
 def test_a_body_nested_without_end_is_only_words() -> None:
-    assert answers.words(b"[" * 60_000, "application/json")
+    assert answers.words(b"[" * 60_000, "application/json", Veil())
 
 
 # --- when to come back ----------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def test_a_body_nested_without_end_is_only_words() -> None:
 
 def answered(**headers: str) -> endpoint.Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return answers.read_error(httpx.Response(429, headers=named, stream=httpx.ByteStream(b'{"error": "slow"}')))
+    return answers.read_error(httpx.Response(429, headers=named, stream=httpx.ByteStream(b'{"error": "slow"}')), Veil())
 
 
 @pytest.mark.parametrize(
@@ -217,4 +218,4 @@ def test_the_balance_is_read_where_it_is_a_number() -> None:
     ],
 )
 def test_the_free_query_is_believed_only_in_the_shape_that_is_known(document: object, permitted: bool | None) -> None:  # noqa: FBT001
-    assert answers.permitted(httpx.Response(200, json=document)) is permitted
+    assert answers.permitted(document) is permitted

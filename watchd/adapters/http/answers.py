@@ -6,12 +6,15 @@ import json
 import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from watchd.core.calls import Quota
 from watchd.core.endpoint import Answer
+
+if TYPE_CHECKING:
+    from watchd.adapters.http.veil import Veil
 
 MOST_ERROR_BYTES = 64 * 1024
 MOST_WORDS = 500
@@ -21,11 +24,8 @@ MOMENTS_FROM = 1e9
 """A smaller number, which as a Unix time would lie before 2001, can only be meant as seconds from now."""
 
 
-def read_error(response: httpx.Response, *secrets: str) -> Answer:
-    """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came.
-
-    Services have been seen to repeat the key in their words; such secrets go no further than here.
-    """
+def read_error(response: httpx.Response, hidden: Veil) -> Answer:
+    """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came."""
     body = b""
     try:
         for chunk in response.iter_raw():
@@ -37,24 +37,19 @@ def read_error(response: httpx.Response, *secrets: str) -> Answer:
     headers = response.headers
     return Answer(
         status=response.status_code,
-        message=words(masked(body, *secrets), headers.get("content-type", "")),
+        message=words(body, headers.get("content-type", ""), hidden),
         retry_after=_seconds_to_wait(headers),
         balance_usd=_number(headers.get("x-venice-balance-usd")),
         balance_diem=_number(headers.get("x-venice-balance-diem")),
     )
 
 
-def masked(body: bytes, *secrets: str) -> bytes:
-    """The body without the key, or any other secret."""
-    for secret in filter(None, secrets):
-        body = body.replace(secret.encode(), b"[key]")
-    return body
-
-
-def words(body: bytes, content_type: str) -> str:
+def words(body: bytes, content_type: str, hidden: Veil) -> str:
     """The message of an error body: its `error` and `details` if it is JSON, else what it looks like."""
     # JSON can spell half of a character, which no file and no database takes.
-    return _words(body, content_type).encode("utf-8", "replace").decode()
+    whole = _words(body, content_type).encode("utf-8", "replace").decode()
+    # Veiled when it has been read, since JSON can spell a character in several ways; and before it is cut.
+    return hidden(whole)[:MOST_WORDS] or "no words"
 
 
 def _words(body: bytes, content_type: str) -> str:
@@ -64,12 +59,12 @@ def _words(body: bytes, content_type: str) -> str:
     except (ValueError, RecursionError):  # nested deeper than anyone means it
         if "html" in content_type.lower() or text.lower().startswith(("<!doctype", "<html")):
             return "an HTML page, as a proxy in between answers it"
-        return " ".join(text.split())[:MOST_WORDS] or "no words"
+        return " ".join(text.split())
     if not isinstance(parsed, dict):
-        return str(parsed)[:MOST_WORDS]
+        return str(parsed)
     said = str(parsed.get("error", "no words"))
     told = _details(parsed.get("details"))
-    return (f"{said} ({told})" if told else said)[:MOST_WORDS]
+    return f"{said} ({told})" if told else said
 
 
 def _details(details: Any) -> str:
@@ -144,16 +139,11 @@ def _number(text: str | None) -> float | None:
     return number if number is not None and abs(number) < float("inf") else None
 
 
-def permitted(response: httpx.Response) -> bool | None:
-    """What the balance query says: whether calls are permitted; None if that cannot be told from it."""
-    if response.status_code != httpx.codes.OK:
-        return None
-    try:
-        data = response.json().get("data")
-    except (ValueError, AttributeError, RecursionError):
-        return None
+def permitted(document: Any) -> bool | None:
+    """What the JSON of the balance query says: whether calls are permitted; None if that cannot be told from it."""
+    data = document.get("data") if isinstance(document, dict) else None
     access = data.get("accessPermitted") if isinstance(data, dict) else None
-    if not isinstance(access, bool):
+    if not isinstance(data, dict) or not isinstance(access, bool):
         return None
     balances = data.get("balances")
     if isinstance(balances, dict) and balances:

@@ -6,9 +6,7 @@ TLS come with a login or a container, and nobody meant them for a daemon with a 
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -45,19 +43,3 @@ def _proxy(url: str | None) -> httpx.Proxy | None:
         return None
     # Without a context of ours an https proxy would be verified by whatever the environment names.
     return httpx.Proxy(url, ssl_context=_verified() if url.startswith("https:") else None)
-
-
-def secrets_of(proxy: str | None) -> tuple[str, ...]:
-    """What of a proxy's address is nobody's business, as it stands there and as it goes over the wire."""
-    parts = urlsplit(proxy or "")
-    if not parts.password:
-        return ()
-    user, password = unquote(parts.username or ""), unquote(parts.password)
-    return parts.password, password, base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def masked(text: str, secrets: tuple[str, ...]) -> str:
-    """The text with none of these in it."""
-    for secret in secrets:
-        text = text.replace(secret, "[secret]")
-    return text

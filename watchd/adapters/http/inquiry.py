@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from watchd.adapters.http import answers, connecting
+from watchd.adapters.http import answers, connecting, veil
+from watchd.adapters.http.asking import Told, ask
+from watchd.adapters.http.veil import Veil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,43 +48,35 @@ class Inquiry:
 
 def inquire(api: Api, key: str | None) -> Inquiry | str:
     """Ask what may be asked; a text says in what way the service cannot be reached at all."""
-    secrets = connecting.secrets_of(api.proxy)
+    hidden = Veil(key or "", *veil.of_proxy(api.proxy))
     with connecting.connect(api, api.connect_timeout) as client:
         try:
-            models = client.get(f"{api.base_url}/models", params={"type": "upscale"})
+            models = ask(client, f"{api.base_url}/models", api.connect_timeout, params={"type": "upscale"})
             limits = _limits(client, api, key)
         except httpx.HTTPError as error:
-            return f"it cannot be reached: {connecting.masked(str(error), secrets) or type(error).__name__}"
-    dialect = _dialect(_json(models))
-    if limits is None or key is None:
+            return f"it cannot be reached: {hidden(str(error)) or type(error).__name__}"
+    dialect = _dialect(models.document())
+    if limits is None:
         return Inquiry(dialect)
-    if limits.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        said = answers.words(answers.masked(limits.content, key, *secrets), limits.headers.get("content-type", ""))
-        return Inquiry(dialect, refused=KeyRefused(f"{limits.status_code}: {said}"))
-    data = _mapping(_mapping(_json(limits)).get("data"))
+    if limits.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        said = answers.words(limits.body, limits.content_type, hidden)
+        return Inquiry(dialect, refused=KeyRefused(f"{limits.status}: {said}"))
+    data = _mapping(_mapping(limits.document()).get("data"))
     refilled = data.get("nextEpochBegins")
     return Inquiry(
         dialect,
-        answers.permitted(limits),
+        answers.permitted(limits.document()),
         {name: left for name, said in _mapping(data.get("balances")).items() if (left := _number(said)) is not None},
         refilled if isinstance(refilled, str) else None,
         _per_minute(data.get("rateLimits")),
     )
 
 
-def _limits(client: httpx.Client, api: Api, key: str | None) -> httpx.Response | None:
+def _limits(client: httpx.Client, api: Api, key: str | None) -> Told | None:
     if key is None:
         return None
-    return client.get(f"{api.base_url}/api_keys/rate_limits", headers={"Authorization": f"Bearer {key}"})
-
-
-def _json(response: httpx.Response) -> Any:
-    if response.status_code != httpx.codes.OK:
-        return None
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None
+    url, headers = f"{api.base_url}/api_keys/rate_limits", {"Authorization": f"Bearer {key}"}
+    return ask(client, url, api.connect_timeout, headers=headers)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

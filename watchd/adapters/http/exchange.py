@@ -1,0 +1,83 @@
+"""One paid call on the wire: how far it came decides what its end means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpcore
+import httpx
+
+from watchd.adapters.http import bodies
+from watchd.core.calls import Answered, Lost, NotSent, Quota, Traffic
+from watchd.core.endpoint import Answer, meaning
+from watchd.model import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from watchd.adapters.http.tether import Tether
+
+
+class ArmingFailedError(Exception):
+    """What `arm` raised, carried through httpx, which knows nothing of it."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class Exchange:
+    """Holds the last bytes back until the call is armed, and keeps count of what went each way."""
+
+    def __init__(self, body: bodies.Body, arm: Callable[[], None], tether: Tether) -> None:
+        self.body = body
+        self.received = 0
+        self.cf_ray: str | None = None
+        self.quota = Quota()
+        self.armed = False
+        self._arm = arm
+        self._tether = tether
+        self._sent = 0
+
+    def outgoing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The body; its last bytes leave only when the ledger has the call as armed."""
+        for piece, last in bodies.holding_back(pieces, self.body.length):
+            if last:
+                self._before_the_last_bytes()
+            yield piece
+            self._sent += len(piece)
+
+    def _before_the_last_bytes(self) -> None:
+        self._end_if_cut()
+        if self._tether.peer_has_left():
+            # Nothing has been run and nothing can be: better to know it before the call counts as armed. In the words
+            # of the transport, which then looks whether an answer, such as an early 402, came before the end.
+            raise httpcore.WriteError("the service closed the connection during the upload")
+        try:
+            self._arm()
+        except Exception as reason:
+            raise ArmingFailedError(reason) from reason
+        self._end_if_cut()  # while the ledger waited for room, say: the last bytes have not left
+        self.armed = True
+
+    def _end_if_cut(self) -> None:
+        reason = self._tether.cut_because()
+        if reason is not None:
+            raise httpx.WriteError(reason)
+
+    def answered(self, answer: Answer) -> Answered | NotSent:
+        """An answered error; one that leaves a doubt leaves none where the request was never complete."""
+        if not self.armed and meaning(answer.status) is Outcome.LOST:
+            return NotSent(f"answered {answer.status} during the upload", uploading=True, traffic=self.traffic())
+        return Answered(answer, self.traffic())
+
+    def without_answer(self, error: str) -> NotSent | Lost:
+        """The meaning of a failed exchange: only a complete request can have been run."""
+        reason = self._tether.cut_because() or error
+        if self.armed:
+            return Lost(f"sent, and then: {reason}", self.traffic())
+        return NotSent(reason, uploading=self._sent > 0, traffic=self.traffic())
+
+    def traffic(self) -> Traffic:
+        """What went over the wire so far."""
+        return Traffic(self._sent, self.received, self.cf_ray, self.quota)

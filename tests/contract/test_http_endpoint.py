@@ -61,14 +61,14 @@ class Caller:
         self, sent: PictureUpload | None = None, arm: Callable[[], None] = lambda: None
     ) -> Received | BadAnswer | Answered | NotSent | Lost:
         sent = sent or upload()
-        sink = AnswerSink(self.kept)
+        sink = AnswerSink(self.kept, sent.parameters)
 
         def counted() -> None:
             self.armed += 1
             arm()
 
         result: Streamed | Answered | NotSent | Lost = self.endpoint.call(sent, counted, sink.write)
-        return result if isinstance(result, Answered | NotSent | Lost) else sink.judge(result, sent.parameters)
+        return result if isinstance(result, Answered | NotSent | Lost) else sink.judge(result)
 
 
 @pytest.fixture

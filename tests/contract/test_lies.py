@@ -69,10 +69,10 @@ class Call:
 
     def make(self, base_url: str, sent: Upload, timeout: float = DEADLINE) -> CallResult:
         endpoint = HttpEndpoint(Api(base_url=base_url, timeout=timeout, connect_timeout=timeout), lambda: KEY)
-        sink = AnswerSink(self.kept)
+        sink = AnswerSink(self.kept, sent.parameters)
         began = time.monotonic()
         result: Streamed | Answered | NotSent | Lost = endpoint.call(sent, self._arm, sink.write)
-        judged = result if isinstance(result, Answered | NotSent | Lost) else sink.judge(result, sent.parameters)
+        judged = result if isinstance(result, Answered | NotSent | Lost) else sink.judge(result)
         self.took = time.monotonic() - began
         endpoint.close()
         return judged

@@ -31,7 +31,7 @@ VIEWS = {
     ],
     "attempts": [
         "id", "job_id", "started_at", "finished_at", "http_status", "outcome", "error", "cost", "sent_bytes",
-        "received_bytes", "cf_ray", "scale",
+        "received_bytes", "cf_ray",
     ],
     "balance_failures": ["id", "at", "job_id", "folder", "path", "message", "balance_usd", "balance_diem"],
     "spending": ["day", "folder", "profile", "calls", "cost"],
@@ -167,16 +167,13 @@ def test_the_view_of_jobs_tells_states_money_names_and_times_as_promised(
 
 def test_the_view_of_attempts_tells_every_call(ledger: SqliteLedger, path: Path, clock: ManualClock) -> None:
     live(ledger, clock)
-    told = rows(
-        path,
-        "SELECT job_id, http_status, outcome, cost, sent_bytes, received_bytes, cf_ray, scale FROM attempts",
-    )
+    told = rows(path, "SELECT job_id, http_status, outcome, cost, sent_bytes, received_bytes, cf_ray FROM attempts")
     assert [tuple(row.values()) for row in told] == [
-        (1, 200, "ok", 0.02, 1000, 2000, "ray-1", 2.0),
-        (2, 400, "refused", 0.0, 10, 20, "ray-2", None),
-        (3, None, "lost", 0.02, 10, 0, None, None),
-        (4, 402, "balance", 0.0, 10, 20, None, None),
-        (5, None, None, 0.08, 0, 0, None, None),
+        (1, 200, "ok", 0.02, 1000, 2000, "ray-1"),
+        (2, 400, "refused", 0.0, 10, 20, "ray-2"),
+        (3, None, "lost", 0.02, 10, 0, None),
+        (4, 402, "balance", 0.0, 10, 20, None),
+        (5, None, None, 0.08, 0, 0, None),
     ]
 
 
@@ -381,8 +378,8 @@ def test_a_ledger_of_an_older_watchd_is_taken_over_whole_and_a_copy_of_it_is_kep
     connection.commit()
     connection.close()
     SqliteLedger(path, ManualClock(), owner="newer", lease=60.0).close()
-    assert rows(path, "SELECT job_id, outcome, cost, scale FROM attempts") == [
-        {"job_id": 7, "outcome": "ok", "cost": 0.02, "scale": None}
+    assert rows(path, "SELECT job_id, outcome, booked, scale FROM attempt") == [
+        {"job_id": 7, "outcome": "ok", "booked": 20_000, "scale": None}
     ]
     assert rows(path, "PRAGMA user_version") == [{"user_version": len(today)}]
     assert rows(path.with_name("ledger.db.before-2"), "SELECT id, cost FROM jobs") == [{"id": 7, "cost": 0.0}]

@@ -65,7 +65,7 @@ def test_the_key_stands_in_no_log_and_in_no_file_whatever_the_service_answers(ho
     assert_no_file_tells(house)
 
 
-@pytest.mark.parametrize("point", ["HttpEndpoint.call", "HttpEndpoint._exchange", "SqliteLedger.arm"])
+@pytest.mark.parametrize("point", ["HttpEndpoint.call", "HttpEndpoint._conduct", "SqliteLedger.arm"])
 def test_the_key_stands_in_no_traceback(house: House, point: str) -> None:
     configure(house, "text")
     daemon = house.launch_as(sys.executable, fault_launcher.__file__, WATCHD_FAULT=f"{point}:raises:1")

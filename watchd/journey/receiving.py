@@ -57,9 +57,12 @@ def salvage(spool: Spool, job: Job) -> int | None:
 class AnswerSink:
     """Takes the body as it comes: into the spool, and through the proof."""
 
-    def __init__(self, file: SpoolFile) -> None:
+    def __init__(self, file: SpoolFile, parameters: Parameters) -> None:
+        """`parameters`: what was asked for."""
         self._file = file
+        self._expected = (parameters.width, parameters.height)
         self._proof = PngProof()
+        self._wrong_size: str | None = None
         self._size = 0
 
     def write(self, chunk: bytes) -> bool:
@@ -68,13 +71,21 @@ class AnswerSink:
         if self._size > endpoint.MAX_ANSWER_BYTES:
             return False
         self._file.write(chunk)
-        self._proof.feed(chunk)
+        if self._wrong_size is None:
+            self._proof.feed(chunk)
+            self._look_at_header()
         return True
 
-    def judge(self, streamed: Streamed, parameters: Parameters) -> Received | BadAnswer:
+    def _look_at_header(self) -> None:
+        """A picture of another size is kept as evidence, and no time goes into its pixels, however many it claims."""
+        header = self._proof.header
+        if header is not None and not endpoint.size_matches(self._expected, (header.width, header.height)):
+            width, height = self._expected
+            self._wrong_size = f"{header.width}x{header.height} pixels instead of {width}x{height}"
+
+    def judge(self, streamed: Streamed) -> Received | BadAnswer:
         """Whether this is the picture asked for; if so it is durable when this returns."""
-        expected = (parameters.width, parameters.height)
-        reason = self._objection_to_message(streamed) or self._picture_or_objection(expected)
+        reason = self._objection_to_message(streamed) or self._wrong_size or self._picture_or_objection()
         self._file.sync()
         if isinstance(reason, Picture):
             return Received(self._size, reason.width, reason.height, streamed.traffic)
@@ -90,11 +101,9 @@ class AnswerSink:
             return f"content type {kind or 'none'!r} instead of image/png"
         return None
 
-    def _picture_or_objection(self, expected: tuple[int, int]) -> Picture | str:
+    def _picture_or_objection(self) -> Picture | str:
         match self._proof.finish():
             case Picture() as picture:
-                if not endpoint.size_matches(expected, (picture.width, picture.height)):
-                    return f"{picture.width}x{picture.height} pixels instead of {expected[0]}x{expected[1]}"
                 return picture
             case Incomplete(reason):
                 return f"a broken picture: {reason}"

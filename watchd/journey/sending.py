@@ -54,7 +54,7 @@ class Sender:
             if isinstance(attempt, BudgetReached):
                 return attempt
             key = self._keeper.fingerprint()  # of the key that is about to be sent, not of one that comes meanwhile
-            sink = receiving.AnswerSink(file)
+            sink = receiving.AnswerSink(file, prepared.parameters)
             result = self._call(job, attempt, prepared, sink)
         if isinstance(result, Received):
             self._ledger.receive(job, attempt, name, result.traffic, prepared.parameters.effective_scale)
@@ -81,7 +81,7 @@ class Sender:
             result = self._endpoint.call(prepared.upload, arm, sink.write)
             if isinstance(result, Answered | NotSent | Lost):
                 return result
-            return sink.judge(result, parameters)
+            return sink.judge(result)
         except LaterError as error:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size))

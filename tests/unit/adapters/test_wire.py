@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.contract.uploads import GOLD, PictureUpload, parameters
 from watchd.adapters.http import answers, bodies
-from watchd.adapters.http.veil import Veil
+from watchd.adapters.http.veil import BodyVeil, Veil
 from watchd.core import endpoint
 from watchd.core.calls import Quota
 from watchd.model import Parameters, Price, Profile
@@ -219,3 +219,25 @@ def test_the_balance_is_read_where_it_is_a_number() -> None:
 )
 def test_the_free_query_is_believed_only_in_the_shape_that_is_known(document: object, permitted: bool | None) -> None:  # noqa: FBT001
     assert answers.permitted(document) is permitted
+
+
+# --- what is secret -------------------------------------------------------------------------------------------------
+
+SECRET = "vk-0123456789abcdef"  # noqa: S105 -- made up
+
+
+@given(st.lists(st.sampled_from([SECRET, SECRET[:9], SECRET[9:], "v", "pixels"]), max_size=12), st.integers(1, 40))
+def test_a_secret_in_a_body_is_hidden_wherever_it_is_cut_and_nothing_else_changes(parts: list[str], step: int) -> None:
+    body = "".join(parts).encode()
+    echo = BodyVeil(SECRET)
+    passed = b"".join(echo.feed(body[start : start + step]) for start in range(0, len(body), step)) + echo.finish()
+    assert passed == body.replace(SECRET.encode(), b"*" * len(SECRET))
+
+
+def test_a_secret_so_short_that_a_picture_may_hold_it_by_chance_is_let_be() -> None:
+    echo = BodyVeil("key")
+    assert echo.feed(b"a key in the pixels") + echo.finish() == b"a key in the pixels"
+
+
+def test_a_secret_within_another_is_hidden_with_it() -> None:
+    assert Veil("inner", "the-inner-key", "")("the-inner-key and inner") == "[secret] and [secret]"

@@ -455,7 +455,7 @@ def test_of_an_enhancer_that_brings_back_what_it_got_it_is_said_that_it_may_spea
     assert (unchanged.state, enhanced.state) == (JobState.DONE, JobState.DONE)
     ((job, told),) = rows(shop, "SELECT job_id, detail FROM event WHERE step = 'unchanged'")
     assert (job, "dialect `creativity`" in told) == (unchanged.id, True)
-    assert rows(shop, "SELECT outcome, scale FROM attempts") == [("ok", 1.0), ("ok", 1.0)]
+    assert rows(shop, "SELECT outcome, scale FROM attempt") == [("ok", 1.0), ("ok", 1.0)]
 
 
 def test_a_400_for_the_enhancer_alone_is_explained_by_the_dialect_and_no_other_is(
@@ -474,9 +474,9 @@ def test_a_scale_that_was_reduced_is_recorded_and_priced_as_it_was_applied(build
     shop = build(api=Api(requests_per_minute=0))
     shop.restart(shop.folder(profile=Profile("four", scale=4)))
     shop.run("a.png", png(1920, 1080))
-    assert rows(shop, "SELECT cost, round(scale, 2) FROM attempts") == [(0.08, 2.84)]
+    assert rows(shop, "SELECT booked, round(scale, 2) FROM attempt") == [(80_000, 2.84)]
     shop.run("b.png", png(4096, 3072))
-    assert rows(shop, "SELECT cost, round(scale, 2) FROM attempts WHERE id = 2") == [(0.02, 1.15)]
+    assert rows(shop, "SELECT booked, round(scale, 2) FROM attempt WHERE id = 2") == [(20_000, 1.15)]
 
 
 def test_an_answer_two_pixels_off_is_the_services_rounding(shop: Workshop) -> None:

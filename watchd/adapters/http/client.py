@@ -19,7 +19,7 @@ from watchd.adapters.http import answers, bodies, connecting, veil
 from watchd.adapters.http.asking import ask
 from watchd.adapters.http.exchange import ArmingFailedError, Exchange
 from watchd.adapters.http.tether import Tether
-from watchd.adapters.http.veil import Veil
+from watchd.adapters.http.veil import BodyVeil, Veil
 from watchd.core.calls import Answered, Lost, NotSent, Traffic
 from watchd.errors import LaterError
 
@@ -111,10 +111,14 @@ class HttpEndpoint:
             if not exchange.armed:
                 reason = "answered 200 before it had the whole picture"
                 return NotSent(reason, uploading=True, traffic=exchange.traffic())
+            # What echoes the request would otherwise lie on the disk, as evidence or in the words of a picture.
+            echo = BodyVeil(key)
             for chunk in response.iter_raw():
                 exchange.received += len(chunk)
-                if not sink(chunk):
+                if not sink(echo.feed(chunk)):
                     break
+            else:
+                sink(echo.finish())
             kind, encoding = said.get("content-type", ""), said.get("content-encoding", "")
             return Streamed(hidden(kind), hidden(encoding), exchange.traffic())
 

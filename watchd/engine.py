@@ -112,7 +112,7 @@ class Engine:
         self.keeper.on_change = self.pool.wake_all
         self._intake_thread = threading.Thread(target=self._run_intake, name="intake")
 
-    def _review(self) -> None:
+    def _review(self) -> float | None:
         """Before workers hear of new jobs: a backlog that the owner should see first is held.
 
         What is seen and not measured yet is counted at the higher price wherever its profile may come to that: a gate
@@ -124,7 +124,7 @@ class Engine:
             count = hot.newcomers()
             files += count
             cost += count * endpoint.price_of(endpoint.scale_of(hot.folder.profile), price)
-        self.keeper.review_backlog(Backlog(files, cost))
+        return self.keeper.review_backlog(Backlog(files, cost))
 
     def _admitted(self, count: int) -> None:
         """Wake workers for new jobs; behind a closed gate one is enough to find what costs nothing."""

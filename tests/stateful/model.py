@@ -153,7 +153,8 @@ class Model:
             if job.state is JobState.QUEUED and not self._held_up(job, calling)
             and (job.folder in calling or self._costs_nothing(job))
         ]  # fmt: skip
-        return min(able, key=lambda job: (-job.priority, job.id)).id if able else None
+        free = [job for job in able if self._costs_nothing(job)]
+        return min(free or able, key=lambda job: (-job.priority, job.id)).id if able else None
 
     def _others(self, job: Work) -> Iterable[Work]:
         return (other for other in self.jobs.values() if other is not job and same(other, job))

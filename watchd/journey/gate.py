@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+COUNT_SHARE = 20.0
+"""A backlog behind its gate is counted again after twenty times what counting it took."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -56,6 +59,7 @@ class GateKeeper:
         self._in_flight = 0
         self._probing: GateReason | None = None
         self._stopping = False
+        self._next_count = float("-inf")
         self._held: dict[str, Held] = {}
         self.on_change: Callable[[], None] = lambda: None
 
@@ -251,24 +255,32 @@ class GateKeeper:
             self._held = {name: held for name, held in self._held.items() if held.until > now}
             return dict(self._held)
 
-    def review_backlog(self, coming: Backlog) -> None:
+    def review_backlog(self, coming: Backlog) -> float | None:
         """Hold a backlog that passes `approval`, and let one go that no longer does.
 
         `coming`: files seen that are no jobs yet, at the most that they can cost until they are measured.
+
+        Returns:
+            The steady time at which to review again, where a long queue was counted a moment ago; None: it is done.
         """
         allowed = self._policy.approval
         closed = GateReason.APPROVAL in self.gates()
         if closed and money.passes(allowed, coming.files, coming.cost):
-            return  # what is to come passes it by itself, and counting a long queue again and again takes its time
+            return None  # what is to come passes it by itself
         if not closed and allowed.cost is None and allowed.files is None:
-            return
+            return None
+        if closed and self._clock.steady() < self._next_count:
+            return self._next_count  # it opens a moment later then; a flood behind it is not counted over and over
+        began = self._clock.steady()
         backlog = self._ledger.backlog()
+        self._next_count = began + COUNT_SHARE * (self._clock.steady() - began)
         files, cost = backlog.files + coming.files, backlog.cost + coming.cost
         with self._changed:
             if money.passes(allowed, files, cost):
                 self.close(Gate(GateReason.APPROVAL, self._clock.steady(), money.of_backlog(files, cost)))
             elif GateReason.APPROVAL in self._gates:
                 self._open(GateReason.APPROVAL, "the backlog is within `approval` now")
+        return None
 
     def refresh(self) -> None:
         """Take over what a command changed in the ledger's gates."""

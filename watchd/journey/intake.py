@@ -34,11 +34,12 @@ class Intake:
 
     def __init__(
         self, tree: Tree, ledger: Ledger, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
-        admitted: Callable[[int], None], looked: Callable[[], None], review: Callable[[], None],
+        admitted: Callable[[int], None], looked: Callable[[], None],
+        review: Callable[[], float | None],
     ) -> None:  # fmt: skip
         """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended.
 
-        `review` is told before new jobs are in the ledger, and again once they are.
+        `review` is told before new jobs are in the ledger and once they are; it may answer when to tell it again.
         """
         self._tree = tree
         self._ledger = ledger
@@ -54,6 +55,7 @@ class Intake:
         self._next_scan: dict[str, float] = {}
         self._looked = looked
         self._review = review
+        self._review_again: float | None = None
         self._pending = True
         self._next_visit = 0.0
 
@@ -90,6 +92,8 @@ class Intake:
                 return
             for hot in self.folders():
                 self._attend(hot, marks.get(hot.folder.name, Marks()))
+            if self._review_again is not None and self._review_again <= self._clock.steady():
+                self._review_again = self._review()
             if self._next_visit <= self._clock.steady():
                 self._next_visit = self._clock.steady() + VISIT_EVERY
             self._pending = self._some_pending()
@@ -140,7 +144,7 @@ class Intake:
     def _commit(self, hot: HotFolder, batch: list[Admission]) -> None:
         if not batch:
             return
-        self._review()  # while these still count as files to come: a job in the ledger may be claimed at once
+        self._review_again = self._review()  # while these still count as files to come: a job may be claimed at once
         jobs = self._ledger.admit(batch)
         for admission, job in zip(batch, jobs, strict=True):
             hot.admitted(admission.path, admission.sample)
@@ -155,7 +159,7 @@ class Intake:
                 )
             else:
                 self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal)
-        self._review()
+        self._review_again = self._review()
         self._admitted(len(batch))
 
     def _note(self, hot: HotFolder) -> None:
@@ -172,6 +176,7 @@ class Intake:
         due = [due for hot in self.folders() if hot.online for due in hot.look_at.values()]
         due += [self._next_scan.get(hot.folder.name, now) for hot in self.folders()]
         due.append(self._next_visit)
+        due += [] if self._review_again is None else [self._review_again]
         return max(0.0, min(due) - now) if due else None
 
     def _some_pending(self) -> bool:

@@ -24,9 +24,11 @@ class Claims(Writer):
         """Take one job of `folders` that can go on now; outside `calling` only what costs nothing."""
         now = self.clock.steady()
         values = {"me": self.owner, "now": now, "lease_until": now + self.lease, "folders": json.dumps([*folders])}
+        may_call = json.dumps([*calling])
         row = (
             self.run("claim_received", **values).fetchone()
-            or self.run("claim", calling=json.dumps([*calling]), **values).fetchone()
+            or self.run("claim_free", calling=may_call, **values).fetchone()
+            or (self.run("claim", calling=may_call, **values).fetchone() if calling else None)
         )
         return job_of(row) if row else None
 

@@ -1,15 +1,34 @@
 -- Every statement the ledger runs, each named and explained. `:now` is steady Unix time, `:me` the owner of a claim.
 
 -- name: claim
--- One queued job that is due and has no other job of the same picture before it or under way. A picture is the same
--- when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two owners
--- can hold the same picture. One that waits in a folder that may not call now holds up nobody. Folders that may not call now
--- (none may while the gate is closed) get only what costs nothing: a picture already paid for, or one that shares its
--- end with the job it waited behind.
+-- One queued job that is due, whose folder may call now, and that has no other job of the same picture before it or
+-- under way. A picture is the same when the bytes are, and either what is asked of the service or the folder is. One
+-- statement, so that no two owners can hold the same picture. One that waits in a folder that may not call now holds up
+-- nobody.
 UPDATE job SET owner = :me, lease_until = :lease_until
 WHERE id = (
     SELECT candidate.id FROM job AS candidate
     WHERE candidate.state = 'queued' AND candidate.owner IS NULL AND candidate.not_before <= :now
+      AND candidate.folder IN (SELECT value FROM json_each(:folders))
+      AND candidate.folder IN (SELECT value FROM json_each(:calling))
+      AND NOT EXISTS (
+          SELECT 1 FROM job AS other
+          WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
+            AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
+            AND (other.state IN ('sending', 'armed', 'received', 'unknown')
+                 OR (other.state = 'queued' AND (other.owner IS NOT NULL
+                     OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
+    ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
+RETURNING *;
+
+-- name: claim_free
+-- The same for what costs nothing, whatever the gate says and whether its folder may call: a picture already paid for,
+-- or one that shares its end with the job it waited behind.
+UPDATE job SET owner = :me, lease_until = :lease_until
+WHERE id = (
+    SELECT candidate.id FROM job AS candidate
+    WHERE candidate.state = 'queued' AND candidate.free = 1
+      AND candidate.owner IS NULL AND candidate.not_before <= :now
       AND candidate.folder IN (SELECT value FROM json_each(:folders))
       AND NOT EXISTS (
           SELECT 1 FROM job AS other
@@ -18,8 +37,7 @@ WHERE id = (
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
                      OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
-      AND (candidate.folder IN (SELECT value FROM json_each(:calling))
-           OR EXISTS (
+      AND (EXISTS (
                SELECT 1 FROM job AS paid
                WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
                  AND paid.ended >= candidate.fresh_after
@@ -43,7 +61,7 @@ RETURNING *;
 -- name: next_due
 -- When the next job that waits for its time may be claimed.
 SELECT min(not_before) AS at FROM job
-WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > :since;
+WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > 0 AND not_before > :since;
 
 -- name: paid_result
 -- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.

@@ -16,23 +16,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchd import report
-from watchd.adapters import mounts, supervision
+from watchd.adapters import supervision
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.control import ControlServer
 from watchd.adapters.lock import StateLock
 from watchd.adapters.tree import FileTree
-from watchd.adapters.watching import Watcher
 from watchd.bell import Bell
 from watchd.config import loading
 from watchd.engine import Engine, open_ledger
-from watchd.errors import ConfigurationError, FolderOfflineError, LaterError, LedgerError
+from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.operating import Operator
+from watchd.lookout import Lookout
 from watchd.model import Gate, GateReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from watchd.model import Folder, Place, Settings
+    from watchd.model import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -78,14 +78,16 @@ class Daemon:
         self._one_command = threading.Lock()
         self._reloads: queue.SimpleQueue[_Reload] = queue.SimpleQueue()
         self._failure: BaseException | None = None
-        self._polled_because: dict[str, str] = {}
         self._engine = self._new_engine(settings)
-        self._watcher = Watcher(self._engine.hints)
+        self._lookout = self._new_lookout()
         self._operator = Operator(self._ledger, self._clock, self._refresh)
         self._control = ControlServer(self._state, self._answer)
 
     def _new_engine(self, settings: Settings) -> Engine:
         return Engine(settings, self._ledger, self._clock, self._environ, once=False, failed=self._fail)
+
+    def _new_lookout(self) -> Lookout:
+        return Lookout(self._engine.intake, self._engine.hints, self._clock, self._bell.ring)
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
@@ -134,7 +136,7 @@ class Daemon:
                 return
             if not self._reloads.empty():
                 self._reload()
-            if not (self._engine.alive() and self._watcher.is_alive() and self._control.is_alive()):
+            if not (self._engine.alive() and self._lookout.is_alive() and self._control.is_alive()):
                 self._fail(RuntimeError("a thread ended that should not"))
                 return
             self._tend()
@@ -143,49 +145,20 @@ class Daemon:
     def _ends(self) -> bool:
         return self._stops > 0 or self._failure is not None
 
-    def _start_engine(self) -> None:
+    def _start_engine(self, *, as_they_are: bool = False) -> None:
         """Watch first and scan then, so that what comes in between is seen by the one or the other."""
-        polled = {folder.name for folder in self._engine.settings.folders if self._polls(folder)}
-        for folder in self._engine.settings.folders:
-            if folder.name not in polled:
-                with suppress(FolderOfflineError):  # the intake tells of it, and `_tend` watches it when it is back
-                    self._watch(folder, self._tree.locate(folder.path, folder.mount_marker))
-        self._engine.start(self._polled_because.keys())
-
-    def _polls(self, folder: Folder) -> bool:
-        """Whether a folder gets no events: told to poll, or on a file system that tells of no change by others."""
-        if folder.watch == "auto" and mounts.gives_no_events(kind := mounts.type_of(folder.path)):
-            self._polled_because[folder.name] = f"{kind} tells of no change made elsewhere"
-        elif folder.watch == "poll":
-            self._polled_because[folder.name] = "`watch: poll`"
-        else:
-            self._polled_because.pop(folder.name, None)
-        return folder.name in self._polled_because
+        self._engine.adopt(as_they_are=as_they_are)
+        self._lookout.start()
+        for hot in self._engine.intake.folders():
+            with suppress(FolderOfflineError):  # the intake tells of it, and the lookout watches it when it is back
+                self._lookout.watch_first(hot, self._tree.locate(hot.folder.path, hot.folder.mount_marker))
+        self._engine.start()
 
     def _tend(self) -> None:
-        """Let every folder that is online and wants events have a living watch; ask after the key."""
+        """Ask after the key, and let every folder that is online have a living watch, or be scanned."""
         if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
             self._engine.look_at_key()
-        for hot in self._engine.intake.folders():
-            if hot.place is None or not hot.online:
-                self._watcher.unwatch(hot.folder.name)
-            elif hot.folder.name not in self._polled_because and not self._watcher.is_watching(
-                hot.folder.name, hot.place
-            ):
-                self._watch(hot.folder, hot.place)
-
-    def _watch(self, folder: Folder, place: Place) -> None:
-        try:
-            self._watcher.watch(folder.name, place, recursive=folder.recursive)
-        except FolderOfflineError:
-            self._engine.hints.everything(folder.name)  # the intake finds it gone, and says so
-        except LaterError as error:
-            logger.warning(
-                "Folder %s gets no events: %s. It is scanned every %g s instead.", folder.name, error,
-                folder.poll_every, extra={"action": "polling"},
-            )  # fmt: skip
-            self._polled_because[folder.name] = str(error)
-            self._engine.intake.poll(folder.name)
+        self._lookout.tend()
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
@@ -229,11 +202,11 @@ class Daemon:
 
     def _take_over(self, settings: Settings) -> None:
         self._alive_during(self._engine.stop)
-        self._watcher.stop()
+        self._lookout.stop()
         self._settings = settings
         self._engine = self._new_engine(settings)
-        self._watcher = Watcher(self._engine.hints)
-        self._start_engine()
+        self._lookout = self._new_lookout()
+        self._start_engine(as_they_are=True)
 
     def _shut_down(self) -> None:
         """Stop in order: events and intake, workers, ledger, the rest; then tell systemd."""
@@ -243,7 +216,7 @@ class Daemon:
         logger.info(
             "Stopping; %d calls in flight end first. A second signal cuts them.", flying, extra={"action": "stopping"}
         )
-        self._watcher.stop()
+        self._lookout.stop()
         self._alive_during(self._engine.stop)
         self._stopped.set()
         for reload in self._asked_reloads():
@@ -289,7 +262,7 @@ class Daemon:
         waits = {} if self._ledger.trouble is not None else self._engine.own_waits()
         for hot in self._engine.intake.folders():
             name = hot.folder.name
-            polled = self._polled_because.get(name)
+            polled = self._lookout.polled_because(name)
             offline = None if hot.online else hot.reason
             folders.append(report.folder(hot.folder, offline=offline, polled=polled, waits=waits.get(name)))
         daemon = {"running": True, "pid": os.getpid(), "since": report.moment(self._since)}

@@ -199,12 +199,15 @@ class Engine:
         else:
             self.keeper.look_at_key()
 
-    def start(self, polled: Collection[str]) -> None:
-        """Recover, then start workers and intake. `polled` names the folders that get no events."""
+    def adopt(self, *, polled: Collection[str] = (), as_they_are: bool = False) -> None:
+        """Recover, and take over the folders; nobody works on them yet. `polled` names those that get no events."""
         self.recover()
         self.look_at_key()
         self.keeper.announce()
-        self.intake.adopt(self.settings.folders, polled)
+        self.intake.adopt(self.settings.folders, polled, as_they_are=as_they_are)
+
+    def start(self) -> None:
+        """Start workers and intake."""
         self._review()
         self.pool.start()
         self._intake_thread.start()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from watchd.adapters.tree import FileTree
 from watchd.core import containers, endpoint
+from watchd.core.known import NOTHING
 from watchd.core.matching import Matcher
 from watchd.core.picture import Incomplete, Picture, Unreadable
 from watchd.errors import FolderOfflineError, SourceLostError
@@ -46,11 +47,11 @@ class Estimator:
         known = self._reader.known(folder.name)
         try:
             root = self._tree.locate(folder.path, folder.mount_marker).root
-            for found in self._tree.scan(root, "", Matcher(folder)):
-                state, sample = known.get(found.path, (None, None))
-                if state in {"done", "failed", "unknown", "own"} and sample == found.sample:
-                    continue
-                self._count(estimate, folder, root, found.path)
+            for listing in self._tree.scan(root, "", Matcher(folder), lambda _: NOTHING):
+                for found in listing.fresh:
+                    state, sample = known.get(found.path, (None, None))
+                    if state not in {"done", "failed", "unknown", "own"} or sample != found.sample:
+                        self._count(estimate, folder, root, found.path)
         except FolderOfflineError as error:
             estimate.offline = str(error)
         return estimate

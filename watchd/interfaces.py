@@ -20,16 +20,17 @@ if TYPE_CHECKING:
         Asked,
         Backlog,
         BudgetReached,
-        Found,
         Gate,
         GateReason,
         Job,
         Limit,
+        Listing,
         Parameters,
         Place,
         Progress,
         Sample,
         Sighting,
+        Writer,
     )
 
 
@@ -42,6 +43,10 @@ class Clock(Protocol):
 
     def steady(self) -> float:
         """Unix seconds as believed at the start plus the time that passed since, sleep included; never jumps."""
+        ...
+
+    def work(self) -> float:
+        """CPU seconds that the calling thread has used so far."""
         ...
 
     def local(self) -> datetime:
@@ -60,8 +65,13 @@ class Tree(Protocol):
         """Where a hot folder really is. Raises FolderOfflineError: gone, no folder, or its mount marker is missing."""
         ...
 
-    def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
-        """Every file of ours in `below` and, where the matcher enters, under it. Raises FolderOfflineError."""
+    def scan(
+        self, root: str, below: str, matcher: Matcher, known: Callable[[str], Mapping[str, int]]
+    ) -> Iterator[Listing]:
+        """`below` and, where the matcher enters, each folder under it. Raises FolderOfflineError.
+
+        `known` answers a sub-folder's fingerprints by name (see `core.known`); what has the same is `unchanged`.
+        """
         ...
 
     def look(self, root: str, path: str) -> Sample | None:
@@ -81,8 +91,8 @@ class Tree(Protocol):
         """The SHA-256 (hex) of a file too large to be read whole. Raises as `read` does."""
         ...
 
-    def writer_is_done(self, root: str, path: str) -> bool:
-        """Whether the kernel vouches that no other process has the file open for writing."""
+    def writer(self, root: str, path: str) -> Writer:
+        """Whether another process of this machine has the file open for writing, as far as the kernel tells."""
         ...
 
 
@@ -243,8 +253,12 @@ class Ledger(Protocol):
     Raises LedgerError where it cannot be written; nothing may be spent after that.
     """
 
-    def sightings(self, folder: str) -> dict[str, Sighting]:
-        """All that is remembered of a folder's paths."""
+    def sightings(self, folder: str) -> Iterator[Sighting]:
+        """All that is remembered of a folder's paths, a page at a time: there may be a million."""
+        ...
+
+    def has_work(self, folder: str) -> bool:
+        """Whether jobs of a folder are under way, or files of it were seen and are no jobs yet."""
         ...
 
     def note_waiting(self, folder: str, waiting: Iterable[Sighting], gone: Iterable[str]) -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MICROS_PER_USD = 1_000_000
 GONE = "gone: "
@@ -54,6 +57,14 @@ class GateReason(StrEnum):
     DISK = "disk"
     SERVICE = "service"
     RATE = "rate"
+
+
+class Writer(StrEnum):
+    """Whether another process has a file open for writing. The kernel cannot tell everywhere, nor of other machines."""
+
+    DONE = "done"
+    AT_WORK = "at work"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +278,17 @@ class Found:
 
     path: str
     sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One sub-folder met by a scan: how many files of ours it holds as known, by name, and what is new or other."""
+
+    folder: str
+    unchanged: Mapping[str, int]
+    fresh: Sequence[Found]
+    empty: bool
+    """Nothing at all lies in it, junk and folders included."""
 
 
 @dataclass(frozen=True, slots=True)

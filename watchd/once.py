@@ -99,7 +99,8 @@ class Once:
         """Work until nothing can go on without the operator, a window or a folder that returns."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self._engine.start(polled=())
+        self._engine.adopt()
+        self._engine.start()
         try:
             while not self._finished() or self._is_allowed():
                 self._bell.wait(REDRAW if self._display.live else self._patience())

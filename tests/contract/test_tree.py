@@ -11,9 +11,10 @@ import pytest
 
 from tests.fakes.tree import FakeTree
 from watchd.adapters.tree import FileTree
+from watchd.core.known import NOTHING, Known
 from watchd.core.matching import Matcher
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.model import Folder, Profile
+from watchd.model import Folder, Found, Profile, Writer
 
 if TYPE_CHECKING:
     from watchd.interfaces import Tree
@@ -75,8 +76,12 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
     return InMemory() if request.param == "memory" else OnDisk(tmp_path / "hot")
 
 
+def found_by(tree: Tree, root: str, below: str) -> list[Found]:
+    return [found for listing in tree.scan(root, below, MATCHER, lambda _: NOTHING) for found in listing.fresh]
+
+
 def scanned(ground: Ground, below: str = "") -> list[str]:
-    return sorted(found.path for found in ground.tree.scan(ground.root, below, MATCHER))
+    return sorted(found.path for found in found_by(ground.tree, ground.root, below))
 
 
 def test_a_scan_finds_what_is_ours_at_any_depth_and_nothing_else(ground: Ground) -> None:
@@ -97,7 +102,7 @@ def test_a_scan_below_a_folder_that_went_finds_nothing(ground: Ground) -> None:
 
 def test_a_scan_a_look_and_a_read_see_the_same_sample(ground: Ground) -> None:
     ground.put("sub/a.png", b"some bytes")
-    (found,) = ground.tree.scan(ground.root, "", MATCHER)
+    (found,) = found_by(ground.tree, ground.root, "")
     data, sample = ground.tree.read(ground.root, "sub/a.png", 100)
     assert found.sample == ground.tree.look(ground.root, "sub/a.png") == sample
     assert (data, sample.size) == (b"some bytes", 10)
@@ -131,7 +136,7 @@ def test_what_is_gone_is_told_by_each_in_its_way(ground: Ground) -> None:
         ground.tree.read(ground.root, "a.png", 100)
     with pytest.raises(SourceLostError):
         ground.tree.digest(ground.root, "a.png")
-    assert not ground.tree.writer_is_done(ground.root, "a.png")
+    assert ground.tree.writer(ground.root, "a.png") is Writer.UNKNOWN
 
 
 def test_a_folder_is_the_same_place_at_every_look(ground: Ground) -> None:
@@ -160,3 +165,29 @@ def test_names_that_are_no_text_are_found_and_read(ground: Ground) -> None:
     ground.put(name, b"bytes")
     assert scanned(ground) == [name]
     assert ground.tree.read(ground.root, name, 100)[0] == b"bytes"
+
+
+def test_a_scan_passes_over_what_is_known_as_it_is_and_tells_of_everything_else(ground: Ground) -> None:
+    known = Known()
+    for path in ("a.png", "sub/b.png", "sub/c.png", "sub/gone.png"):
+        ground.put(path, b"first")
+    for found in found_by(ground.tree, ground.root, ""):
+        known.add(found.path, found.sample)
+    ground.put("sub/c.png", b"second")
+    ground.put("sub/d.png", b"new")
+    ground.drop("sub/gone.png")
+    listed = {listing.folder: listing for listing in ground.tree.scan(ground.root, "", MATCHER, known.within)}
+    assert {folder: sorted(found.path for found in listing.fresh) for folder, listing in listed.items()} == {
+        "": [], "sub": ["sub/c.png", "sub/d.png"],
+    }  # fmt: skip
+    assert {folder: sorted(listing.unchanged) for folder, listing in listed.items()} == {
+        "": ["a.png"],
+        "sub": ["b.png"],
+    }
+
+
+def test_a_scan_tells_a_folder_that_holds_nothing_from_one_that_holds_nothing_of_ours(ground: Ground) -> None:
+    (bare,) = ground.tree.scan(ground.root, "", MATCHER, lambda _: NOTHING)
+    ground.put("notes.txt", b"words")
+    (junk,) = ground.tree.scan(ground.root, "", MATCHER, lambda _: NOTHING)
+    assert (bare.empty, junk.empty, junk.fresh) == (True, False, [])

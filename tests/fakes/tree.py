@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from watchd.core.known import of_sample
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.model import Found, Place, Sample
+from watchd.model import Found, Listing, Place, Sample, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from watchd.core.matching import Matcher
 
@@ -31,7 +32,7 @@ class FakeTree:
     places: dict[str, Place] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     while_reading: Callable[[], None] | None = None
-    writer_done: bool = False
+    writing: Writer = Writer.UNKNOWN
     reads: int = 0
     _made: int = 0
 
@@ -68,14 +69,29 @@ class FakeTree:
             raise FolderOfflineError(f"{path} has no {mount_marker}: it is not mounted")
         return self.places[path]
 
-    def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
-        """Every file of ours."""
+    def scan(
+        self, root: str, below: str, matcher: Matcher, known: Callable[[str], Mapping[str, int]]
+    ) -> Iterator[Listing]:
+        """Every folder with its files of ours."""
         if root not in self.files:
             raise FolderOfflineError(f"{root} cannot be read")
         prefix = f"{below}/" if below else ""
-        for path, stored in list(self.files[root].items()):
-            if path.startswith(prefix) and self._entered(path, matcher) and matcher.takes(path, path.split("/")[-1]):
-                yield Found(path, stored.sample)
+        paths = [path for path in self.files[root] if path.startswith(prefix) and self._entered(path, matcher)]
+        for folder in sorted({below, *(path.rpartition("/")[0] for path in paths)}):
+            inside = [path for path in paths if path.rpartition("/")[0] == folder]
+            yield self._listing(root, folder, [path for path in inside if path in self.files[root]], matcher, known)
+
+    def _listing(
+        self, root: str, folder: str, paths: list[str], matcher: Matcher, known: Callable[[str], Mapping[str, int]]
+    ) -> Listing:
+        unchanged, fresh = {}, []
+        for path in paths:
+            name, sample = path.split("/")[-1], self.files[root][path].sample
+            if known(folder).get(name) == of_sample(sample):
+                unchanged[name] = of_sample(sample)
+            elif matcher.takes(path, name):
+                fresh.append(Found(path, sample))
+        return Listing(folder, unchanged, fresh, empty=not (paths or (folder == "" and self.files[root])))
 
     @staticmethod
     def _entered(path: str, matcher: Matcher) -> bool:
@@ -110,6 +126,6 @@ class FakeTree:
             raise SourceLostError("it is gone, or no longer a regular file")
         return stored
 
-    def writer_is_done(self, root: str, path: str) -> bool:
+    def writer(self, root: str, path: str) -> Writer:
         """As the test says."""
-        return self.writer_done and self.look(root, path) is not None
+        return self.writing if self.look(root, path) is not None else Writer.UNKNOWN

@@ -72,6 +72,9 @@ class TurnedClock:
     def steady(self) -> float:
         return self.steady_s
 
+    def work(self) -> float:
+        return 0.0
+
     def local(self) -> datetime:
         return datetime.fromtimestamp(self.wall_s, UTC)
 

@@ -69,11 +69,11 @@ def a_file_seen_is_in_exactly_one_of_the_counts(on: Stand) -> None:
     counts = on.reader.counts()
     assert counts == on.model.counts()
     assert sum(counts.values()) == len(on.model.jobs) + len(on.model.waiting)
-    assert sum(len(on.ledger.sightings(folder)) for folder in FOLDERS) == (
+    assert sum(len(list(on.ledger.sightings(folder))) for folder in FOLDERS) == (
         len(on.model.seen) + len(on.model.waiting) + len(on.model.own)
     )
     for folder in FOLDERS:
-        for path, seen in on.ledger.sightings(folder).items():
+        for path, seen in ((seen.path, seen) for seen in on.ledger.sightings(folder)):
             place = (folder, path)
             stands = (
                 seen.job is not None and on.model.seen.get(place) == seen.job,

@@ -156,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _wait(self, data: st.DataObject) -> None:
         folder, path = data.draw(folders), data.draw(st.sampled_from(("young-1.png", "young-2.png")))
-        known = self.ledger.sightings(folder).get(path)
+        known = {seen.path: seen for seen in self.ledger.sightings(folder)}.get(path)
         if known is None or known.job is None:
             self.ledger.note_waiting(folder, [Sighting(path, SAMPLE, None, "it is still written")], [])
             self.model.waiting.add((folder, path))

@@ -51,12 +51,17 @@ def test_a_writer_that_pauses_for_longer_than_settle_makes_one_call_with_the_fin
     whole = picture(1)
     half = len(whole) // 2
     house.start()
+
+    def waits_because(reason: str) -> bool:
+        return bool(house.read("SELECT reason FROM sighting WHERE reason LIKE ?", f"%{reason}%"))
+
     with (house.hot / "slow.png").open("wb") as file:
         file.write(whole[:half])
         file.flush()
         until(lambda: house.status()["counts"]["waiting"] == 1, "the half is seen")
-        reason = "SELECT reason FROM sighting WHERE reason LIKE '%not complete%'"
-        until(lambda: house.read(reason), "the half was quiet for `settle` and found incomplete")
+        until(lambda: waits_because("open for writing"), "the half was quiet for `settle`, and its writer is at work")
+    until(lambda: waits_because("not complete"), "its writer has gone, and the half was read and found incomplete")
+    with (house.hot / "slow.png").open("ab") as file:
         file.write(whole[half:])
     house.wait_for_all(1)
     (call,) = house.sandbox.calls()

@@ -20,6 +20,10 @@ class SystemClock:
         """Unix seconds as believed when this clock was made, plus what passed since."""
         return self._anchor + time.clock_gettime(time.CLOCK_BOOTTIME)
 
+    def work(self) -> float:
+        """CPU seconds that the calling thread has used so far."""
+        return time.thread_time()
+
     def local(self) -> datetime:
         """Local time with its zone."""
         return datetime.now().astimezone()

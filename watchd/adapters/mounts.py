@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOCAL = frozenset({
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "jfs", "reiserfs", "nilfs2", "bcachefs", "tmpfs", "ramfs",
+    "overlay", "vfat", "msdos", "exfat", "ntfs", "ntfs3", "hfs", "hfsplus", "apfs", "ecryptfs", "rootfs", "ubifs",
+    "udf", "iso9660", "squashfs", "erofs",
+})  # fmt: skip
+"""Types on which whatever changes a file does so through this kernel, which tells of it."""
 _NETWORK = frozenset({
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "9p",
     "virtiofs", "vboxsf", "prl_fs", "davfs", "beegfs", "orangefs", "gpfs",
@@ -48,11 +61,49 @@ def _existing(path: Path) -> Path:
 
 
 def gives_no_events(file_system: str) -> bool:
-    """Whether changes made by other machines, or behind FUSE, go unannounced on this type."""
-    return file_system in _NETWORK or file_system.split(".", maxsplit=1)[0] in {"fuse", "fuseblk"}
+    """Whether changes may go unannounced on this type: made by other machines, behind FUSE, or who knows where."""
+    return file_system not in _LOCAL
 
 
 def is_on_network(file_system: str) -> bool:
     """Whether other machines may write there too: locks and the write-ahead log cannot be trusted on it."""
     return file_system in _NETWORK or file_system in {"fuse.sshfs", "fuse.glusterfs", "fuse.cephfs", "fuse.s3fs",
                                                       "fuse.rclone"}  # fmt: skip
+
+
+class MountWatch:
+    """A thread that sleeps until something is mounted or unmounted anywhere, and then says so."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        """`changed` is told from that thread. Raises OSError where the kernel keeps no such list."""
+        self._changed = changed
+        self._list = os.open(MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
+        self._ended, self._end = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="mounts", daemon=True)
+
+    def start(self) -> None:
+        """Listen from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        os.close(self._end)
+        self._thread.join()
+        os.close(self._ended)
+        os.close(self._list)
+
+    def is_alive(self) -> bool:
+        """Whether it still listens."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        poller = select.poll()
+        poller.register(self._list, select.POLLPRI | select.POLLERR)
+        poller.register(self._ended, select.POLLIN | select.POLLHUP)
+        while True:
+            ready = dict(poller.poll())
+            if self._ended in ready:
+                return
+            os.lseek(self._list, 0, os.SEEK_SET)  # asking anew is what re-arms the signal
+            os.read(self._list, 1)
+            self._changed()

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters import mounts
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.model import Found, Place, Sample
+from watchd.model import Found, Listing, Place, Sample, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from watchd.core.matching import Matcher
 
@@ -56,11 +56,14 @@ class FileTree:
             known = self._places[root] = Place(root, status.st_dev, status.st_ino, mount)
         return known
 
-    def scan(self, root: str, below: str, matcher: Matcher) -> Iterator[Found]:
-        """Every file of ours in `below` ("" is the root) and, where the matcher enters, under it."""
+    def scan(
+        self, root: str, below: str, matcher: Matcher, known: Callable[[str], Mapping[str, int]]
+    ) -> Iterator[Listing]:
+        """`below` ("" is the root) and, where the matcher enters, each folder under it; see `interfaces.Tree`."""
         try:
             with _directory(root, below) as descriptor:
-                yield from _scan(descriptor, below, matcher, below.count("/"))
+                scan = _Scan(matcher, known, os.fstat(descriptor).st_dev)
+                yield from scan.below(descriptor, below, below.count("/"))
         except OSError as error:
             if below and error.errno in {*_GONE, errno.EACCES}:
                 return  # it went, or is not ours to read; the next scan looks again
@@ -97,8 +100,8 @@ class FileTree:
                 raise SourceLostError("it is no regular file")
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def writer_is_done(self, root: str, path: str) -> bool:
-        """Whether the kernel grants a read lease: it does not while another process has the file open for writing."""
+    def writer(self, root: str, path: str) -> Writer:
+        """Asks for a read lease: it is refused while another process has the file open for writing."""
         try:
             with _file(root, path) as descriptor:
                 # Whoever opens the file for writing meanwhile breaks the lease, and the kernel tells its holder with
@@ -106,9 +109,12 @@ class FileTree:
                 fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
                 fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
                 fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except (OSError, SourceLostError):
-            return False
-        return True
+        except OSError as error:
+            # Refused to who does not own the file, and on file systems that know no leases.
+            return Writer.AT_WORK if error.errno == errno.EAGAIN else Writer.UNKNOWN
+        except SourceLostError:
+            return Writer.UNKNOWN
+        return Writer.DONE
 
 
 def sample_of(status: os.stat_result) -> Sample:
@@ -153,37 +159,66 @@ def _read_all(descriptor: int, most: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _scan(descriptor: int, below: str, matcher: Matcher, depth: int) -> Iterator[Found]:
-    prefix = f"{below}/" if below else ""
-    inner: list[tuple[str, str]] = []
-    with os.scandir(descriptor) as entries:
-        for entry in entries:
-            path = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if matcher.enters(path, entry.name):
-                    inner.append((path, entry.name))
-            elif matcher.takes(path, entry.name):
-                found = _found(entry, path)
-                if found is not None:
-                    yield found
-    if depth >= DEEPEST:
-        inner.clear()  # nobody sorts pictures that deep; a tree made to be endless ends here
-    for path, name in inner:
-        try:
-            child = os.open(name, _DIRECTORY, dir_fd=descriptor)
-        except OSError as error:
-            if error.errno in _GONE or error.errno == errno.EACCES:
-                continue  # it went, or became something else, or is not ours to read: the next scan looks again
-            raise
-        try:
-            yield from _scan(child, path, matcher, depth + 1)
-        finally:
-            os.close(child)
+class _Scan:
+    """One walk over a tree; everything in it is reached by its parent's descriptor."""
+
+    def __init__(self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int) -> None:
+        self._matcher = matcher
+        self._known = known
+        self._device = device
+
+    def below(self, descriptor: int, folder: str, depth: int) -> Iterator[Listing]:
+        """A folder that is open, and those under it."""
+        inner: list[tuple[str, str]] = []
+        yield self._listing(descriptor, folder, inner)
+        if depth >= DEEPEST:
+            return  # nobody sorts pictures that deep; a tree made to be endless ends here
+        for path, name in inner:
+            try:
+                child = os.open(name, _DIRECTORY, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno in _GONE or error.errno == errno.EACCES:
+                    continue  # it went, or became something else, or is not ours to read: the next scan looks again
+                raise
+            try:
+                if os.fstat(child).st_dev == self._device:  # what is mounted in a hot folder is not a part of it
+                    yield from self.below(child, path, depth + 1)
+            finally:
+                os.close(child)
+
+    def _listing(self, descriptor: int, folder: str, inner: list[tuple[str, str]]) -> Listing:
+        """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each."""
+        prefix = f"{folder}/" if folder else ""
+        known, matcher = self._known(folder), self._matcher
+        unchanged: dict[str, int] = {}
+        fresh: list[Found] = []
+        empty = True
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                empty = False
+                name = entry.name
+                before = known.get(name)
+                if before is not None:
+                    status = _status(entry)
+                    if status is None:
+                        continue
+                    if hash(
+                        (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                    ) == before and stat.S_ISREG(status.st_mode):
+                        unchanged[name] = before
+                        continue
+                if entry.is_dir(follow_symlinks=False):
+                    if matcher.enters(prefix + name, name):
+                        inner.append((prefix + name, name))
+                elif matcher.takes(prefix + name, name):
+                    status = _status(entry)
+                    if status is not None and stat.S_ISREG(status.st_mode):
+                        fresh.append(Found(prefix + name, sample_of(status)))
+        return Listing(folder, unchanged, fresh, empty)
 
 
-def _found(entry: os.DirEntry[str], path: str) -> Found | None:
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
-        status = entry.stat(follow_symlinks=False)
+        return entry.stat(follow_symlinks=False)
     except OSError:
         return None  # it went between the listing and the look
-    return Found(path, sample_of(status)) if stat.S_ISREG(status.st_mode) else None

@@ -7,9 +7,11 @@ the dispatch for every folder.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from watchdog.events import (
@@ -21,9 +23,9 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers.inotify import InotifyObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+from watchd.adapters.pruned import NO_WATCH_LEFT, PrunedEmitter, PrunedObserver
 from watchd.errors import FolderOfflineError, LaterError
 
 if TYPE_CHECKING:
@@ -31,12 +33,19 @@ if TYPE_CHECKING:
 
     from watchdog.observers.api import ObservedWatch
 
+    from watchd.core.matching import Matcher
     from watchd.model import Place
 
 _EVENTS: list[type[FileSystemEvent]] = [
     FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirCreatedEvent, DirMovedEvent,
 ]  # fmt: skip
 _OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
+CANARY = ".watchd-canary"
+"""A file of this name is made in a watched folder and removed at once, to see whether that is heard of."""
+LIMITS = (
+    "the kernel has no file watch left for all of its folders: raise fs.inotify.max_user_watches"
+    " (and max_user_instances) with sysctl, as systemd/60-watchd.conf does"
+)
 
 # The grouper holds back a file that is moved away, and everything behind it, for half a second, to join it with the
 # name it gets. Only the new name matters here, and it comes with an event of its own.
@@ -56,13 +65,21 @@ class Marker(Protocol):
         """Look at it all."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    watch: ObservedWatch
+    place: Place
+    handler: _Handler
+
+
 class Watcher:
     """Watches folders, each under its name; called by one supervising thread."""
 
     def __init__(self, hints: Marker) -> None:
         self._hints = hints
-        self._observer = InotifyObserver(generate_full_events=True)
-        self._watches: dict[str, tuple[ObservedWatch, Place]] = {}
+        self._matchers: dict[str, Matcher] = {}
+        self._observer = PrunedObserver(self._matchers.__getitem__)
+        self._held: dict[str, _Held] = {}
         self._overflow = _OverflowHandler(self._overflowed)
         logging.getLogger(_OVERFLOW_LOGGER).addHandler(self._overflow)
         self._observer.start()
@@ -73,27 +90,28 @@ class Watcher:
         self._observer.stop()
         self._observer.join()
 
-    def watch(self, name: str, place: Place, *, recursive: bool) -> None:
+    def watch(self, name: str, place: Place, matcher: Matcher, *, recursive: bool) -> None:
         """Watch a folder from now on, and let it be scanned once, for what came before the watch stood.
 
         Raises:
-            LaterError: the kernel gives no more watches.
+            LaterError: the kernel gives no more watches, for the folder or for one in it.
             FolderOfflineError: the folder is away again.
         """
         self.unwatch(name)
         handler = _Handler(name, place.root, self._hints)
+        self._matchers[place.root] = matcher
         try:
             watch = self._observer.schedule(handler, place.root, recursive=recursive, event_filter=_EVENTS)
         except OSError as error:
             # watchdog has the watch down as scheduled all the same.
             self._forget(place.root)
-            if error.errno in {errno.ENOSPC, errno.EMFILE}:
-                raise LaterError(
-                    "the kernel gives no more file watches: raise fs.inotify.max_user_watches"
-                    " (and max_user_instances) with sysctl"
-                ) from error
+            if error.errno in NO_WATCH_LEFT:
+                raise LaterError(LIMITS) from error
             raise FolderOfflineError(f"{place.root} cannot be watched: {error.strerror}") from error
-        self._watches[name] = (watch, place)
+        self._held[name] = _Held(watch, place, handler)
+        if self.is_partial(name):
+            self.unwatch(name)
+            raise LaterError(LIMITS)
         self._hints.everything(name)
 
     def _forget(self, root: str) -> None:
@@ -103,23 +121,69 @@ class Watcher:
 
     def unwatch(self, name: str) -> None:
         """Watch it no longer."""
-        held = self._watches.pop(name, None)
+        held = self._held.pop(name, None)
         if held is not None:
-            self._observer.unschedule(held[0])
+            with suppress(KeyError):  # an emitter that ended by itself may be forgotten already
+                self._observer.unschedule(held.watch)
 
-    def is_watching(self, name: str, place: Place) -> bool:
-        """Whether events of this very folder still come: its emitter dies silently when the folder is replaced."""
-        held = self._watches.get(name)
-        if held is None or held[1] != place:
+    def watches(self, name: str) -> bool:
+        """Whether a watch was put up; it may be dead."""
+        return name in self._held
+
+    def flaw_of(self, name: str, place: Place) -> str | None:
+        """What is seen to be wrong with a watch; None: nothing, though it may be deaf."""
+        held = self._held.get(name)
+        if held is None:
+            return "it is not watched"
+        if held.place != place:
+            return "another folder is in its place"
+        if not (self._observer.is_alive() and self._observer.is_reading()):
+            return "the thread that reads or hands on the events has ended"
+        emitter = self._emitter(held)
+        if emitter is None or not emitter.is_alive():
+            return "the thread of its events has ended"
+        if emitter.group is None or not emitter.group.is_rooted():
+            return "the kernel has dropped its watch"
+        return None
+
+    def is_partial(self, name: str) -> bool:
+        """Whether the kernel had no watch left for a folder in it."""
+        held = self._held.get(name)
+        emitter = self._emitter(held) if held is not None else None
+        return emitter is not None and emitter.group is not None and emitter.group.is_partial
+
+    def _emitter(self, held: _Held) -> PrunedEmitter | None:
+        for emitter in self._observer.emitters:
+            if emitter.watch == held.watch and isinstance(emitter, PrunedEmitter):
+                return emitter
+        return None
+
+    def sing(self, name: str) -> bool:
+        """Make a canary and remove it; False where the folder cannot be written, and so cannot be asked."""
+        held = self._held.get(name)
+        if held is None:
             return False
-        return any(emitter.watch == held[0] and emitter.is_alive() for emitter in self._observer.emitters)
+        path = f"{held.place.root.rstrip('/')}/{CANARY}-{os.getpid()}"
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108 -- beside its kin
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            os.unlink(path)  # noqa: PTH108 -- as above
+        except OSError:
+            return False
+        return True
+
+    def has_heard(self, name: str) -> bool:
+        """Whether anything came from a folder since this was last asked."""
+        held = self._held.get(name)
+        return held is not None and held.handler.take_heard()
 
     def is_alive(self) -> bool:
-        """Whether watchdog's own thread still dispatches."""
-        return self._observer.is_alive()
+        """Whether watchdog's own threads still read and dispatch."""
+        return bool(self._observer.is_alive()) and self._observer.is_reading()
 
     def _overflowed(self) -> None:
-        for name in list(self._watches):
+        for name in list(self._held):
             self._hints.everything(name)
 
 
@@ -130,6 +194,13 @@ class _Handler(FileSystemEventHandler):
         self._name = name
         self._prefix = root.rstrip("/") + "/"
         self._hints = hints
+        self._heard = threading.Event()
+
+    def take_heard(self) -> bool:
+        """Whether anything came since this was last asked."""
+        heard = self._heard.is_set()
+        self._heard.clear()
+        return heard
 
     def dispatch(self, event: FileSystemEvent) -> None:
         path = os.fsdecode(event.dest_path or event.src_path)
@@ -137,7 +208,10 @@ class _Handler(FileSystemEventHandler):
             return  # moved away: the next scan sees it
         if not path.startswith(self._prefix):
             return
+        self._heard.set()
         relative = path[len(self._prefix) :]
+        if relative.startswith(CANARY):
+            return
         if event.is_directory:
             self._hints.folder(self._name, relative)
         else:

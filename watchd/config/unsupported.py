@@ -29,7 +29,6 @@ class NotYet:
 NOT_YET = (
     NotYet("profiles.*.tile_enhance"),
     NotYet("folders.*.profile.tile_enhance"),
-    NotYet("folders.*.marker"),
     NotYet("folders.*.originals"),
     NotYet("folders.*.archive"),
     NotYet("folders.*.failed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -64,14 +65,29 @@ class Matcher:
         self._include = _Patterns(folder.include)
         self._exclude = _Patterns(folder.exclude)
         self._recursive = folder.recursive
+        self._marker = None if folder.marker is None else _marker_names(folder.marker)
 
     def enters(self, path: str, name: str) -> bool:
         """Whether a sub-folder is looked into. `path` is relative to the folder, `name` its last part."""
         return self._recursive and not is_junk(name) and not self._exclude.match(path, name)
 
+    def reaches(self, path: str) -> bool:
+        """Whether a sub-folder anywhere below the folder is looked into: every folder on the way to it is entered."""
+        parts = path.split("/")
+        return all(self.enters("/".join(parts[: depth + 1]), part) for depth, part in enumerate(parts))
+
     def takes(self, path: str, name: str) -> bool:
         """Whether a file in an entered folder is ours: the quick form of `verdict` for a scan."""
-        return self._include.match(path, name) and not is_junk(name) and not self._exclude.match(path, name)
+        return (
+            self._include.match(path, name)
+            and not is_junk(name)
+            and not self._exclude.match(path, name)
+            and not self.is_marker(name)
+        )
+
+    def is_marker(self, name: str) -> bool:
+        """Whether a file of that name says that a picture is finished."""
+        return self._marker is not None and self._marker.fullmatch(name) is not None
 
     def verdict(self, path: str) -> Ours | NotOurs:
         """Whether a file anywhere below the folder is ours, with the reason a person needs if it is not."""
@@ -83,9 +99,23 @@ class Matcher:
                 return NotOurs(f"{part!r} is hidden or on the built-in list of system and partial-download junk")
             if self._exclude.match("/".join(parts[:depth]), part):
                 return NotOurs(f"{part!r} matches this folder's `exclude`")
+        if self.is_marker(parts[-1]):
+            return NotOurs("it is a marker, which says that a picture is finished")
         if not self._include.match(path, parts[-1]):
             return NotOurs("its name matches none of this folder's `include` patterns")
         return Ours()
+
+
+def marker_of(template: str, path: str) -> str:
+    """The path of the file that says that the picture at `path` is finished."""
+    folder, slash, name = path.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    return folder + slash + template.replace("{name}", name).replace("{stem}", stem)
+
+
+def _marker_names(template: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(?:name|stem)\}", template)
+    return re.compile("(?s:.+)".join(re.escape(part) for part in parts))
 
 
 def why_not(verdict: Ours | NotOurs) -> str | None:

@@ -61,6 +61,14 @@ def settle(observation: Observation, now: float, quiet: float) -> Waiting | Sett
     return Waiting(due, "it changed a moment ago")
 
 
+def busy_until(observation: Observation, now: float, quiet: float) -> float | None:
+    """When to look again at a quiet file that another process has open for writing; None: it is taken all the same.
+
+    A program may forget to close what it wrote: a whole container, quiet for that long, is believed.
+    """
+    return look_again(observation, now) if now < truncated_at(observation, quiet, once=False) else None
+
+
 def look_again(observation: Observation, now: float) -> float:
     """The next look at a file that is quiet yet not finished: growing intervals, so that it is never dropped."""
     return now + min(LONGEST_LOOK, max(0.5, (now - observation.since) / 2))

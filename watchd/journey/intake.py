@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.naming import on_one_line
@@ -25,7 +26,11 @@ logger = logging.getLogger(__name__)
 
 VISIT_EVERY = 5.0
 """Seconds between two looks at the folders themselves: no event tells of an unmount or of a folder put in its place."""
-BATCH = 128
+SCAN_SHARE = 19.0
+"""A scan rests for so many times as long as it took: looking at a folder takes 5 % of the time at most."""
+HURRIED_SHARE = 4.0
+"""The same for scans that events ask for, as where the kernel's queue overflows again and again."""
+BATCH = 512
 """Files of one folder admitted at a time: a flood in one holds up no other, and workers start on the first of it."""
 
 
@@ -53,25 +58,41 @@ class Intake:
         self._folders: list[HotFolder] = []
         self._poll: set[str] = set()
         self._next_scan: dict[str, float] = {}
+        self._rests_until: dict[str, float] = {}
         self._looked = looked
         self._review = review
         self._review_again: float | None = None
         self._pending = True
         self._next_visit = 0.0
 
-    def adopt(self, folders: Sequence[Folder], polled: Collection[str]) -> None:
-        """Look after these folders from now on; `polled` names those that get no events."""
-        hot = [HotFolder(folder, self._tree, self._clock, self._ledger.sightings(folder.name)) for folder in folders]
+    def adopt(self, folders: Sequence[Folder], polled: Collection[str], *, as_they_are: bool = False) -> None:
+        """Look after these folders from now on; `polled` names those that get no events.
+
+        `as_they_are`: the owner has just said that they are right, so that an empty one is an empty one.
+        """
+        hot = [self._hot(folder) for folder in folders]
+        if as_they_are:
+            for one in hot:
+                one.accept_as_it_is()
         with self._lock:
             self._folders, self._poll = hot, set(polled)
             self._next_scan = {}
         self._hints.wake()
 
-    def poll(self, name: str) -> None:
-        """A folder gets no events after all: scan it by its own `poll_every` from now on."""
+    def _hot(self, folder: Folder) -> HotFolder:
+        remembered, has_work = self._ledger.sightings(folder.name), partial(self._ledger.has_work, folder.name)
+        return HotFolder(folder, self._tree, self._clock, remembered, has_work)
+
+    def poll(self, name: str, *, polled: bool = True) -> None:
+        """A folder gets no events: scan it by its own `poll_every` from now on. Or it gets them again."""
         with self._lock:
-            self._poll = {*self._poll, name}
+            self._poll = {*self._poll, name} if polled else self._poll - {name}
         self._hints.everything(name)
+
+    def visit(self) -> None:
+        """Look at the folders themselves now: something was mounted or unmounted."""
+        self._next_visit = 0.0
+        self._hints.wake()
 
     def folders(self) -> Sequence[HotFolder]:
         """The folders as they stand, to be read only."""
@@ -101,8 +122,11 @@ class Intake:
             self._looked()
 
     def _attend(self, hot: HotFolder, marks: Marks) -> None:
-        now = self._clock.steady()
-        due = self._next_scan.get(hot.folder.name, 0.0) <= now or (self._next_visit <= now and hot.has_moved())
+        now, name = self._clock.steady(), hot.folder.name
+        due = self._next_scan.get(name, 0.0) <= now or (self._next_visit <= now and hot.has_moved())
+        if marks.everything and not due and now < self._rests_until.get(name, 0.0):
+            marks.everything = False
+            self._next_scan[name] = min(self._next_scan[name], self._rests_until[name])
         if due or marks.everything or marks.files or marks.folders or marks.lost:
             self._look(hot, marks, everything=due)
         if not hot.online:
@@ -126,10 +150,10 @@ class Intake:
 
     def _look(self, hot: HotFolder, marks: Marks, *, everything: bool) -> None:
         before, reason = hot.online, hot.reason
+        began, worked = self._clock.steady(), self._clock.work()
         hot.look(marks, everything=everything)
         if everything or marks.everything:
-            every = hot.folder.poll_every if hot.folder.name in self._poll else hot.folder.rescan_every
-            self._next_scan[hot.folder.name] = self._clock.steady() + every
+            self._scanned(hot, self._clock.steady() - began, self._clock.work() - worked)
         if not hot.online:
             self._next_scan[hot.folder.name] = self._clock.steady() + min(hot.folder.poll_every, 10.0)
             if reason != hot.reason:
@@ -140,6 +164,22 @@ class Intake:
         elif not before:
             logger.info("Folder %s is online", hot.folder.name, extra={"action": "online"})
             self._admitted(BATCH)  # what was queued for it before, in this run or an earlier one, can go on
+
+    def _scanned(self, hot: HotFolder, seconds: float, cpu_seconds: float) -> None:
+        """When the next scan is due: by the folder's own interval, and never so often that scans are all we do."""
+        name, now = hot.folder.name, self._clock.steady()
+        every = hot.folder.poll_every if name in self._poll else hot.folder.rescan_every
+        self._next_scan[name] = now + max(every, SCAN_SHARE * seconds)
+        self._rests_until[name] = now + HURRIED_SHARE * seconds
+        if hot.online:
+            known, fresh = len(hot.known), len(hot.making)
+            logger.debug(
+                "Scanned %s: %d files known, %d in the making, in %.3f s", name, known, fresh, seconds,
+                extra={
+                    "action": "scanned", "folder": name, "files": known, "fresh": fresh, "seconds": seconds,
+                    "cpu_seconds": cpu_seconds,
+                },
+            )  # fmt: skip
 
     def _commit(self, hot: HotFolder, batch: list[Admission]) -> None:
         if not batch:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from watchd.core import settling
+from watchd.core.known import Known
 from watchd.core.matching import Matcher, Ours
 from watchd.errors import FolderOfflineError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from watchd.core.settling import Observation
     from watchd.interfaces import Clock, Tree
     from watchd.model import Folder, Place, Sample, Sighting
@@ -80,14 +83,25 @@ class Hints:
             return taken
 
 
+@dataclass(slots=True)
+class _Met:
+    """What a scan met: the folders it entered, and the files that are new or other than they were."""
+
+    folders: list[str] = field(default_factory=list)
+    present: set[str] = field(default_factory=set)
+
+
 class HotFolder:
     """One hot folder as the intake knows it: what is a job already, and what is still in the making.
 
     Memory may skip files known to be unchanged; whether one is processed is decided by the ledger alone.
     """
 
-    def __init__(self, folder: Folder, tree: Tree, clock: Clock, remembered: dict[str, Sighting]) -> None:
-        """`remembered`: what the ledger has of this folder's paths."""
+    def __init__(
+        self, folder: Folder, tree: Tree, clock: Clock, remembered: Iterable[Sighting],
+        has_work: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        """`remembered`: what the ledger has of this folder's paths; `has_work`: whether any of it waits."""
         self.folder = folder
         self.place: Place | None = None
         self.online = False
@@ -95,32 +109,40 @@ class HotFolder:
         self.making: dict[str, Observation] = {}
         self.look_at: dict[str, float] = {}
         self.waiting: dict[str, str] = {}
-        self.noted: dict[str, str] = {
-            path: seen.reason or "" for path, seen in remembered.items() if seen.job is None and not seen.own
-        }
+        self.noted: dict[str, str] = {}
+        self.known = Known()
+        for seen in remembered:
+            if seen.job is None and not seen.own:
+                self.noted[seen.path] = seen.reason or ""
+            else:
+                self.known.add(seen.path, seen.sample)
         self.gone: set[str] = set()
-        self._known: dict[str, Sample] = {
-            path: seen.sample for path, seen in remembered.items() if seen.job is not None or seen.own
-        }
         self._changed: set[str] = set()
         self._tree = tree
         self._clock = clock
-        self._matcher = Matcher(folder)
+        self.matcher = Matcher(folder)
+        self._has_work = has_work
+        self._accepted: Place | None = None
+        self._unmarked: set[str] = set()
 
     def look(self, marks: Marks, *, everything: bool) -> None:
         """Bring `making` up to date with the disk, as far as the marks say or all of it. Goes offline, never raises."""
         for path in marks.lost:
-            self._known.pop(path, None)
+            self.known.drop(path)
         try:
             self._arrive()
-            if everything or marks.everything:
+            if everything or marks.everything or not self.online:
                 self._scan_all(marks)
             else:
                 self._look_at_marks(marks)
         except FolderOfflineError as error:
             self.online, self.reason = False, str(error)
             return
-        self.online, self.reason = True, None
+        self.online, self.reason, self._accepted = True, None, self.place
+
+    def accept_as_it_is(self) -> None:
+        """The owner says that the folder is right as it is, though it is empty."""
+        self._has_work = lambda: False
 
     def has_moved(self) -> bool:
         """Whether the folder is no longer what it was at the last look: gone, replaced, mounted, unmounted."""
@@ -147,36 +169,47 @@ class HotFolder:
 
     def _scan_all(self, marks: Marks) -> None:
         """The reconcile scan; what is not there any more is forgotten here, what it became stays in the ledger."""
-        known, self._known = self._known, {}
-        try:
-            present = self._meet("", known, marks)
-        except BaseException:
-            self._known = known
-            raise
-        for path in [path for path in {*self.making, *self.noted} if path not in present]:
+        met = self._meet("", marks)
+        self.known.keep_folders(met.folders)
+        for path in [path for path in {*self.making, *self.noted} if path not in met.present]:
             self.vanished(path)
 
     def _look_at_marks(self, marks: Marks) -> None:
         for path, proven in marks.files.items():
-            if isinstance(self._matcher.verdict(path), Ours):
+            if self.matcher.is_marker(path.rpartition("/")[2]):
+                self._look_at_unmarked()
+            elif isinstance(self.matcher.verdict(path), Ours):
                 self.look_at_file(path, proven=proven)
         for path in marks.lost:
             self.look_at_file(path, proven=False)
         for below in marks.folders:
-            self._meet(below, self._known, marks)
+            if self.matcher.reaches(below):
+                self._meet(below, marks)
 
-    def _meet(self, below: str, known: dict[str, Sample], marks: Marks) -> set[str]:
+    def _look_at_unmarked(self) -> None:
+        """A marker came: whose it is, the next look at those that wait for one tells."""
         now = self._clock.steady()
-        present = set()
-        for found in self._tree.scan(self.root, below, self._matcher):
-            if known.get(found.path) == found.sample:
-                self._known[found.path] = found.sample
-                continue
-            present.add(found.path)
-            if found.path in known:
-                self._changed.add(found.path)
-            self._observe(found.path, found.sample, now, proven=marks.files.get(found.path, False))
-        return present
+        for path in self._unmarked:
+            self.look_at[path] = now
+        self._unmarked.clear()
+
+    def _meet(self, below: str, marks: Marks) -> _Met:
+        now = self._clock.steady()
+        met = _Met()
+        for listing in self._tree.scan(self.root, below, self.matcher, self.known.within):
+            if listing.empty and listing.folder == "" and self.place != self._accepted and self._has_work():
+                raise FolderOfflineError(
+                    f"{self.folder.path} is empty, and files of it wait: is its share not mounted? Any file in it says"
+                    " that it is; if they were taken away on purpose, `watchd reload`"
+                )
+            met.folders.append(listing.folder)
+            for found in listing.fresh:
+                met.present.add(found.path)
+                if found.path in self.known:
+                    self._changed.add(found.path)
+                self._observe(found.path, found.sample, now, proven=marks.files.get(found.path, False))
+            self.known.keep(listing.folder, listing.unchanged)
+        return met
 
     def look_at_file(self, path: str, *, proven: bool) -> None:
         """Look at one file again."""
@@ -187,8 +220,8 @@ class HotFolder:
         if sample is None:
             if not self.has_moved():  # else it is the folder that went, and its files are not gone
                 self.vanished(path)
-        elif self._known.get(path) != sample:
-            if path in self._known:
+        elif not self.known.holds(path, sample):
+            if path in self.known:
                 self._changed.add(path)
             self._observe(path, sample, self._clock.steady(), proven=proven)
 
@@ -204,18 +237,23 @@ class HotFolder:
         self.making.pop(path, None)
         self.look_at.pop(path, None)
         self.waiting.pop(path, None)
+        self._unmarked.discard(path)
         self._changed.discard(path)
         if self.noted.pop(path, None) is not None:
             self.gone.add(path)
 
-    def wait(self, path: str, until: float, reason: str) -> None:
-        """Look again at `until`; the reason is told to whoever asks."""
+    def wait(self, path: str, until: float, reason: str, *, for_marker: bool = False) -> None:
+        """Look again at `until`, or when a marker comes; the reason is told to whoever asks."""
+        if for_marker:
+            self._unmarked.add(path)
         self.look_at[path] = until
         self.waiting[path] = reason
 
     def pending(self, now: float) -> bool:
         """Whether a file may still become a job by waiting alone; an empty or unreadable one need not ever."""
         for path, observation in self.making.items():
+            if path in self._unmarked:
+                continue  # no waiting of ours brings its marker
             given_up = settling.truncated_at(observation, self.folder.settle, once=True)
             if now < given_up or self.look_at[path] <= given_up:
                 return True
@@ -234,7 +272,8 @@ class HotFolder:
     def admitted(self, path: str, sample: Sample) -> None:
         """It is in the ledger as a job now: until it changes there is nothing more to see."""
         self._changed.discard(path)
-        self._known[path] = sample
+        self._unmarked.discard(path)
+        self.known.add(path, sample)
         self.making.pop(path, None)
         self.look_at.pop(path, None)
         self.waiting.pop(path, None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core import settling
+from watchd.core.matching import marker_of
+from watchd.core.naming import on_one_line
+from watchd.model import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +27,35 @@ def settled(hot: HotFolder, tree: Tree, now: float) -> Iterator[str]:
 
 def _may_be_read(hot: HotFolder, tree: Tree, path: str, now: float) -> bool:
     observation = hot.making[path]
-    match settling.settle(observation, now, hot.folder.settle):
+    quiet = hot.folder.settle
+    if hot.folder.marker is not None and observation.sample.size:
+        return _is_marked(hot, tree, path, hot.folder.marker, now)
+    match settling.settle(observation, now, quiet):
         case settling.Settled():
-            return True
+            if observation.proven or tree.writer(hot.root, path) is not Writer.AT_WORK:
+                return True
+            until = settling.busy_until(observation, now, quiet)
+            if until is None:
+                return True
+            hot.wait(path, until, "another program has it open for writing")
+            return False
         case settling.Waiting(until, reason):
-            if hot.folder.settle == 0 and observation.sample.size and tree.writer_is_done(hot.root, path):
+            if quiet == 0 and observation.sample.size and tree.writer(hot.root, path) is Writer.DONE:
                 return True
             hot.wait(path, until, reason)
             return False
         case unexpected:
             assert_never(unexpected)
+
+
+def _is_marked(hot: HotFolder, tree: Tree, path: str, template: str, now: float) -> bool:
+    """Whether the file is there that says so; quiet proves nothing in a folder that asks for it."""
+    marker = marker_of(template, path)
+    try:
+        if tree.look(hot.root, marker) is not None:
+            return True
+    except OSError:
+        pass  # it cannot be told at present; the next look may
+    until = min(settling.look_again(hot.making[path], now), now + hot.folder.poll_every)
+    hot.wait(path, until, f"its marker {on_one_line(marker)} is not there yet", for_marker=True)
+    return False

@@ -11,9 +11,10 @@ import pytest
 
 from watchd.adapters import tree as tree_module
 from watchd.adapters.tree import FileTree
+from watchd.core.known import NOTHING
 from watchd.core.matching import Matcher
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.model import Folder, Profile
+from watchd.model import Folder, Profile, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,11 @@ def hot(tmp_path: Path) -> Path:
 
 
 def scanned(root: Path, below: str = "") -> list[str]:
-    return sorted(found.path for found in FileTree().scan(str(root), below, MATCHER))
+    return sorted(
+        found.path
+        for listing in FileTree().scan(str(root), below, MATCHER, lambda _: NOTHING)
+        for found in listing.fresh
+    )
 
 
 def link(target: str) -> Callable[[Path], None]:
@@ -64,7 +69,7 @@ def test_what_is_no_regular_file_is_neither_found_nor_read_and_holds_nobody(hot:
     assert found.look(str(hot), "a.png") is None
     with pytest.raises(SourceLostError):
         found.read(str(hot), "a.png", 1000)
-    assert not found.writer_is_done(str(hot), "a.png")
+    assert found.writer(str(hot), "a.png") is Writer.UNKNOWN
 
 
 @pytest.mark.timeout(2)
@@ -179,11 +184,11 @@ def test_a_file_replaced_by_another_while_it_is_read_is_read_as_it_was_opened_or
 
 def test_the_kernel_vouches_for_a_file_that_nobody_has_open_for_writing(hot: Path) -> None:
     (hot / "a.png").write_bytes(b"bytes")
-    if not FileTree().writer_is_done(str(hot), "a.png"):
+    if FileTree().writer(str(hot), "a.png") is not Writer.DONE:
         pytest.skip("this file system grants no leases")
     with (hot / "a.png").open("ab"):
-        assert not FileTree().writer_is_done(str(hot), "a.png")
-    assert FileTree().writer_is_done(str(hot), "a.png")
+        assert FileTree().writer(str(hot), "a.png") is Writer.AT_WORK
+    assert FileTree().writer(str(hot), "a.png") is Writer.DONE
 
 
 # --- rights ---------------------------------------------------------------------------------------------------------

@@ -165,7 +165,6 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
         ("web: {}", "4:1: web"),
         ("notify: {on: [paused]}", "4:1: notify"),
         ("profiles: {g: {tile_enhance: yes}}", "4:30: profiles.g.tile_enhance"),
-        ("  marker: '{stem}.done'", "4:11: folders.0.marker"),
         ("  originals: delete", "4:14: folders.0.originals"),
         ("  archive: /x", "4:12: folders.0.archive"),
         ("  failed: /x", "4:11: folders.0.failed"),

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.pictures import picture
 from tests.unit.journey.workshop import ROOT, SETTLE, Workshop
 from watchd.core import endpoint
-from watchd.model import Folder, JobState, Profile
+from watchd.model import Folder, JobState, Profile, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ PNG = picture(1)
 
 def waiting(shop: Workshop) -> dict[str, str | None]:
     """Paths that the ledger has as seen and not yet a job, with their reasons."""
-    return {path: seen.reason for path, seen in shop.ledger.sightings("portraits").items() if seen.job is None}
+    return {seen.path: seen.reason for seen in shop.ledger.sightings("portraits") if seen.job is None}
 
 
 def keep_looking(shop: Workshop, seconds: float) -> None:
@@ -114,7 +114,7 @@ def test_with_settle_0_the_kernel_may_vouch_for_a_file_without_an_event(shop: Wo
     shop.put("b.png", picture(2))
     shop.look()
     assert shop.jobs() == []
-    shop.tree.writer_done = True
+    shop.tree.writing = Writer.DONE
     shop.hints.file("portraits", "a.png", proven=False)
     shop.look(after=2.0)
     assert [job.path for job in shop.jobs()] == ["a.png", "b.png"]

@@ -10,23 +10,31 @@ from watchd.adapters.ledger.rows import sample_of, text_of
 from watchd.model import Asked, JobState, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from watchd.model import Admission
+
+
+PAGE = 5000
+"""Rows read at a time."""
 
 
 class Admissions(Writer):
     """Sightings, and the rules of identity at the door."""
 
-    def sightings(self, folder: str) -> dict[str, Sighting]:
-        """All that is remembered of a folder's paths."""
-        rows = self.rows("sightings", folder=folder)
-        return {
-            (path := os.fsdecode(row["path"])): Sighting(
-                path, sample_of(row), row["job_id"], row["reason"], bool(row["own"])
-            )
-            for row in rows
-        }
+    def sightings(self, folder: str) -> Iterator[Sighting]:
+        """All that is remembered of a folder's paths, a page at a time: there may be a million."""
+        after = b""
+        while rows := self.rows("sightings", folder=folder, after=after, most=PAGE):
+            for row in rows:
+                path = os.fsdecode(row["path"])
+                yield Sighting(path, sample_of(row), row["job_id"], row["reason"], bool(row["own"]))
+            after = rows[-1]["path"]
+
+    def has_work(self, folder: str) -> bool:
+        """Whether jobs of a folder are under way, or files of it were seen and are no jobs yet."""
+        (row,) = self.rows("has_work", folder=folder)
+        return bool(row["yes"])
 
     @transaction
     def note_waiting(self, folder: str, waiting: Iterable[Sighting], gone: Iterable[str]) -> None:

@@ -110,7 +110,13 @@ ON CONFLICT (folder, path) DO UPDATE SET
 DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id IS NULL;
 
 -- name: sightings
-SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason, own FROM sighting WHERE folder = :folder;
+SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason, own FROM sighting
+WHERE folder = :folder AND path > :after ORDER BY path LIMIT :most;
+
+-- name: has_work
+SELECT EXISTS (
+        SELECT 1 FROM job WHERE folder = :folder AND state IN ('queued', 'sending', 'armed', 'received'))
+    OR EXISTS (SELECT 1 FROM sighting WHERE folder = :folder AND job_id IS NULL AND own = 0) AS yes;
 
 -- name: begin_sending
 -- Before connecting. Only the claim's owner may; a claim lost in between changes nothing.

@@ -1,0 +1,126 @@
+"""A watch over a tree that leaves out what is never looked at, and says when the kernel had no watch left for a part.
+
+watchdog watches every folder below a root, a NAS's `@eaDir` beside each picture included, and passes over in silence
+those that it cannot watch. What is watched is decided here; reading and dispatching stay watchdog's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any
+
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watchd.core.matching import Matcher
+
+NO_WATCH_LEFT = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENOMEM})
+
+
+class PrunedGroup(InotifyWatchGroup):
+    """The watches of one hot folder."""
+
+    def __init__(self, matcher: Matcher, device: int, *given: Any, **named: Any) -> None:
+        self._matcher = matcher
+        self._device = device
+        self.is_partial = False
+        """Whether a folder in it could not be watched, as the kernel has no watch left."""
+        super().__init__(*given, **named)
+
+    def is_rooted(self) -> bool:
+        """Whether the root itself is still watched: the kernel drops it at an unmount."""
+        return self.path in self._active_callbacks_by_path
+
+    def _add_all_callbacks(self, path: bytes) -> None:
+        """Watch a folder and what is entered below it."""
+        if path != self.path and not self._is_entered(path):
+            return
+        self._add_callback(path)
+        if not self.is_recursive:
+            return
+        pending = [path]
+        while pending and not self.is_partial:
+            folder = pending.pop()
+            for inner in self._folders_in(folder):
+                self._add_callback(inner)
+                pending.append(inner)
+
+    def _is_entered(self, path: bytes) -> bool:
+        return self._matcher.reaches(os.fsdecode(path[len(self.path) :].lstrip(b"/")))
+
+    def _folders_in(self, folder: bytes) -> list[bytes]:
+        prefix = os.fsdecode(folder[len(self.path) :].lstrip(b"/"))
+        found = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = os.fsdecode(entry.name)
+                    if (
+                        entry.is_dir(follow_symlinks=False)
+                        and self._matcher.enters(f"{prefix}/{name}" if prefix else name, name)
+                        and entry.stat(follow_symlinks=False).st_dev == self._device
+                    ):
+                        found.append(folder + b"/" + entry.name)
+        except OSError:
+            return found  # it went meanwhile, or is not ours to read: the scan will say so
+        return found
+
+    def _add_callback(self, path: bytes) -> None:
+        try:
+            wd = self._inotify_fd.add_callback(path, self.event_mask, self._callback, self._id)
+        except OSError as error:
+            if path == self.path:
+                raise
+            self.is_partial = self.is_partial or error.errno in NO_WATCH_LEFT
+        else:
+            self._active_callbacks_by_path[path] = wd
+            self._active_callbacks_by_watch[wd] = path
+
+    def _recursive_simulate(self, src_path: bytes) -> list[InotifyEvent]:  # noqa: ARG002 -- as in watchdog
+        """No events are made up for what a new folder holds: its own event leads to a scan of it."""
+        return []
+
+
+class PrunedEmitter(InotifyFullEmitter):
+    """watchdog's emitter, with a group of ours."""
+
+    def __init__(self, matcher: Matcher, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._matcher = matcher
+
+    def on_thread_start(self) -> None:
+        """Put up the watches."""
+        path = os.fsencode(self.watch.path)
+        self._inotify = PrunedGroup(
+            self._matcher, os.stat(path).st_dev, self._inotify_fd, path, is_recursive=self.watch.is_recursive,  # noqa: PTH116 -- bytes
+            event_mask=self.get_event_mask_from_filter(),
+        )  # fmt: skip
+
+    @property
+    def group(self) -> PrunedGroup | None:
+        """The watches, while they stand."""
+        found = self._inotify
+        return found if isinstance(found, PrunedGroup) else None
+
+
+class PrunedObserver(InotifyObserver):
+    """watchdog's observer, whose emitters ask for the matcher of the root they watch."""
+
+    def __init__(self, matcher_of: Callable[[str], Matcher]) -> None:
+        self._inotify_fd = InotifyFD()
+        self._inotify_fd.start()
+
+        def emitter(event_queue: Any, watch: Any, **named: Any) -> PrunedEmitter:
+            return PrunedEmitter(matcher_of(str(watch.path)), event_queue, watch, **named)
+
+        # Past InotifyObserver, whose own choice of emitters is what is replaced.
+        BaseObserver.__init__(self, emitter, inotify_fd=self._inotify_fd)  # type: ignore[arg-type]
+
+    def is_reading(self) -> bool:
+        """Whether the thread that reads the kernel's queue lives."""
+        return bool(self._inotify_fd.is_alive())

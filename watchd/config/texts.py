@@ -17,6 +17,7 @@ from watchd.model import Folder, Profile
 OUTPUT_FIELDS: Final = ("stem", "ext", "name", "folder", "profile", "scale", "width", "height", "date", "sha8")
 TELLING_FIELDS: Final = ("stem", "name", "sha8")
 """At least one of these must stand in an output name, or every picture of a folder would get the same one."""
+PICTURE_ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2", ".heic")
 MARKER_FIELDS: Final = ("name", "stem")
 LONGEST_NAME: Final = 100
 _PLACE: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:@]+)(:[0-9]*)?")
@@ -146,8 +147,10 @@ class Template(Kind):
         if not any(f"{{{name}}}" in text for name in self.needed):
             needed = " or ".join(f"{{{name}}}" for name in self.needed)
             raise RefusedError(f"every picture would get the same name, expected {needed} in it, {found(value)}")
-        if text == "{name}" and not self.may_be_the_picture:
-            raise RefusedError("the picture would be its own marker, expected a name such as {name}.done")
+        if not self.may_be_the_picture and (text == "{name}" or text.lower().endswith(PICTURE_ENDINGS)):
+            raise RefusedError(
+                f"a picture could be its own marker, expected a name such as {{name}}.done, {found(value)}"
+            )
         return text
 
     def _check_path(self, text: str, value: object) -> None:

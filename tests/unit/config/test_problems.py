@@ -80,8 +80,10 @@ IN_A_FILE_WITH_ONE_FOLDER = [
      'expected {stem} or {name} or {sha8} in it, found "x.{ext}"')),
     ("  output_name: '{stem'", ("4:16: folders.0.output_name: a brace without its partner, "
      'expected fields such as {stem}, found "{stem"')),
-    ("  marker: '{name}'", ("4:11: folders.0.marker: the picture would be its own marker, "
-     "expected a name such as {name}.done")),
+    ("  marker: '{name}'", ("4:11: folders.0.marker: a picture could be its own marker, "
+     'expected a name such as {name}.done, found "{name}"')),
+    ("  marker: '{stem}.PNG'", ("4:11: folders.0.marker: a picture could be its own marker, "
+     'expected a name such as {name}.done, found "{stem}.PNG"')),
     ("  marker: done/{name}", ("4:11: folders.0.marker: a slash, expected the name of a file beside the picture, "
      'found "done/{name}"')),
     ("  mount_marker: ../x", ("4:17: folders.0.mount_marker: not the name of a file in the folder, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -326,3 +327,166 @@ def test_a_clock_set_back_or_ahead_settles_nothing_sooner_or_later(shop: Worksho
     shop.clock.jump_wall(-7 * 86_400)
     shop.look(after=SETTLE / 2)
     assert [job.path for job in shop.jobs()] == ["a.png"]
+
+
+# --- markers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("template", "marker"), [("{name}.done", "a.png.done"), ("{stem}.ok", "a.ok")])
+def test_with_a_marker_a_file_waits_for_it_however_quiet_it_is_and_goes_at_once_when_it_comes(
+    shop: Workshop, template: str, marker: str
+) -> None:
+    shop.restart(shop.folder(marker=template))
+    shop.put("a.png", PNG)
+    keep_looking(shop, 300.0)
+    assert shop.jobs() == []
+    assert waiting(shop) == {"a.png": f"its marker {marker} is not there yet"}
+    shop.put(marker, b"")
+    shop.hints.file("portraits", marker, proven=True)
+    shop.look()
+    assert [job.path for job in shop.jobs()] == ["a.png"]
+
+
+def test_a_marker_is_found_by_looking_where_no_event_tells_of_it(shop: Workshop) -> None:
+    shop.restart(shop.folder(marker="{name}.done"))
+    shop.put("sub/a.png", PNG)
+    keep_looking(shop, 60.0)
+    shop.put("sub/a.png.done", b"")
+    keep_looking(shop, 11.0)
+    assert [job.path for job in shop.jobs()] == ["sub/a.png"]
+
+
+def test_a_marker_is_never_a_picture_and_half_a_picture_is_not_believed_whatever_its_marker_says(
+    shop: Workshop,
+) -> None:
+    shop.restart(shop.folder(marker="{name}.done", include=("*",)))
+    shop.put("a.png", PNG[:-20])
+    shop.put("a.png.done", PNG)
+    keep_looking(shop, 30.0)
+    assert shop.jobs() == []
+    assert waiting(shop).keys() == {"a.png"}
+
+
+# --- a writer that is still at work -----------------------------------------------------------------------------------
+
+
+def test_a_quiet_file_that_another_program_has_open_is_waited_for_and_not_for_ever(shop: Workshop) -> None:
+    shop.tree.writing = Writer.AT_WORK
+    shop.put("a.png", PNG)
+    keep_looking(shop, 30.0)
+    assert shop.jobs() == []
+    assert waiting(shop) == {"a.png": "another program has it open for writing"}
+    keep_looking(shop, 70.0)
+    assert [job.path for job in shop.jobs()] == ["a.png"]
+
+
+# --- folders that are empty -------------------------------------------------------------------------------------------
+
+
+def queued(shop: Workshop) -> None:
+    shop.put("a.png", PNG)
+    shop.settle()
+    assert [job.state for job in shop.jobs()] == [JobState.QUEUED]
+
+
+def test_a_folder_that_is_empty_at_the_start_while_its_files_wait_is_offline_until_it_holds_something(
+    shop: Workshop,
+) -> None:
+    queued(shop)
+    share = shop.tree.unmount(ROOT)
+    shop.tree.make(ROOT)
+    shop.restart()
+    keep_looking(shop, 60.0)
+    (hot,) = shop.intake.folders()
+    assert (hot.online, "is empty, and files of it wait" in (hot.reason or "")) == (False, True)
+    assert shop.work() == 0
+    shop.tree.mount(ROOT, share)
+    keep_looking(shop, 11.0)
+    shop.work()
+    assert [job.state for job in shop.jobs()] == [JobState.DONE]
+
+
+def test_an_empty_folder_put_in_the_place_of_one_whose_files_wait_is_offline_too(shop: Workshop) -> None:
+    queued(shop)
+    shop.tree.unmount(ROOT)
+    shop.tree.make(ROOT)
+    keep_looking(shop, 11.0)
+    assert [hot.online for hot in shop.intake.folders()] == [False]
+    assert [job.state for job in shop.jobs()] == [JobState.QUEUED]
+
+
+def test_a_folder_that_somebody_empties_is_empty_and_what_waited_is_gone(shop: Workshop) -> None:
+    queued(shop)
+    shop.tree.drop(ROOT, "a.png")
+    keep_looking(shop, 11.0)
+    shop.work()
+    assert [hot.online for hot in shop.intake.folders()] == [True]
+    assert [job.state for job in shop.jobs()] == [JobState.FAILED]
+
+
+def test_a_reload_takes_an_empty_folder_as_it_is(shop: Workshop) -> None:
+    queued(shop)
+    shop.tree.unmount(ROOT)
+    shop.tree.make(ROOT)
+    shop.restart()
+    shop.intake.adopt(shop.settings, polled=(), as_they_are=True)
+    shop.look()
+    shop.work()
+    assert [job.state for job in shop.jobs()] == [JobState.FAILED]
+
+
+def test_an_empty_folder_in_which_nothing_waits_is_online(shop: Workshop) -> None:
+    shop.run("a.png", PNG)
+    shop.tree.unmount(ROOT)
+    shop.tree.make(ROOT)
+    shop.restart()
+    shop.look()
+    assert [hot.online for hot in shop.intake.folders()] == [True]
+
+
+# --- what is never looked at ------------------------------------------------------------------------------------------
+
+
+def test_a_junk_folder_that_comes_is_not_scanned(shop: Workshop) -> None:
+    shop.look()
+    shop.put("@eaDir/a.png", PNG)
+    shop.put("good/@eaDir/a.png", PNG)
+    for below in ("@eaDir", "good/@eaDir"):
+        shop.hints.folder("portraits", below)
+    shop.look()
+    assert shop.intake.folders()[0].making == {}
+
+
+# --- how often --------------------------------------------------------------------------------------------------------
+
+
+def test_a_scan_rests_for_nineteen_times_as_long_as_it_took(shop: Workshop) -> None:
+    shop.restart(shop.folder(poll_every=1.0, rescan_every=1.0))
+    scan, scans = shop.tree.scan, []
+
+    def slow(*given: Any) -> Any:
+        scans.append(shop.clock.steady())
+        shop.clock.advance(2.0)
+        return scan(*given)
+
+    shop.tree.scan = slow  # type: ignore[method-assign,assignment]  # how long it takes is what is under test
+    for _ in range(600):
+        shop.look(after=0.5)
+    assert scans
+    assert all(later - earlier >= 2.0 + 38.0 for earlier, later in pairwise(scans))
+
+
+def test_scans_that_lost_events_ask_for_again_and_again_take_a_fifth_of_the_time(shop: Workshop) -> None:
+    shop.restart(shop.folder(rescan_every=3600.0, poll_every=3600.0))
+    scan, scans = shop.tree.scan, []
+
+    def slow(*given: Any) -> Any:
+        scans.append(shop.clock.steady())
+        shop.clock.advance(2.0)
+        return scan(*given)
+
+    shop.tree.scan = slow  # type: ignore[method-assign,assignment]  # as above
+    for _ in range(200):
+        shop.hints.everything("portraits")
+        shop.look(after=0.5)
+    assert 0.15 < 2.0 * len(scans) / (shop.clock.steady() - scans[0]) <= 0.21

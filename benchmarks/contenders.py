@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from benchmarks.service import Service
 
-READY_WITHIN = 15.0
+READY_WITHIN = 60.0
+NOWHERE = "http://127.0.0.1:9/api/v1"
 WORKERS = 8
 RIVALS = Path(__file__).parent / "rivals"
 _NO_MORE = b"END"
@@ -85,11 +86,11 @@ def staged(home: Path) -> Iterator[Stage]:
         shutil.rmtree(home)
 
 
-def configure(stage: Stage, base_url: str) -> None:
-    """Write watchd's configuration and its key."""
+def configure(stage: Stage, base_url: str, keys: str = "") -> None:
+    """Write watchd's configuration and its key; `keys` are more lines of its folder, then of the file."""
     (stage.home / "key").write_text(KEY)
     (stage.home / "key").chmod(0o600)
-    stage.config.write_text(CONFIGURATION.format(base_url=base_url, workers=WORKERS))
+    stage.config.write_text(CONFIGURATION.format(base_url=base_url, workers=WORKERS) + keys)
 
 
 def watchd_command(stage: Stage, *arguments: str) -> list[str]:
@@ -100,7 +101,14 @@ def watchd_command(stage: Stage, *arguments: str) -> list[str]:
 @contextmanager
 def watchd(stage: Stage, service: Service) -> Iterator[subprocess.Popen[bytes]]:
     """`watchd run`, ready as it tells systemd."""
-    configure(stage, service.base_url)
+    with alone(stage, service.base_url) as process:
+        yield process
+
+
+@contextmanager
+def alone(stage: Stage, base_url: str = NOWHERE, keys: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """The same where no call is made, and so no service is needed."""
+    configure(stage, base_url, keys)
     address = str(stage.home / "notify")
     with _listening(address) as ready, running(watchd_command(stage, "run"), stage.log, NOTIFY_SOCKET=address) as it:
         if not ready.wait(READY_WITHIN):

@@ -257,6 +257,14 @@ class Ledger(Protocol):
         """All that is remembered of a folder's paths, a page at a time: there may be a million."""
         ...
 
+    def place(self, folder: str) -> Place | None:
+        """Which folder a hot folder was when it was last noted; None: never."""
+        ...
+
+    def note_place(self, folder: str, place: Place) -> None:
+        """Remember which folder a hot folder is."""
+        ...
+
     def has_work(self, folder: str) -> bool:
         """Whether jobs of a folder are under way, or files of it were seen and are no jobs yet."""
         ...

@@ -156,10 +156,15 @@ class Lookout:
         if reason is not None:
             self._polled[folder.name] = Polled(reason)
             self._watcher.unwatch(folder.name)
+            if folder.watch != "poll" and (before is None or before.reason != reason):
+                logger.info(
+                    "Folder %s is scanned every %g s: %s", folder.name, folder.poll_every, reason,
+                    extra={"action": "polling"},
+                )  # fmt: skip
+            if before is None:
+                self._intake.poll(folder.name)
         elif before is not None:
-            del self._polled[folder.name]
-        if (before is None) != (reason is None):
-            self._intake.poll(folder.name, polled=reason is not None)
+            self._polled[folder.name] = replace(before, until=self._clock.steady())  # watched at once, and said so
 
     def _watch(self, hot: HotFolder, place: Place, *, strikes: int) -> None:
         folder = hot.folder

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.rows.flood import Flood
 from benchmarks.rows.idle import Idle
 from benchmarks.rows.latency import Latency
 from benchmarks.rows.memory import Memory
+from benchmarks.rows.scan import Poll, Scan
 from benchmarks.rows.status import Status
 from benchmarks.rows.throughput import Throughput
 
 if TYPE_CHECKING:
     from benchmarks.figures import Row
 
-ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status())
+ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll())

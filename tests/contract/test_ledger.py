@@ -27,6 +27,7 @@ from watchd.model import (
     Job,
     JobState,
     Outcome,
+    Place,
     Sample,
     Sighting,
 )
@@ -820,3 +821,28 @@ def test_progress_counts_the_files_of_a_run_and_what_was_booked_in_it(store: Sto
     found = ledger.progress(since, last)
     assert (found.done, found.failed, found.unknown, found.left) == (1, 1, 1, 1)
     assert (found.bytes_done, found.bytes_left, found.booked) == (100, 100, 100_000)
+
+
+# --- folders --------------------------------------------------------------------------------------------------------
+
+
+def test_the_place_of_a_folder_is_the_one_noted_last_and_none_before(ledger: Ledger) -> None:
+    first, second = Place("/srv/hot", 2**63, 7, "/"), Place(os.fsdecode(b"/srv/caf\xe9"), 1, 2**64 - 1, "/srv")
+    assert ledger.place("one") is None
+    for place in (first, second):
+        ledger.note_place("one", place)
+        assert ledger.place("one") == place
+    assert ledger.place("two") is None
+
+
+def test_a_folder_has_work_while_a_file_of_it_waits_or_a_job_of_it_is_under_way(ledger: Ledger) -> None:
+    assert not ledger.has_work("one")
+    ledger.note_waiting("one", [Sighting("w.png", SAMPLE, None, "it is empty so far")], [])
+    assert ledger.has_work("one")
+    ledger.note_waiting("one", [], ["w.png"])
+    ledger.admit([seen()])
+    assert (ledger.has_work("one"), ledger.has_work("two")) == (True, False)
+    claimed = ledger.claim(["one"], ["one"])
+    assert claimed is not None
+    ledger.fail(claimed, "no picture")
+    assert not ledger.has_work("one")

@@ -25,9 +25,13 @@ NO_WATCH_LEFT = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENOMEM})
 class PrunedGroup(InotifyWatchGroup):
     """The watches of one hot folder."""
 
-    def __init__(self, matcher: Matcher, device: int, *given: Any, **named: Any) -> None:
+    def __init__(
+        self, matcher: Matcher, device: int, overflowed: Callable[[], None], *given: Any, **named: Any
+    ) -> None:
+        """`overflowed` is told when events were lost, and the watches have been put up again."""
         self._matcher = matcher
         self._device = device
+        self._overflowed = overflowed
         self.is_partial = False
         """Whether a folder in it could not be watched, as the kernel has no watch left."""
         super().__init__(*given, **named)
@@ -35,6 +39,11 @@ class PrunedGroup(InotifyWatchGroup):
     def is_rooted(self) -> bool:
         """Whether the root itself is still watched: the kernel drops it at an unmount."""
         return self.path in self._active_callbacks_by_path
+
+    def on_queue_overflow(self) -> None:
+        """Put up all watches again, as new folders were among what was lost."""
+        super().on_queue_overflow()
+        self._overflowed()  # last: what came while nothing was watched is found by the scan that follows
 
     def _add_all_callbacks(self, path: bytes) -> None:
         """Watch a folder and what is entered below it."""
@@ -89,16 +98,17 @@ class PrunedGroup(InotifyWatchGroup):
 class PrunedEmitter(InotifyFullEmitter):
     """watchdog's emitter, with a group of ours."""
 
-    def __init__(self, matcher: Matcher, *given: Any, **named: Any) -> None:
+    def __init__(self, matcher: Matcher, overflowed: Callable[[], None], *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._matcher = matcher
+        self._overflowed = overflowed
 
     def on_thread_start(self) -> None:
         """Put up the watches."""
         path = os.fsencode(self.watch.path)
         self._inotify = PrunedGroup(
-            self._matcher, os.stat(path).st_dev, self._inotify_fd, path, is_recursive=self.watch.is_recursive,  # noqa: PTH116 -- bytes
-            event_mask=self.get_event_mask_from_filter(),
+            self._matcher, os.stat(path).st_dev, self._overflowed, self._inotify_fd, path,  # noqa: PTH116 -- bytes
+            is_recursive=self.watch.is_recursive, event_mask=self.get_event_mask_from_filter(),
         )  # fmt: skip
 
     @property
@@ -111,12 +121,13 @@ class PrunedEmitter(InotifyFullEmitter):
 class PrunedObserver(InotifyObserver):
     """watchdog's observer, whose emitters ask for the matcher of the root they watch."""
 
-    def __init__(self, matcher_of: Callable[[str], Matcher]) -> None:
+    def __init__(self, matcher_of: Callable[[str], Matcher], overflowed: Callable[[], None]) -> None:
+        """Raises OSError where the kernel gives no inotify instance."""
         self._inotify_fd = InotifyFD()
         self._inotify_fd.start()
 
         def emitter(event_queue: Any, watch: Any, **named: Any) -> PrunedEmitter:
-            return PrunedEmitter(matcher_of(str(watch.path)), event_queue, watch, **named)
+            return PrunedEmitter(matcher_of(str(watch.path)), overflowed, event_queue, watch, **named)
 
         # Past InotifyObserver, whose own choice of emitters is what is replaced.
         BaseObserver.__init__(self, emitter, inotify_fd=self._inotify_fd)  # type: ignore[arg-type]

@@ -187,38 +187,49 @@ class _Scan:
                 os.close(child)
 
     def _listing(self, descriptor: int, folder: str, inner: list[tuple[str, str]]) -> Listing:
-        """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each."""
+        """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each, and little besides."""
         prefix = f"{folder}/" if folder else ""
         known, matcher = self._known(folder), self._matcher
-        unchanged: dict[str, int] = {}
+        other: set[str] = set()
         fresh: list[Found] = []
-        empty = True
-        with os.scandir(descriptor) as entries:
-            for entry in entries:
-                empty = False
+        entries = unchanged = 0
+        recall = known.get
+        with os.scandir(descriptor) as listed:
+            for entry in listed:
+                entries += 1
                 name = entry.name
-                before = known.get(name)
+                before = recall(name)
                 if before is not None:
-                    status = _status(entry)
-                    if status is None:
+                    try:
+                        seen = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue  # it went between the listing and the look
+                    # As `core.known` has it; said here again, as a call for each of a million files would be felt.
+                    if hash((seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)) == before:
+                        unchanged += 1
                         continue
-                    if hash(
-                        (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-                    ) == before and stat.S_ISREG(status.st_mode):
-                        unchanged[name] = before
-                        continue
+                    other.add(name)
                 if entry.is_dir(follow_symlinks=False):
                     if matcher.enters(prefix + name, name):
                         inner.append((prefix + name, name))
                 elif matcher.takes(prefix + name, name):
-                    status = _status(entry)
-                    if status is not None and stat.S_ISREG(status.st_mode):
-                        fresh.append(Found(prefix + name, sample_of(status)))
-        return Listing(folder, unchanged, fresh, empty)
+                    found = _found(entry, prefix + name)
+                    if found is not None:
+                        fresh.append(found)
+        if unchanged != len(known):
+            known = _still_there(descriptor, known, other)
+        return Listing(folder, known, fresh, entries == 0)
 
 
-def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+def _still_there(descriptor: int, known: Mapping[str, int], other: set[str]) -> dict[str, int]:
+    """What is left of those that were known. A second look at the names is dear, and rare."""
+    names = set(os.listdir(descriptor))
+    return {name: mark for name, mark in known.items() if name in names and name not in other}
+
+
+def _found(entry: os.DirEntry[str], path: str) -> Found | None:
     try:
-        return entry.stat(follow_symlinks=False)
+        seen = entry.stat(follow_symlinks=False)
     except OSError:
         return None  # it went between the listing and the look
+    return Found(path, sample_of(seen)) if stat.S_ISREG(seen.st_mode) else None

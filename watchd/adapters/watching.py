@@ -7,8 +7,9 @@ the dispatch for every folder.
 
 from __future__ import annotations
 
-import logging
 import os
+import re
+import stat
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,8 +30,6 @@ from watchd.adapters.pruned import NO_WATCH_LEFT, PrunedEmitter, PrunedObserver
 from watchd.errors import FolderOfflineError, LaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from watchdog.observers.api import ObservedWatch
 
     from watchd.core.matching import Matcher
@@ -39,9 +38,9 @@ if TYPE_CHECKING:
 _EVENTS: list[type[FileSystemEvent]] = [
     FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirCreatedEvent, DirMovedEvent,
 ]  # fmt: skip
-_OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
 CANARY = ".watchd-canary"
-"""A file of this name is made in a watched folder and removed at once, to see whether that is heard of."""
+"""A file of this name, with our process id, is made in a watched folder and removed at once: is that heard of?"""
+_CANARIES = re.compile(re.escape(CANARY) + r"-\d+")
 LIMITS = (
     "the kernel has no file watch left for all of its folders: raise fs.inotify.max_user_watches"
     " (and max_user_instances) with sysctl, as systemd/60-watchd.conf does"
@@ -78,17 +77,26 @@ class Watcher:
     def __init__(self, hints: Marker) -> None:
         self._hints = hints
         self._matchers: dict[str, Matcher] = {}
-        self._observer = PrunedObserver(self._matchers.__getitem__)
+        self._observer: PrunedObserver | None = None
         self._held: dict[str, _Held] = {}
-        self._overflow = _OverflowHandler(self._overflowed)
-        logging.getLogger(_OVERFLOW_LOGGER).addHandler(self._overflow)
-        self._observer.start()
 
     def stop(self) -> None:
         """End every thread of watchdog's."""
-        logging.getLogger(_OVERFLOW_LOGGER).removeHandler(self._overflow)
-        self._observer.stop()
-        self._observer.join()
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+
+    def _begin(self) -> PrunedObserver:
+        """Start watchdog's threads for the first watch: without inotify the folders are scanned, and watchd runs."""
+        if self._observer is None:
+            try:
+                observer = PrunedObserver(self._matchers.__getitem__, self._overflowed)
+            except OSError as error:
+                limited = error.errno in NO_WATCH_LEFT
+                raise LaterError(LIMITS if limited else f"the kernel gives no file events: {error}") from error
+            observer.start()
+            self._observer = observer
+        return self._observer
 
     def watch(self, name: str, place: Place, matcher: Matcher, *, recursive: bool) -> None:
         """Watch a folder from now on, and let it be scanned once, for what came before the watch stood.
@@ -98,13 +106,14 @@ class Watcher:
             FolderOfflineError: the folder is away again.
         """
         self.unwatch(name)
+        observer = self._begin()
         handler = _Handler(name, place.root, self._hints)
         self._matchers[place.root] = matcher
         try:
-            watch = self._observer.schedule(handler, place.root, recursive=recursive, event_filter=_EVENTS)
+            watch = observer.schedule(handler, place.root, recursive=recursive, event_filter=_EVENTS)
         except OSError as error:
             # watchdog has the watch down as scheduled all the same.
-            self._forget(place.root)
+            self._forget(observer, place.root)
             if error.errno in NO_WATCH_LEFT:
                 raise LaterError(LIMITS) from error
             raise FolderOfflineError(f"{place.root} cannot be watched: {error.strerror}") from error
@@ -112,17 +121,18 @@ class Watcher:
         if self.is_partial(name):
             self.unwatch(name)
             raise LaterError(LIMITS)
+        _remove_canaries(place.root)
         self._hints.everything(name)
 
-    def _forget(self, root: str) -> None:
-        for emitter in self._observer.emitters.copy():
+    def _forget(self, observer: PrunedObserver, root: str) -> None:
+        for emitter in observer.emitters.copy():
             if emitter.watch.path == root:
-                self._observer.unschedule(emitter.watch)
+                observer.unschedule(emitter.watch)
 
     def unwatch(self, name: str) -> None:
         """Watch it no longer."""
         held = self._held.pop(name, None)
-        if held is not None:
+        if held is not None and self._observer is not None:
             with suppress(KeyError):  # an emitter that ended by itself may be forgotten already
                 self._observer.unschedule(held.watch)
 
@@ -137,7 +147,7 @@ class Watcher:
             return "it is not watched"
         if held.place != place:
             return "another folder is in its place"
-        if not (self._observer.is_alive() and self._observer.is_reading()):
+        if not self.is_alive():
             return "the thread that reads or hands on the events has ended"
         emitter = self._emitter(held)
         if emitter is None or not emitter.is_alive():
@@ -153,7 +163,7 @@ class Watcher:
         return emitter is not None and emitter.group is not None and emitter.group.is_partial
 
     def _emitter(self, held: _Held) -> PrunedEmitter | None:
-        for emitter in self._observer.emitters:
+        for emitter in self._observer.emitters if self._observer is not None else ():
             if emitter.watch == held.watch and isinstance(emitter, PrunedEmitter):
                 return emitter
         return None
@@ -168,7 +178,8 @@ class Watcher:
             with suppress(FileNotFoundError):
                 os.unlink(path)  # noqa: PTH108 -- beside its kin
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-            os.unlink(path)  # noqa: PTH108 -- as above
+            with suppress(FileNotFoundError):  # another watchd in the same folder takes it for one that was left
+                os.unlink(path)  # noqa: PTH108 -- as above
         except OSError:
             return False
         return True
@@ -179,8 +190,8 @@ class Watcher:
         return held is not None and held.handler.take_heard()
 
     def is_alive(self) -> bool:
-        """Whether watchdog's own threads still read and dispatch."""
-        return bool(self._observer.is_alive()) and self._observer.is_reading()
+        """Whether watchdog's own threads still read and dispatch, as far as there are any."""
+        return self._observer is None or (bool(self._observer.is_alive()) and self._observer.is_reading())
 
     def _overflowed(self) -> None:
         for name in list(self._held):
@@ -218,13 +229,12 @@ class _Handler(FileSystemEventHandler):
             self._hints.file(self._name, relative, proven=not isinstance(event, FileCreatedEvent))
 
 
-class _OverflowHandler(logging.Handler):
-    """watchdog tells of a full kernel queue in its log alone."""
-
-    def __init__(self, overflowed: Callable[[], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._overflowed = overflowed
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "overflow" in record.getMessage().lower():
-            self._overflowed()
+def _remove_canaries(root: str) -> None:
+    """Remove what a process left that was killed between making its canary and removing it."""
+    with suppress(OSError), os.scandir(root) as entries:
+        for entry in entries:
+            if _CANARIES.fullmatch(entry.name):
+                with suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
+                        os.unlink(entry.path)  # noqa: PTH108 -- beside its kin

@@ -75,17 +75,22 @@ def _verdict(folder: Folder, path: str, seen: dict[str, Any] | None, jobs: list[
     refusal = why_not(Matcher(folder).verdict(path))
     if refusal is not None:
         return f"left alone: {refusal}"
-    return _unseen(Path(folder.path, path))
+    return _unseen(Path(folder.path), Path(folder.path, path))
 
 
-def _unseen(full: Path) -> str:
+def _unseen(root: Path, full: Path) -> str:
     """Why a file that should be ours is not known."""
+    inner = [parent for parent in full.parents if parent != root and parent.is_relative_to(root)]
+    if any(parent.is_symlink() for parent in inner):
+        return "left alone: a folder on the way to it is a link, and links are never followed"
     if full.is_symlink():
         return "left alone: it is a link, and links are never followed"
     if not full.exists():
         return "it is not there, and was not seen before"
     if not full.is_file():
         return "left alone: it is no regular file"
+    if full.parent.stat().st_dev != root.stat().st_dev:
+        return "left alone: it lies on another file system, which is mounted within the folder and no part of it"
     return "not seen yet: no daemon has looked at it; `watchd run` or `watchd once` does"
 
 

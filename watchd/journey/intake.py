@@ -80,8 +80,9 @@ class Intake:
         self._hints.wake()
 
     def _hot(self, folder: Folder) -> HotFolder:
-        remembered, has_work = self._ledger.sightings(folder.name), partial(self._ledger.has_work, folder.name)
-        return HotFolder(folder, self._tree, self._clock, remembered, has_work)
+        name = folder.name
+        remembered, was = self._ledger.sightings(name), self._ledger.place(name)
+        return HotFolder(folder, self._tree, self._clock, remembered, was, partial(self._ledger.has_work, name))
 
     def poll(self, name: str, *, polled: bool = True) -> None:
         """A folder gets no events: scan it by its own `poll_every` from now on. Or it gets them again."""
@@ -149,11 +150,13 @@ class Intake:
         self._note(hot)
 
     def _look(self, hot: HotFolder, marks: Marks, *, everything: bool) -> None:
-        before, reason = hot.online, hot.reason
+        before, reason, was = hot.online, hot.reason, hot.accepted
         began, worked = self._clock.steady(), self._clock.work()
         hot.look(marks, everything=everything)
         if everything or marks.everything:
             self._scanned(hot, self._clock.steady() - began, self._clock.work() - worked)
+        if hot.accepted is not None and hot.accepted != was:
+            self._ledger.note_place(hot.folder.name, hot.accepted)
         if not hot.online:
             self._next_scan[hot.folder.name] = self._clock.steady() + min(hot.folder.poll_every, 10.0)
             if reason != hot.reason:

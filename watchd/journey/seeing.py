@@ -99,9 +99,12 @@ class HotFolder:
 
     def __init__(
         self, folder: Folder, tree: Tree, clock: Clock, remembered: Iterable[Sighting],
-        has_work: Callable[[], bool] = lambda: False,
+        was: Place | None = None, has_work: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """`remembered`: what the ledger has of this folder's paths; `has_work`: whether any of it waits."""
+        """`remembered`: what the ledger has of this folder's paths; `has_work`: whether any of it waits.
+
+        `was`: which folder it was at the end of an earlier run.
+        """
         self.folder = folder
         self.place: Place | None = None
         self.online = False
@@ -122,7 +125,7 @@ class HotFolder:
         self._clock = clock
         self.matcher = Matcher(folder)
         self._has_work = has_work
-        self._accepted: Place | None = None
+        self.accepted = was
         self._unmarked: set[str] = set()
 
     def look(self, marks: Marks, *, everything: bool) -> None:
@@ -138,7 +141,7 @@ class HotFolder:
         except FolderOfflineError as error:
             self.online, self.reason = False, str(error)
             return
-        self.online, self.reason, self._accepted = True, None, self.place
+        self.online, self.reason, self.accepted = True, None, self.place
 
     def accept_as_it_is(self) -> None:
         """The owner says that the folder is right as it is, though it is empty."""
@@ -197,7 +200,7 @@ class HotFolder:
         now = self._clock.steady()
         met = _Met()
         for listing in self._tree.scan(self.root, below, self.matcher, self.known.within):
-            if listing.empty and listing.folder == "" and self.place != self._accepted and self._has_work():
+            if listing.empty and listing.folder == "" and self.place != self.accepted and self._has_work():
                 raise FolderOfflineError(
                     f"{self.folder.path} is empty, and files of it wait: is its share not mounted? Any file in it says"
                     " that it is; if they were taken away on purpose, `watchd reload`"

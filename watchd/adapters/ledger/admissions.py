@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.ledger.machinery import Writer, transaction
 from watchd.adapters.ledger.rows import sample_of, text_of
-from watchd.model import Asked, JobState, Sighting
+from watchd.model import Asked, JobState, Place, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +30,25 @@ class Admissions(Writer):
                 path = os.fsdecode(row["path"])
                 yield Sighting(path, sample_of(row), row["job_id"], row["reason"], bool(row["own"]))
             after = rows[-1]["path"]
+
+    def place(self, folder: str) -> Place | None:
+        """Which folder a hot folder was when it was last noted; None: never."""
+        rows = self.rows("place", folder=folder)
+        return next(
+            (
+                Place(os.fsdecode(row["root"]), int(row["device"]), int(row["inode"]), os.fsdecode(row["mount"]))
+                for row in rows
+            ),
+            None,
+        )
+
+    @transaction
+    def note_place(self, folder: str, place: Place) -> None:
+        """Remember which folder a hot folder is."""
+        self.run(
+            "note_place", folder=folder, root=os.fsencode(place.root), device=str(place.device),
+            inode=str(place.inode), mount=os.fsencode(place.mount),
+        )  # fmt: skip
 
     def has_work(self, folder: str) -> bool:
         """Whether jobs of a folder are under way, or files of it were seen and are no jobs yet."""

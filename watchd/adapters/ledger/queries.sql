@@ -113,6 +113,14 @@ DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id IS NULL;
 SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason, own FROM sighting
 WHERE folder = :folder AND path > :after ORDER BY path LIMIT :most;
 
+-- name: place
+SELECT root, device, inode, mount FROM place WHERE folder = :folder;
+
+-- name: note_place
+INSERT INTO place (folder, root, device, inode, mount) VALUES (:folder, :root, :device, :inode, :mount)
+ON CONFLICT (folder) DO UPDATE SET
+    root = excluded.root, device = excluded.device, inode = excluded.inode, mount = excluded.mount;
+
 -- name: has_work
 SELECT EXISTS (
         SELECT 1 FROM job WHERE folder = :folder AND state IN ('queued', 'sending', 'armed', 'received'))

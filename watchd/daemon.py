@@ -107,7 +107,7 @@ class Daemon:
         try:
             self._supervise()
         finally:
-            self._shut_down()
+            self._end()
         if self._failure is None or (self._stops and isinstance(self._failure, LedgerError)):
             return 0  # what a full disk kept from being written at the end is found again at the next start
         logger.critical(
@@ -207,6 +207,17 @@ class Daemon:
         self._engine = self._new_engine(settings)
         self._lookout = self._new_lookout()
         self._start_engine(as_they_are=True)
+
+    def _end(self) -> None:
+        """Shut down; a fault of ours in the midst of it must not leave a process that nothing ends but a kill."""
+        try:
+            self._shut_down()
+        except Exception:
+            logger.critical(
+                "Internal error while stopping, please report this; the next start carries on from the ledger.",
+                exc_info=True, extra={"action": "internal_error"},
+            )  # fmt: skip
+            os._exit(70)
 
     def _shut_down(self) -> None:
         """Stop in order: events and intake, workers, ledger, the rest; then tell systemd."""

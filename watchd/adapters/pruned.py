@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyObserver, InotifyWatchGroup
-from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD, WatchDescriptor
+
+from watchd.adapters.tree import directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,15 +68,15 @@ class PrunedGroup(InotifyWatchGroup):
         prefix = os.fsdecode(folder[len(self.path) :].lstrip(b"/"))
         found = []
         try:
-            with os.scandir(folder) as entries:
+            with directory(os.fsdecode(self.path), prefix) as descriptor, os.scandir(descriptor) as entries:
                 for entry in entries:
-                    name = os.fsdecode(entry.name)
+                    name = entry.name
                     if (
                         entry.is_dir(follow_symlinks=False)
                         and self._matcher.enters(f"{prefix}/{name}" if prefix else name, name)
                         and entry.stat(follow_symlinks=False).st_dev == self._device
                     ):
-                        found.append(folder + b"/" + entry.name)
+                        found.append(folder + b"/" + os.fsencode(name))
         except OSError:
             return found  # it went meanwhile, or is not ours to read: the scan will say so
         return found
@@ -89,6 +91,12 @@ class PrunedGroup(InotifyWatchGroup):
         else:
             self._active_callbacks_by_path[path] = wd
             self._active_callbacks_by_watch[wd] = path
+
+    def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
+        """Forget a watch. Folders that took turns under one name leave two watches for it, or one with none."""
+        path = self._active_callbacks_by_watch.pop(wd, None)
+        if path is not None and self._active_callbacks_by_path.get(path) == wd:
+            del self._active_callbacks_by_path[path]
 
     def _recursive_simulate(self, src_path: bytes) -> list[InotifyEvent]:  # noqa: ARG002 -- as in watchdog
         """No events are made up for what a new folder holds: its own event leads to a scan of it."""

@@ -61,7 +61,7 @@ class FileTree:
     ) -> Iterator[Listing]:
         """`below` ("" is the root) and, where the matcher enters, each folder under it; see `interfaces.Tree`."""
         try:
-            with _directory(root, below) as descriptor:
+            with directory(root, below) as descriptor:
                 scan = _Scan(matcher, known, os.fstat(descriptor).st_dev)
                 yield from scan.below(descriptor, below, below.count("/"))
         except OSError as error:
@@ -73,7 +73,7 @@ class FileTree:
         """One file; None where it is gone or no regular file."""
         parent, _, name = path.rpartition("/")
         try:
-            with _directory(root, parent) as descriptor:
+            with directory(root, parent) as descriptor:
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
             if error.errno in _GONE:
@@ -123,7 +123,8 @@ def sample_of(status: os.stat_result) -> Sample:
 
 
 @contextmanager
-def _directory(root: str, below: str) -> Iterator[int]:
+def directory(root: str, below: str) -> Iterator[int]:
+    """A descriptor of a folder below a root, reached component by component without following a link."""
     descriptor = os.open(root, _DIRECTORY)
     try:
         for part in filter(None, below.split("/")):
@@ -139,8 +140,8 @@ def _directory(root: str, below: str) -> Iterator[int]:
 def _file(root: str, path: str) -> Iterator[int]:
     parent, _, name = path.rpartition("/")
     try:
-        with _directory(root, parent) as directory:
-            descriptor = os.open(name, _FILE, dir_fd=directory)
+        with directory(root, parent) as folder:
+            descriptor = os.open(name, _FILE, dir_fd=folder)
     except OSError as error:
         if error.errno in _GONE:
             raise SourceLostError("it is gone, or no longer a regular file") from error

@@ -57,9 +57,10 @@ def collect(settings: Settings, path: str) -> dict[str, Any]:
 def place_of(settings: Settings, path: str) -> tuple[Folder, str] | None:
     """The folder that a path lies in, and the rest of it; links on the way to the file are followed, not the last."""
     named = Path(path).absolute()
-    for place in (Path(os.path.normpath(named)), named.parent.resolve() / named.name):
+    # realpath, as Path.resolve raises at a link that leads to itself.
+    for place in (Path(os.path.normpath(named)), Path(os.path.realpath(named.parent), named.name)):
         for folder in settings.folders:
-            for root in (Path(folder.path), Path(folder.path).resolve()):
+            for root in (Path(folder.path), Path(os.path.realpath(folder.path))):
                 if place.is_relative_to(root) and place != root:
                     return folder, str(place.relative_to(root))
     return None
@@ -75,22 +76,37 @@ def _verdict(folder: Folder, path: str, seen: dict[str, Any] | None, jobs: list[
     refusal = why_not(Matcher(folder).verdict(path))
     if refusal is not None:
         return f"left alone: {refusal}"
-    return _unseen(Path(folder.path), Path(folder.path, path))
+    root, full = Path(folder.path), Path(folder.path, path)
+    return _why_not_entered(root, full) or _why_not_taken(root, full)
 
 
-def _unseen(root: Path, full: Path) -> str:
-    """Why a file that should be ours is not known."""
+def _why_not_entered(root: Path, full: Path) -> str | None:
+    """Why a folder on the way to a file is not looked into; None: nothing speaks against it."""
     inner = [parent for parent in full.parents if parent != root and parent.is_relative_to(root)]
-    if any(parent.is_symlink() for parent in inner):
+    if any(parent.is_symlink() for parent in reversed(inner)):
         return "left alone: a folder on the way to it is a link, and links are never followed"
-    if full.is_symlink():
-        return "left alone: it is a link, and links are never followed"
-    if not full.exists():
-        return "it is not there, and was not seen before"
-    if not full.is_file():
-        return "left alone: it is no regular file"
-    if full.parent.stat().st_dev != root.stat().st_dev:
-        return "left alone: it lies on another file system, which is mounted within the folder and no part of it"
+    if any(_is_shut(parent) for parent in (root, *inner)):
+        return "left alone: a folder on the way to it cannot be read by this user"
+    return None
+
+
+def _is_shut(folder: Path) -> bool:
+    return os.path.lexists(folder) and not os.access(folder, os.R_OK | os.X_OK)
+
+
+def _why_not_taken(root: Path, full: Path) -> str:
+    """Why a file that should be ours is not known."""
+    try:
+        if full.is_symlink():
+            return "left alone: it is a link, and links are never followed"
+        if not full.exists():
+            return "it is not there, and was not seen before"
+        if not full.is_file():
+            return "left alone: it is no regular file"
+        if full.parent.stat().st_dev != root.stat().st_dev:
+            return "left alone: it lies on another file system, which is mounted within the folder and no part of it"
+    except OSError as error:
+        return f"left alone: it cannot be looked at by this user ({error.strerror})"
     return "not seen yet: no daemon has looked at it; `watchd run` or `watchd once` does"
 
 

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from watchd.config.secrets import KeyFound, KeyTrouble, api_key
 from watchd.errors import LaterError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from watchd.model import Folder, Settings
 
@@ -48,11 +49,20 @@ def findings(settings: Settings, environ: Mapping[str, str], *, offline: bool) -
     key = api_key(settings.api, environ)
     yield _key(key)
     for folder in settings.folders:
-        yield from _folder(folder)
-    yield from _ledger(Path(settings.state_dir))
-    yield _room("state_dir", Path(settings.state_dir))
+        yield from _as_far_as_permitted(f"folder {folder.name}", partial(_folder, folder))
+    yield from _as_far_as_permitted("ledger", partial(_ledger, Path(settings.state_dir)))
+    yield from _as_far_as_permitted("state_dir", lambda: [_room("state_dir", Path(settings.state_dir))])
     if not offline:
         yield from _service(settings, key)
+
+
+def _as_far_as_permitted(subject: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What was found until a folder may not be entered, and that it may not."""
+    try:
+        yield from look()
+    except PermissionError as error:
+        text = f"{error.filename} cannot be looked at by this user; run as the user that watchd runs as"
+        yield Finding(Grade.WRONG, subject, text)
 
 
 def _key(key: KeyFound | KeyTrouble) -> Finding:

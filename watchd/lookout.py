@@ -50,6 +50,7 @@ class Lookout:
         self._places: dict[str, Place] = {}
         self._polled: dict[str, Polled] = {}
         self._moved = threading.Event()
+        self._mounted_before: frozenset[bytes] = frozenset()
         self._mounts = MountWatch(self._mounted)
 
     def _mounted(self) -> None:
@@ -82,9 +83,7 @@ class Lookout:
         if self._moved.is_set():
             self._moved.clear()
             self._intake.visit()
-            now = self._clock.steady()
-            # Which watches the mount has cost nobody says: each is put to the proof.
-            self._ears = {name: replace(ear, heard=now - listening.CANARY_EVERY) for name, ear in self._ears.items()}
+            self._put_to_the_proof()
         if not self._watcher.is_alive():
             self._begin_anew()
         for hot in self._intake.folders():
@@ -93,6 +92,15 @@ class Lookout:
                 self._ears.pop(hot.folder.name, None)
             else:
                 self._tend(hot, hot.place)
+
+    def _put_to_the_proof(self) -> None:
+        """Which watches a mount has cost nobody says. Mounts elsewhere, as containers make them all day, cost none."""
+        mounted = mounts.around([place.root for place in self._places.values()])
+        if mounted == self._mounted_before:
+            return
+        self._mounted_before = mounted
+        due = self._clock.steady() - listening.CANARY_EVERY
+        self._ears = {name: replace(ear, heard=due) for name, ear in self._ears.items()}
 
     def is_alive(self) -> bool:
         """Whether the thread that listens for mounts lives; watchdog's own are brought back by `tend`."""
@@ -120,6 +128,7 @@ class Lookout:
     def _listen(self, hot: HotFolder, place: Place, now: float) -> None:
         """Put a watch to the proof, and do what follows."""
         name = hot.folder.name
+        self._watcher.watch_forbidden(name)
         ear = self._ears.get(name) or listening.begin(now)
         if self._watcher.has_heard(name):
             ear = listening.hear(ear, now)

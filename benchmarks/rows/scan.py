@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Bench
 
 IN_A_FOLDER = 1000
-SCANS = 5
+SCANS = 3
 ROOM = 6_000_000_000
 FIND = "find"
 LOOKING = """\

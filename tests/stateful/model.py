@@ -170,7 +170,10 @@ class Model:
     def _costs_nothing(self, job: Work) -> bool:
         first = self.jobs.get(job.behind) if job.behind is not None else None
         return bool(self.paid_results(job)) or (
-            first is not None and first.state is JobState.FAILED and not (first.error or "").startswith(GONE)
+            first is not None
+            and first.state is JobState.FAILED
+            and not (first.error or "").startswith(GONE)
+            and same(first, job)
         )
 
     def paid_results(self, job: Work) -> list[int]:

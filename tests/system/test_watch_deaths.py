@@ -496,15 +496,18 @@ def test_where_the_kernel_gives_no_inotify_at_all_every_folder_is_scanned(house:
 
 
 @pytest.mark.parametrize(
-    ("fault", "constants"),
+    ("fault", "told", "constants"),
     [
-        ("hint raises", QUICK), ("emitter ends", QUICK), ("reader ends", QUICK), ("reader ends", DEFAULTS),
-        ("goes deaf", QUICK),
+        ("hint raises", "thread that reads file events has ended", QUICK),
+        ("emitter ends", "hot is deaf: the thread of its events has ended", QUICK),
+        ("reader ends", "thread that reads file events has ended", QUICK),
+        ("reader ends", "thread that reads file events has ended", DEFAULTS),
+        ("goes deaf", "hot is deaf: a file made in it for the purpose was not heard of", QUICK),
     ],
     ids=["handler", "emitter", "reader", "reader, as users have it", "none, yet deaf"],
 )  # fmt: skip
 def test_a_watch_whose_thread_has_ended_is_put_up_anew_and_what_came_meanwhile_found(
-    house: House, fault: str, constants: Mapping[str, float]
+    house: House, fault: str, told: str, constants: Mapping[str, float]
 ) -> None:
     watch = begin(house, fault=fault, constants=constants)
     assert "deaf" not in watch.daemon.actions()
@@ -516,7 +519,7 @@ def test_a_watch_whose_thread_has_ended_is_put_up_anew_and_what_came_meanwhile_f
         watch.comes(f"deep/unheard-{count}.png")
         watch.comes(f"{count}.png", SECOND)
         watch.wait()
-        watch.daemon.wait_for("deaf", count)
+        assert told in watch.daemon.wait_for("deaf", count)[-1]["message"]
         watch.hears()
         watch.hears(SECOND)
     assert len(queues(watch)) == 1, "what is dead is closed"
@@ -634,6 +637,58 @@ def test_a_canary_that_a_killed_daemon_left_is_no_job_and_is_removed_by_the_next
     watch.comes_and_is_done("a.png", left.parent.name)
     watch.hears()
     watch.hears(SECOND)
+    watch.finish()
+
+
+BOUND_BY_MODES = ("/usr/bin/setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Lets even root read no more than modes allow."""
+
+
+def forbid(folder: Path) -> None:
+    """It is another user's, and private."""
+    os.chown(folder, 65534, 65534)
+    folder.chmod(0o700)
+
+
+@ROOT
+def test_a_root_that_may_not_be_read_is_offline_and_heard_of_once_it_may(house: House) -> None:
+    configure(house)
+    forbid(house.hot)
+    watch = launch(house, *BOUND_BY_MODES, constants=QUICK | {"watchd.core.listening.TRY_AGAIN": 1.0})
+    watch.comes_and_is_done("meanwhile.png", SECOND)
+    told = watch.told()
+    assert (told["state"], "Permission denied" in told["reason"]) == ("offline", True)
+    house.hot.chmod(0o755)
+    watch.comes_and_is_done("a.png")
+    watch.daemon.wait_for("watching")
+    watch.hears()
+    watch.hears(SECOND)
+    watch.finish()
+
+
+@ROOT
+def test_a_folder_that_may_be_read_only_after_it_came_is_found_and_watched_then(house: House) -> None:
+    configure(house)
+    others = house.hot / "others"
+    others.mkdir()
+    forbid(others)
+    watch = launch(house, *BOUND_BY_MODES)
+    watch.hears()
+    late = house.root / "late"
+    watch.hides("others/a.png")
+    watch.hides("late/inner/b.png", into=house.root)
+    forbid(late)  # as `cp -a` has it until all is copied
+    late.rename(house.hot / "late")
+    watch.hears()
+    scans = len(watch.lines("scanned", HOT))
+    others.chmod(0o755)
+    (house.hot / "late").chmod(0o755)
+    watch.shows()
+    watch.wait()
+    watch.comes("others/c.png")
+    watch.comes("late/inner/d.png")
+    watch.wait()
+    assert len(watch.lines("scanned", HOT)) == scans, "found by a scan of everything, an hour later where there is none"
     watch.finish()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 _LOCAL = frozenset({
     "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "jfs", "reiserfs", "nilfs2", "bcachefs", "tmpfs", "ramfs",
@@ -45,13 +45,17 @@ def _mount(path: str) -> tuple[str, str]:
         return "/", "unknown"
     best, found = -1, ("/", "unknown")
     for line in lines:
-        before, _, after = line.partition(b" - ")
-        point = _OCTAL.sub(lambda octal: bytes([int(octal.group(1), 8)]), before.split()[4])
-        mount = Path(point.decode("utf-8", "surrogateescape"))
+        mount, after = _point_of(line), line.partition(b" - ")[2]
         # Of two mounts on the same point the later one lies on top.
         if real.is_relative_to(mount) and len(mount.parts) >= best:
             best, found = len(mount.parts), (str(mount), after.split(maxsplit=1)[0].decode("ascii", "replace"))
     return found
+
+
+def _point_of(line: bytes) -> Path:
+    """Where the mount of a line of mountinfo is; spaces and their like are written in octal there."""
+    point = _OCTAL.sub(lambda octal: bytes([int(octal.group(1), 8)]), line.split()[4])
+    return Path(point.decode("utf-8", "surrogateescape"))
 
 
 def _existing(path: Path) -> Path:
@@ -69,6 +73,20 @@ def is_on_network(file_system: str) -> bool:
     """Whether other machines may write there too: locks and the write-ahead log cannot be trusted on it."""
     return file_system in _NETWORK or file_system in {"fuse.sshfs", "fuse.glusterfs", "fuse.cephfs", "fuse.s3fs",
                                                       "fuse.rclone"}  # fmt: skip
+
+
+def around(roots: Collection[str]) -> frozenset[bytes]:
+    """The kernel's lines of the mounts that lie on the way to these folders, or within them."""
+    try:
+        lines = MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return frozenset()
+    found = set()
+    for line in lines:
+        point = _point_of(line)
+        if any(Path(root).is_relative_to(point) or point.is_relative_to(root) for root in roots):
+            found.add(line)
+    return frozenset(found)
 
 
 class MountWatch:

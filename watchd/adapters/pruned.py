@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from watchd.core.matching import Matcher
 
 NO_WATCH_LEFT = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENOMEM})
+_FORBIDDEN = -1
+"""watchdog takes EACCES for a success, with this as the watch."""
 
 
 class PrunedGroup(InotifyWatchGroup):
@@ -36,6 +38,7 @@ class PrunedGroup(InotifyWatchGroup):
         self._overflowed = overflowed
         self.is_partial = False
         """Whether a folder in it could not be watched, as the kernel has no watch left."""
+        self._forbidden: set[bytes] = set()
         super().__init__(*given, **named)
 
     def is_rooted(self) -> bool:
@@ -46,6 +49,20 @@ class PrunedGroup(InotifyWatchGroup):
         """Put up all watches again, as new folders were among what was lost."""
         super().on_queue_overflow()
         self._overflowed()  # last: what came while nothing was watched is found by the scan that follows
+
+    def watch_forbidden(self) -> list[str]:
+        """Watch what could not be read until now, as a folder whose mode is set last; those that can be, by path.
+
+        No event tells of a mode: asking for those would have the kernel tell of each file's as well.
+        """
+        with self._lock:
+            if not (self.is_active and self._forbidden):
+                return []
+            before, self._forbidden = self._forbidden, set()
+            for path in before:
+                self._add_all_callbacks(path)
+            watched = (path for path in before if path in self._active_callbacks_by_path)
+            return [os.fsdecode(path[len(self.path) :].lstrip(b"/")) for path in watched]
 
     def _add_all_callbacks(self, path: bytes) -> None:
         """Watch a folder and what is entered below it."""
@@ -88,9 +105,15 @@ class PrunedGroup(InotifyWatchGroup):
             if path == self.path:
                 raise
             self.is_partial = self.is_partial or error.errno in NO_WATCH_LEFT
-        else:
+            return
+        if wd != _FORBIDDEN:
             self._active_callbacks_by_path[path] = wd
             self._active_callbacks_by_watch[wd] = path
+            return
+        self._inotify_fd.remove_callbacks([(wd, self._id)])
+        if path == self.path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        self._forbidden.add(path)
 
     def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
         """Forget a watch. Folders that took turns under one name leave two watches for it, or one with none."""

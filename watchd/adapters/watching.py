@@ -7,6 +7,7 @@ the dispatch for every folder.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -102,7 +103,7 @@ class Watcher:
         """Watch a folder from now on, and let it be scanned once, for what came before the watch stood.
 
         Raises:
-            LaterError: the kernel gives no more watches, for the folder or for one in it.
+            LaterError: the kernel gives no watch, for the folder or for one in it.
             FolderOfflineError: the folder is away again.
         """
         self.unwatch(name)
@@ -116,6 +117,8 @@ class Watcher:
             self._forget(observer, place.root)
             if error.errno in NO_WATCH_LEFT:
                 raise LaterError(LIMITS) from error
+            if error.errno == errno.EACCES:  # by its mode, or by a security module that lets it be read all the same
+                raise LaterError(f"the kernel does not let {place.root} be watched: {error.strerror}") from error
             raise FolderOfflineError(f"{place.root} cannot be watched: {error.strerror}") from error
         self._held[name] = _Held(watch, place, handler)
         if self.is_partial(name):
@@ -161,6 +164,14 @@ class Watcher:
         held = self._held.get(name)
         emitter = self._emitter(held) if held is not None else None
         return emitter is not None and emitter.group is not None and emitter.group.is_partial
+
+    def watch_forbidden(self, name: str) -> None:
+        """Watch, and let be looked at, what can be read now and could not be when its folder came."""
+        held = self._held.get(name)
+        emitter = self._emitter(held) if held is not None else None
+        if emitter is not None and emitter.group is not None:
+            for path in emitter.group.watch_forbidden():
+                self._hints.folder(name, path)
 
     def _emitter(self, held: _Held) -> PrunedEmitter | None:
         for emitter in self._observer.emitters if self._observer is not None else ():

@@ -29,7 +29,7 @@ MOST_REFUSALS = 40
 REFUSALS_WITHIN = 30.0
 LONGEST_SPREAD = 120.0
 """Seconds: what is left of a limit is spread evenly over a shorter period; a day's worth is used as it is needed."""
-LONGEST_HOLD = 3600.0
+LONGEST_HOLD = 300.0
 """Seconds that a header alone can hold calls back; after that one is tried, whatever it said."""
 
 

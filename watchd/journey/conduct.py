@@ -102,9 +102,9 @@ class Conductor:
             if name not in held and not scheduling.closed_for(folder.hours, now)
         ]
 
-    def _end_probe(self, *, probe: bool) -> None:
+    def _end_probe(self, *, probe: bool, had_job: bool = False) -> None:
         if probe:
-            self._keeper.give_probe_back()
+            self._keeper.give_probe_back(had_job=had_job)
 
     def next_due(self) -> float | None:
         """Seconds until something may become claimable by time alone; None: nothing does.
@@ -155,7 +155,7 @@ class Conductor:
             )  # fmt: skip
             self._ledger.abandon(job, "internal error, see the log; `watchd retry` tries it again")
         finally:
-            self._end_probe(probe=claim.probe)
+            self._end_probe(probe=claim.probe, had_job=True)
 
     def _put_off(self, job: Job, reason: str) -> None:
         """Give the job back for a while; one whose call has left is not given back but in doubt."""
@@ -166,9 +166,9 @@ class Conductor:
         if self._put_off_because.get(job.id) != reason:  # once for each reason, or a lasting one would fill the ledger
             self._put_off_because[job.id] = reason
             self._ledger.note(job, "later", reason)
-        self._ledger.release(job, self._clock.steady() + LATER)
         if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
-            self._clear(job)  # it is read anew, and takes no room until then
+            self._clear(job)  # while it is still ours: it is read anew, and takes no room until then
+        self._ledger.release(job, self._clock.steady() + LATER)
 
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
         """A full disk: no call is made until there is room again, as its answer would have no place."""
@@ -226,6 +226,10 @@ class Conductor:
             self._ledger.release(job, self._clock.steady() + ticket.seconds if ticket is not None else 0.0)
             return
         try:
+            if job.folder not in self.calling(self._online()):  # its hours may have ended while it waited for its turn
+                self._clear(job)
+                self._ledger.release(job)
+                return
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
             result = self._stages.sender.send(job, prepared, limits, ticket, clear=lambda: self._clear(job))
         finally:
@@ -275,11 +279,12 @@ class Conductor:
         self._ended(job)
 
     def _fail(self, job: Job, reason: str) -> None:
+        self._clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
         self._ledger.fail(job, reason)
         if reason.startswith(GONE):
             self._lost(job.folder, job.path)
         self._stages.recorder.ended(job, reason)
-        self._ended(job)
+        self._put_off_because.pop(job.id, None)
 
     def _clear(self, job: Job) -> None:
         self._spool.remove(snapshot_name(job), chunks_name(job), result_name(job))

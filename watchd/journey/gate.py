@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from watchd.core import endpoint, gating, money, retrying
 from watchd.core.calls import Answered
 from watchd.core.gating import Hold, Open, Probe
-from watchd.core.pacing import MINUTE, Pace, PutOff, Ticket, Wait
+from watchd.core.pacing import LONGEST_HOLD, MINUTE, Pace, PutOff, Ticket, Wait
 from watchd.core.retrying import Scene, Streaks
 from watchd.model import Gate, GateReason, Outcome
 
@@ -58,6 +58,7 @@ class GateKeeper:
         self._streaks = Streaks()
         self._in_flight = 0
         self._probing: GateReason | None = None
+        self._probe_called = False
         self._stopping = False
         self._next_count = float("-inf")
         self._held: dict[str, Held] = {}
@@ -107,7 +108,7 @@ class GateKeeper:
             decided = self.decision()
             if not isinstance(decided, Probe):
                 return False
-            self._probing = decided.gate.reason
+            self._probing, self._probe_called = decided.gate.reason, False
             # Written before the probe is made: a restart in its midst does not make another at once.
             gate = gating.probing(decided.gate, self._clock.steady(), self._policy.balance_probe.first)
             self._gates[gate.reason] = gate
@@ -122,10 +123,14 @@ class GateKeeper:
         logger.info("Gate %s: one call is made as a probe", gate.reason, extra={"action": "probe"})
         return True
 
-    def give_probe_back(self) -> None:
-        """The probe ended, or found nothing to try."""
+    def give_probe_back(self, *, had_job: bool = False) -> None:
+        """The probe ended, or found nothing to try. One whose job needed no call is not spent: the next may try."""
         with self._changed:
-            self._probing = None
+            reason, self._probing = self._probing, None
+            if had_job and not self._probe_called and reason in self._gates:
+                gate = replace(self._gates[reason], retry_at=self._clock.steady())
+                self._gates[reason] = gate
+                self._ledger.close_gate(gate)
             self._changed.notify_all()
 
     def enter(self, *, again: bool, probe: bool) -> Ticket | PutOff | None:
@@ -151,6 +156,7 @@ class GateKeeper:
                 return paced
             self._pace = paced
             self._in_flight += 1
+            self._probe_called = self._probe_called or probe
             return Ticket(now, again, probe)
 
     def _may_go(self, *, probe: bool) -> bool:
@@ -203,6 +209,11 @@ class GateKeeper:
 
     def _hear(self, quota: Quota) -> None:
         self._pace = self._pace.heard(quota, self._clock.steady(), max(0, self._in_flight - 1))
+        if quota.remaining == 0 and (quota.resets_in or 0) > MINUTE:
+            logger.warning(
+                "The service says that its limit is used up for %.0f s. No call is made until then, for %.0f s at most;"
+                " `watchd resume` tries at once.", quota.resets_in, LONGEST_HOLD, extra={"action": "limit_used_up"},
+            )  # fmt: skip
 
     def _scene(self, probe: GateReason | None) -> Scene:
         return Scene(self._policy, self._streaks, dict(self._gates), probe, self._clock.steady(), 0.5)
@@ -223,9 +234,14 @@ class GateKeeper:
     def learn(self, conclusion: Conclusion) -> None:
         """Take over the gate that a conclusion, already in the ledger, closed."""
         gate = conclusion.gate
-        if gate is not None:
-            with self._changed:
-                self._set(gate, conclusion.error)
+        if gate is None:
+            return
+        with self._changed:
+            before = self._gates.get(gate.reason)
+            if gate.reason is GateReason.RATE and before is not None and (before.retry_at or 0) > (gate.retry_at or 0):
+                self._ledger.close_gate(before)  # another call was told to wait longer while this one was concluded
+                return
+            self._set(gate, conclusion.error)
 
     def budget_reached(self, reached: BudgetReached) -> None:
         """A call would have passed a budget: nobody calls until its period is over, or that folder alone does not."""
@@ -289,6 +305,7 @@ class GateKeeper:
             self._gates = {reason: self._bounded(gate) for reason, gate in self._ledger.gates().items()}
             if before - self._gates.keys():
                 self._pace = self._pace.after_a_pause()
+            self._pace = replace(self._pace, told=None)  # the owner says: try again now
             self._held.clear()
             self._changed.notify_all()
             self.on_change()
@@ -345,7 +362,7 @@ class GateKeeper:
             moments = [held.until for held in self._held.values()]
             if isinstance(decided, Hold) and decided.until is not None:
                 moments.append(decided.until)
-            elif self._probing is None and any((gate.retry_at or now + 1) <= now for gate in self._gates.values()):
+            elif isinstance(decided, Probe) and self._probing is None:
                 moments.append(now)  # its time has come since somebody looked and found it closed
             return min(moments, default=None)
 

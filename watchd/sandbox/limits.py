@@ -18,7 +18,7 @@ class Limits:
         self._most_refusals = refusals
         self._now = now
         self._lock = threading.Lock()
-        self._begun_at = float("-inf")
+        self._begun_at = now()
         self._asked = 0
         self._refused: deque[float] = deque()
         self._banned_until = float("-inf")

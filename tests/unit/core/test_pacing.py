@@ -108,14 +108,14 @@ def test_calls_in_flight_are_taken_off_what_is_left() -> None:
 
 
 def test_a_limit_for_a_day_is_used_as_it_is_needed_and_not_spread_over_the_day() -> None:
-    pace = Pace(4).heard(Quota(remaining=500, resets_in=3600.0), NOW, 0)
+    pace = Pace(4).heard(Quota(remaining=500, resets_in=86_400.0), NOW, 0)
     for _ in range(499):
         pace = admitted(pace, NOW)
-    assert wait(admitted(pace, NOW), NOW) == 3600.0
+    assert wait(admitted(pace, NOW), NOW) == pacing.LONGEST_HOLD
 
 
-def test_no_header_holds_calls_back_for_more_than_an_hour() -> None:
-    assert wait(Pace(4).heard(Quota(remaining=0, resets_in=10**9), NOW, 0), NOW) == 3600.0
+def test_no_header_holds_calls_back_for_more_than_five_minutes() -> None:
+    assert wait(Pace(4).heard(Quota(remaining=0, resets_in=10**9), NOW, 0), NOW) == 300.0
 
 
 def test_headers_that_say_nothing_change_nothing() -> None:

@@ -6,11 +6,15 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.fakes.endpoint import Unreachable
 from tests.fakes.pictures import picture
+from watchd.core.calls import Quota, Traffic
 from watchd.core.endpoint import Answer
 from watchd.core.pacing import Ticket, Wait
-from watchd.model import Api, Gate, GateReason, JobState
+from watchd.core.retrying import Conclusion
+from watchd.model import Api, Gate, GateReason, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -353,4 +357,54 @@ def test_calls_of_the_last_minute_count_after_a_restart(build: Callable[..., Wor
     shop.restart()
     assert shop.keeper.ask(again=False, probe=False) == Wait(15.0)
     shop.clock.advance(15)
+    assert isinstance(shop.keeper.ask(again=False, probe=False), Ticket)
+
+
+# --- several gates at once --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", [GateReason.PAUSED, GateReason.KEY, GateReason.APPROVAL])
+@pytest.mark.parametrize("probed", [GateReason.BALANCE, GateReason.SERVICE])
+def test_behind_an_operators_gate_nobody_keeps_looking_at_a_probe_that_is_due(
+    shop: Workshop, held: GateReason, probed: GateReason
+) -> None:
+    now = shop.clock.steady()
+    shop.keeper.close(Gate(probed, now - 60, "because", now - 1, 5.0))
+    shop.keeper.close(Gate(held, now, "because"))
+    admit(shop, 1)
+    assert (shop.work(), shop.conductor.next_due()) == (0, None)
+
+
+def test_a_probe_whose_file_has_gone_is_not_spent(shop: Workshop) -> None:
+    shop.endpoint.script = [EMPTY]
+    admit(shop, 4)
+    shop.put("last.png", picture(9))
+    shop.settle()
+    shop.work()
+    for number in range(4):
+        shop.tree.drop(shop.settings[0].path, f"{number}.png")
+    wait_for_the_gate(shop)
+    shop.work()
+    assert shop.keeper.gates() == {}
+    assert shop.job("last.png").state is JobState.DONE
+
+
+def test_of_two_429_the_longer_wait_holds_whichever_is_concluded_last(shop: Workshop) -> None:
+    now = shop.clock.steady()
+    longer = Gate(GateReason.RATE, now, "the service asks for fewer calls", now + 60, 60.0)
+    shop.keeper.close(longer)
+    shorter = Gate(GateReason.RATE, now, "the service asks for fewer calls", now + 2, 2.0)
+    shop.keeper.learn(Conclusion(Outcome.RATE, JobState.QUEUED, "slow down", Traffic(), gate=shorter))
+    assert gate(shop, GateReason.RATE).retry_at == now + 60
+    shop.restart()
+    assert gate(shop, GateReason.RATE).retry_at == now + 60
+
+
+def test_resume_makes_nobody_wait_for_what_a_header_said(shop: Workshop) -> None:
+    ticket = shop.keeper.ask(again=False, probe=False)
+    assert isinstance(ticket, Ticket)
+    shop.keeper.succeeded(ticket, Quota(remaining=0, resets_in=86_400.0))
+    shop.keeper.leave()
+    assert isinstance(shop.keeper.ask(again=False, probe=False), Wait)
+    shop.keeper.refresh()
     assert isinstance(shop.keeper.ask(again=False, probe=False), Ticket)

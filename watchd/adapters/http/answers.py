@@ -148,5 +148,5 @@ def permitted(document: Any) -> bool | None:
     balances = data.get("balances")
     if isinstance(balances, dict) and balances:
         amounts = [amount for amount in balances.values() if isinstance(amount, int | float)]
-        return access and any(amount > 0 for amount in amounts)
+        return access and (not amounts or any(amount > 0 for amount in amounts))  # none that can be read says nothing
     return access

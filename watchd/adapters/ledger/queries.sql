@@ -44,7 +44,8 @@ WHERE id = (
                  AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))
            OR EXISTS (
                SELECT 1 FROM job AS first
-               WHERE first.id = candidate.behind AND first.state = 'failed' AND first.error NOT LIKE 'gone: %'))
+               WHERE first.id = candidate.behind AND first.state = 'failed' AND first.error NOT LIKE 'gone: %'
+                 AND (first.parameters = candidate.parameters OR first.folder = candidate.folder)))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
 

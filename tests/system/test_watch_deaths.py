@@ -697,6 +697,7 @@ def test_junk_folders_cost_no_watch_and_what_lies_in_them_is_left_alone(house: H
         (house.hot / f"@eaDir/{number}").mkdir(parents=True)
     watch = begin(house)
     (before,) = queues(watch)
+    assert before < 20
     watch.hides("@eaDir/7/thumb.png")
     for number in range(200):
         watch.hides(f"deep/@eaDir/{number}/thumb.png")

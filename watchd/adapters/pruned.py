@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from watchdog.observers.api import BaseObserver
@@ -152,13 +153,14 @@ class PrunedEmitter(InotifyFullEmitter):
 class PrunedObserver(InotifyObserver):
     """watchdog's observer, whose emitters ask for the matcher of the root they watch."""
 
-    def __init__(self, matcher_of: Callable[[str], Matcher], overflowed: Callable[[], None]) -> None:
-        """Raises OSError where the kernel gives no inotify instance."""
+    def __init__(self, matcher_of: Callable[[str], Matcher], overflowed: Callable[[str], None]) -> None:
+        """`overflowed` is told the root. Raises OSError where the kernel gives no inotify instance."""
         self._inotify_fd = InotifyFD()
         self._inotify_fd.start()
 
         def emitter(event_queue: Any, watch: Any, **named: Any) -> PrunedEmitter:
-            return PrunedEmitter(matcher_of(str(watch.path)), overflowed, event_queue, watch, **named)
+            root = str(watch.path)
+            return PrunedEmitter(matcher_of(root), partial(overflowed, root), event_queue, watch, **named)
 
         # Past InotifyObserver, whose own choice of emitters is what is replaced.
         BaseObserver.__init__(self, emitter, inotify_fd=self._inotify_fd)  # type: ignore[arg-type]

@@ -204,9 +204,10 @@ class Watcher:
         """Whether watchdog's own threads still read and dispatch, as far as there are any."""
         return self._observer is None or (bool(self._observer.is_alive()) and self._observer.is_reading())
 
-    def _overflowed(self) -> None:
-        for name in list(self._held):
-            self._hints.everything(name)
+    def _overflowed(self, root: str) -> None:
+        for name, held in list(self._held.items()):
+            if held.place.root == root:
+                self._hints.everything(name)
 
 
 class _Handler(FileSystemEventHandler):

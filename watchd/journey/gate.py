@@ -354,6 +354,9 @@ class GateKeeper:
             if gate is not None and gate.mark and gate.mark != self._fingerprint():
                 self._open(GateReason.KEY, "the key has changed")
 
+    def _some_due(self, now: float) -> bool:
+        return any(gate.retry_at is not None and gate.retry_at <= now for gate in self._gates.values())
+
     def next_change(self) -> float | None:
         """Steady time at which a closed gate may open or be probed."""
         with self._changed:
@@ -362,7 +365,7 @@ class GateKeeper:
             moments = [held.until for held in self._held.values()]
             if isinstance(decided, Hold) and decided.until is not None:
                 moments.append(decided.until)
-            elif isinstance(decided, Probe) and self._probing is None:
+            elif not isinstance(decided, Hold) and self._probing is None and self._some_due(now):
                 moments.append(now)  # its time has come since somebody looked and found it closed
             return min(moments, default=None)
 

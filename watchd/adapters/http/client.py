@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 STOPPED = "watchd was told to stop at once"
 LONGEST_RAY = 100
+SPARE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class HttpEndpoint:
         self._proxy_secrets = veil.of_proxy(api.proxy)
         # A handshake that stalls heeds no deadline but its own.
         self._connect_timeout = min(api.connect_timeout, api.timeout)
-        self._client = connecting.connect(api, httpx.Timeout(api.timeout, connect=self._connect_timeout))
+        # A single read may take longer than all of the call: it is the tether that ends it, and says why.
+        self._client = connecting.connect(api, httpx.Timeout(api.timeout + SPARE, connect=self._connect_timeout))
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,6 +1,7 @@
 """Pictures for the benchmarks, made fast: each is a whole PNG, each has bytes of its own, and none has metadata.
 
 Without metadata what watchd sends is what lies in the folder, so the service can tell every picture by its SHA-256.
+Those that are `numbered` do have some: they are for rows that make no call.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ def large(seed: int) -> bytes:
 def tiny(seed: int) -> bytes:
     """Under a kilobyte, for folders of ten thousand."""
     return png(SMALL, channels=1, noisy_rows=1, seed=seed, level=1)
+
+
+def numbered(picture: bytes, number: int) -> bytes:
+    """The same picture with bytes of its own, a hundred times faster than to make one: a text chunk before its end."""
+    end = len(picture) - 12  # an empty chunk: length, name, CRC
+    return picture[:end] + _chunk(b"tEXt", b"Comment\0%d" % number) + picture[end:]
 
 
 def twice_small() -> bytes:

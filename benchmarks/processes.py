@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.pool import Pool
 
 ENDS_WITHIN = 10.0
 STEP = 0.02
@@ -58,6 +61,26 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+@contextmanager
+def hands(number: int) -> Iterator[Pool]:
+    """Processes of this very program, to make files; they end when the context is left, whatever they are at.
+
+    To be had before anything starts a thread, as they are forks.
+    """
+    with multiprocessing.get_context("fork").Pool(number, _obey) as pool:
+        try:
+            yield pool
+        finally:
+            pool.terminate()
+            pool.join()
+
+
+def _obey() -> None:
+    """End at once when the parent says so, and only then: it is the one that has contexts to leave."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str, *, step: float = STEP) -> None:

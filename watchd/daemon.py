@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks at the threads, the watches and the key."""
+LOOK_EVERY = 8.0
+"""Seconds between two looks at threads, watches and the key; a mount, a signal or a command makes one at once."""
 
 
 STOPPING = {"error": "the daemon is stopping; the file is read at its next start"}

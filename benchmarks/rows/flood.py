@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks import contenders, pictures
 from benchmarks.figures import WATCHD, AtMost, Contender, Measure
-from benchmarks.processes import peak_memory_mb, wait_until
+from benchmarks.processes import BenchError, hands, peak_memory_mb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from benchmarks.contenders import Stage
     from benchmarks.figures import Bench
 
 WRITERS = 4
-IN_A_FOLDER = 1000
-PATIENCE = 300.0
+FOLDERS = 10
+"""Sub-folders of each writer, one after the other: each has files before it can have a watch."""
+PATIENCE = 400.0
+"""Seconds until what is no job counts as lost: longer than the 5 minutes between two reconcile scans."""
+CALM = 5.0
+"""Seconds for a second job of the same file to show itself."""
 HELD = """\
     watch: events
 approval: {files: 0, cost: null}
@@ -55,40 +60,66 @@ class Flood:
     @contextmanager
     def contenders(self, bench: Bench) -> Iterator[Sequence[Contender]]:
         """Watchd alone: those it is compared with elsewhere keep no record that could be counted."""
-        with contenders.staged(bench.folder / "stage") as stage:
-            yield (Contender(WATCHD, lambda: _flood(stage, self.number(quick=bench.quick))),)
+        yield (Contender(WATCHD, partial(_flood, bench, self.number(quick=bench.quick))),)
 
 
-def _flood(stage: Stage, number: int) -> Mapping[str, float]:
-    with contenders.alone(stage, keys=HELD) as daemon:
-        each = number // WRITERS
-        writers = [multiprocessing.Process(target=_write, args=(stage, writer, each)) for writer in range(WRITERS)]
-        for writer in writers:
-            writer.start()
-        for writer in writers:
-            writer.join()
-        written = time.monotonic()
-        wait_until(lambda: _jobs(stage)[1] >= number, PATIENCE, f"{number} files are jobs", step=0.5)
-        seconds = time.monotonic() - written
-        jobs, files = _jobs(stage)
-        return {
-            "lost": number - files, "twice": jobs - files, "seconds": seconds, "memory": peak_memory_mb(daemon.pid)
-        }  # fmt: skip
+def _flood(bench: Bench, number: int) -> Mapping[str, float]:
+    with (
+        contenders.staged(bench.folder / "stage") as stage,
+        hands(WRITERS) as writers,
+        contenders.alone(stage, keys=HELD) as daemon,
+    ):
+        start = time.monotonic()
+        shares = [(stage, writer, number // WRITERS) for writer in range(WRITERS)]
+        written = frozenset().union(*writers.starmap(_write, shares, chunksize=1))
+        end = time.monotonic()
+        bench.say(f"{len(written):,} files written in {end - start:.1f} s, {len(_jobs(stage)):,} of them jobs by then")
+        while not (whole := _is_whole(stage, written)) and time.monotonic() < end + PATIENCE:
+            time.sleep(0.5)
+        seconds = time.monotonic() - end
+        if whole:
+            time.sleep(CALM)
+        lost, twice = tally(written, _jobs(stage))
+        return {"lost": lost, "twice": twice, "seconds": seconds, "memory": peak_memory_mb(daemon.pid)}
 
 
-def _write(stage: Stage, writer: int, count: int) -> None:
+def _write(stage: Stage, writer: int, count: int) -> set[str]:
+    """One writer's files; answers their paths, as they are in the ledger."""
+    like, paths = pictures.tiny(0), set()
     for number in range(count):
-        folder = stage.hot / f"{writer}" / f"{number // IN_A_FOLDER}"
-        if number % IN_A_FOLDER == 0:
-            folder.mkdir(parents=True)
-        (folder / f"{number:06}.png").write_bytes(pictures.tiny(writer * 1_000_003 + number))
+        path = f"{writer}/{number * FOLDERS // count}/{number:06}.png"
+        whole = stage.hot / path
+        if not whole.parent.exists():
+            whole.parent.mkdir(parents=True)
+        whole.write_bytes(pictures.numbered(like, writer * count + number))
+        paths.add(path)
+    return paths
 
 
-def _jobs(stage: Stage) -> tuple[int, int]:
-    """(jobs, files that have one)."""
-    ledger = sqlite3.connect(f"file:{stage.home}/state/ledger.db?mode=ro", uri=True, timeout=10)
-    try:
-        jobs, files = ledger.execute("SELECT count(*), count(DISTINCT path) FROM job").fetchone()
-        return int(jobs), int(files)
-    finally:
-        ledger.close()
+def tally(written: Collection[str], jobs: Sequence[str]) -> tuple[int, int]:
+    """(Files without a job, jobs beyond one for each file), from the paths of both."""
+    found = set(written) & set(jobs)
+    return len(written) - len(found), len(jobs) - len(found)
+
+
+def _is_whole(stage: Stage, written: Collection[str]) -> bool:
+    """Whether each has its job; looked at in earnest only where there are enough, since the daemon is to be left alone.
+
+    Raises BenchError after a call: then something else was measured.
+    """
+    with closing(_ledger(stage)) as ledger:
+        ((jobs, calls),) = ledger.execute("SELECT (SELECT count(*) FROM job), (SELECT count(*) FROM attempt)")
+    if calls:
+        raise BenchError(f"{calls} calls were tried behind a closed gate")
+    return bool(jobs >= len(written)) and tally(written, _jobs(stage))[0] == 0
+
+
+def _jobs(stage: Stage) -> list[str]:
+    """The path of each job, as often as it has one; one whose file is not noted as seen does not count."""
+    with closing(_ledger(stage)) as ledger:
+        rows = ledger.execute("SELECT path FROM job JOIN sighting USING (folder, path) WHERE job_id IS NOT NULL")
+        return [os.fsdecode(path) for (path,) in rows]
+
+
+def _ledger(stage: Stage) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{stage.home}/state/ledger.db?mode=ro", uri=True, timeout=10)

@@ -72,7 +72,10 @@ class Idle:
             pids["PollingObserver"] = stack.enter_context(contenders.polling_script(stage, service)).pid
             pids["watchfiles"] = stack.enter_context(contenders.watchfiles_script(stage, service)).pid
             window = _Window(pids, self.seconds(quick=bench.quick), {WATCHD: {"each": each}})
+            touched = stage.hot.stat().st_mtime_ns
             yield [Contender(name, partial(window.figures, name)) for name in pids]
+            if not bench.quick and stage.hot.stat().st_mtime_ns == touched:
+                raise BenchError("no canary in the window: the liveness checks are to be counted too")
             # Dead or deaf would look like the best of idleness: one more picture has to be seen.
             (stage.home / "last.png").write_bytes(pictures.tiny(number))
             (stage.home / "last.png").rename(stage.hot / "last.png")

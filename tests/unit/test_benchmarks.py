@@ -4,6 +4,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,9 @@ from benchmarks.figures import (
     percentile,
     ratio,
 )
+from benchmarks.processes import BenchError
+from benchmarks.rows.flood import tally
+from benchmarks.rows.scan import check_room, scans_in
 
 FIGURES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
 
@@ -150,6 +154,14 @@ def test_the_pictures_are_whole_and_each_has_bytes_of_its_own(make: object) -> N
         assert image.size == pictures.SMALL == pictures.size_of(first)
 
 
+def test_a_numbered_picture_is_whole_and_differs_from_the_next_one() -> None:
+    first, second = (pictures.numbered(pictures.tiny(0), number) for number in (1, 2))
+    assert first != second
+    with Image.open(io.BytesIO(first)) as image:
+        image.load()
+        assert image.size == pictures.SMALL
+
+
 def test_the_answer_to_a_small_picture_has_twice_its_size() -> None:
     assert pictures.size_of(pictures.twice_small()) == (512, 512)
 
@@ -172,3 +184,43 @@ def test_the_service_finds_the_picture_wherever_its_field_stands(picture: bytes)
 
 def test_a_form_without_a_picture_has_none() -> None:
     assert server.picture_in(OTHER_PART + b"--edge--\r\n", HEAD) == b""
+
+
+def test_a_flood_in_which_each_file_is_a_job_has_lost_nothing() -> None:
+    assert tally({"0/a.png", "1/a.png"}, ["1/a.png", "0/a.png"]) == (0, 0)
+
+
+def test_a_lost_file_is_not_made_up_for_by_one_that_came_twice() -> None:
+    assert tally({"0/a.png", "1/a.png"}, ["0/a.png", "0/a.png"]) == (1, 1)
+
+
+def test_a_job_of_a_file_that_nobody_wrote_is_one_too_many() -> None:
+    assert tally({"0/a.png"}, ["0/a.png", "0/b.png"]) == (0, 1)
+
+
+def scanned(files: int, fresh: int = 0) -> str:
+    return json.dumps({"action": "scanned", "files": files, "fresh": fresh, "seconds": 0.5}) + "\n"
+
+
+def test_the_scans_are_found_among_the_other_lines_of_a_log() -> None:
+    log = '{"action": "online"}\n' + scanned(10) + "no JSON\n" + scanned(10)
+    assert [line["seconds"] for line in scans_in(log, 10)] == [0.5, 0.5]
+
+
+def test_a_line_that_is_still_being_written_is_no_scan_yet() -> None:
+    assert scans_in(scanned(10) + scanned(10)[:-1], 10) == scans_in(scanned(10), 10)
+
+
+@pytest.mark.parametrize("log", [scanned(9), scanned(0), scanned(10, fresh=1)])
+def test_a_scan_of_other_files_than_the_known_ones_gives_no_figure(log: str) -> None:
+    with pytest.raises(BenchError, match="not 10"):
+        scans_in(log, 10)
+
+
+def test_more_files_than_there_is_room_for_are_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="are needed"):
+        check_room(tmp_path, 10**15)
+
+
+def test_a_few_files_find_their_room(tmp_path: Path) -> None:
+    check_room(tmp_path, 1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VISIT_EVERY = 5.0
+VISIT_EVERY = 8.0
 """Seconds between two looks at the folders themselves: no event tells of an unmount or of a folder put in its place."""
 SCAN_SHARE = 19.0
 """A scan rests for so many times as long as it took: looking at a folder takes 5 % of the time at most."""

@@ -18,15 +18,18 @@ from watchd.adapters import logs
 from watchd.adapters.http.client import HttpEndpoint
 from watchd.adapters.ledger.writer import SqliteLedger
 from watchd.adapters.notes import FileNotes
+from watchd.adapters.originals import FileOriginals
 from watchd.adapters.outputs import FileOutputs
+from watchd.adapters.pixels.studio import PillowStudio
 from watchd.adapters.spool import FileSpool
 from watchd.adapters.tree import FileTree
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key
-from watchd.core import endpoint, scheduling
+from watchd.core import endpoint, scheduling, spooled
 from watchd.core.gating import Hold
 from watchd.core.retrying import Policy
 from watchd.errors import LaterError, LedgerError, WatchdError
 from watchd.journey.admitting import Admitter
+from watchd.journey.archiving import Archiver
 from watchd.journey.claiming import Preparer
 from watchd.journey.conduct import Claim, Conductor, Stages
 from watchd.journey.gate import GateKeeper
@@ -79,6 +82,7 @@ class Engine:
         self._spool = FileSpool(state / "spool")
         self._tree = FileTree()
         self._endpoint = HttpEndpoint(settings.api, self._key)
+        studio = PillowStudio()
         api = settings.api
         policy = Policy(api.max_attempts, api.resend_lost, settings.balance_probe, settings.approval)
         self.keeper = GateKeeper(
@@ -87,17 +91,18 @@ class Engine:
         )  # fmt: skip
         recorder = Recorder(FileNotes(state / "failed"), clock)
         stages = Stages(
-            Preparer(self._tree, self._spool, api),
-            Publisher(FileOutputs(), self._spool, ledger, clock),
+            Preparer(self._tree, self._spool, studio, api),
+            Publisher(FileOutputs(), self._spool, studio, ledger, clock),
             Sender(self._endpoint, self._spool, ledger, self.keeper),
             recorder,
+            Archiver(FileOriginals(), FileOutputs(), ledger, recorder, clock),
         )
         self._recorder = recorder
         self._conductor = Conductor(
             stages, ledger, self._spool, self.keeper, clock, self.online, settings.budget, self.hints.lost
         )
         self._policy = policy
-        admitter = Admitter(self._tree, clock, api, once=once)
+        admitter = Admitter(self._tree, clock, api, studio.reads, once=once)
         self.pool: Pool[Claim] = Pool(
             api.workers + AHEAD,
             self._conductor.next_claim,
@@ -189,7 +194,7 @@ class Engine:
         for job, conclusion in ended:
             self._recorder.concluded(job, conclusion)
         needed = {str(job) for job in self._ledger.needed()}
-        self._spool.remove(*(name for name in self._spool.names() if name.partition(".")[0] not in needed))
+        self._spool.remove(*(name for name in self._spool.names() if spooled.owner(name) not in needed))
 
     def look_at_key(self) -> None:
         """Close the gate while there is no key at all, and open it when the key is another than was refused."""

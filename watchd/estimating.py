@@ -6,13 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+from watchd.adapters.pixels.studio import PillowStudio
 from watchd.adapters.tree import FileTree
-from watchd.core import containers, endpoint
+from watchd.core import sendable
+from watchd.core.appraising import Appraisal, Refused, appraise, too_large
 from watchd.core.known import NOTHING
 from watchd.core.matching import Matcher
-from watchd.core.picture import Incomplete, Picture, Unreadable
+from watchd.core.picture import Incomplete
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.journey.admitting import plan, too_large
 
 if TYPE_CHECKING:
     from watchd.adapters.ledger.reader import LedgerReader
@@ -39,6 +40,7 @@ class Estimator:
         self._settings = settings
         self._reader = reader
         self._tree = FileTree()
+        self._reads = PillowStudio().reads
         self._counted: set[tuple[str, str]] = set()
 
     def folder(self, folder: Folder) -> Estimate:
@@ -70,31 +72,28 @@ class Estimator:
                     estimate.twins += 1
                     return
                 self._counted.add(picture)
-                estimate.calls += 1
+                estimate.calls += max(1, len(parameters.tiles))
                 estimate.cost += parameters.price
 
     def measure(self, folder: Folder, root: str, path: str) -> tuple[str, Parameters] | str:
         """(SHA-256, what would be asked) of one file, or why it would be refused."""
         try:
-            data, sample = self._tree.read(root, path, endpoint.MAX_UPLOAD_BYTES)
+            data, sample = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
         except SourceLostError as error:
             return str(error)
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
-        if sample.size > endpoint.MAX_UPLOAD_BYTES:
+        if sample.size > sendable.MOST_FILE_BYTES:
             return too_large(sample.size)
         return self._judge(folder, data)
 
     def _judge(self, folder: Folder, data: bytes) -> tuple[str, Parameters] | str:
-        match containers.inspect(data):
-            case Picture() as picture:
-                planned = plan(folder, picture, self._settings.api)
-                if isinstance(planned, endpoint.Refusal):
-                    return planned.reason
+        match appraise(data, folder, self._settings.api, self._reads):
+            case Appraisal(_, _, planned):
                 return hashlib.sha256(data).hexdigest(), planned
             case Incomplete(reason):
                 return f"not complete yet: {reason}"
-            case Unreadable(reason):
+            case Refused(reason):
                 return reason
             case unexpected:
                 assert_never(unexpected)

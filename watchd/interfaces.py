@@ -14,22 +14,30 @@ if TYPE_CHECKING:
 
     from watchd.core.calls import Answered, Lost, NotSent, Traffic
     from watchd.core.matching import Matcher
+    from watchd.core.metadata import Metadata
+    from watchd.core.picture import Broken, Format, Picture
+    from watchd.core.rendering import Answer
     from watchd.core.retrying import Conclusion
+    from watchd.core.tiling import Rect
     from watchd.model import (
         Admission,
         Asked,
         Backlog,
         BudgetReached,
+        Call,
         Gate,
         GateReason,
+        Interrupted,
         Job,
         Limit,
         Listing,
+        OutputFormat,
         Parameters,
         Place,
         Progress,
         Sample,
         Sighting,
+        Tile,
         Writer,
     )
 
@@ -131,6 +139,14 @@ class Spool(Protocol):
         """Give back what lies behind the first `size` bytes, and make those durable."""
         ...
 
+    def draft(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A new empty file to be written in any order; not synced, as it can be made again. Raises LaterError."""
+        ...
+
+    def make_ready(self, size: int) -> None:
+        """Make sure, before anything is paid, that there is room for `size` bytes. Raises NoSpaceError."""
+        ...
+
     def keep_evidence(self, name: str, kept: str) -> str:
         """Move a bad answer aside under the name `kept`; answers where it is."""
         ...
@@ -180,6 +196,48 @@ class Outputs(Protocol):
         Raises:
             LaterError: no space, or the output's folder cannot be written at present.
         """
+        ...
+
+
+class Raster(Protocol):
+    """The pixels of an original as they are to be sent: upright, eight bits a channel, sRGB."""
+
+    @property
+    def converted(self) -> bool:
+        """Whether its colours were others than sRGB, and were converted."""
+        ...
+
+    def upload(self, rect: Rect | None, most: int) -> tuple[Format, bytes] | None:
+        """All of it or a part, as a file of at most `most` bytes that the service takes; None: there is none."""
+        ...
+
+    def alpha(self) -> bytes | None:
+        """How opaque each pixel is, as a grey PNG; None where all are."""
+        ...
+
+
+class Studio(Protocol):
+    """Works on pixels."""
+
+    @property
+    def reads(self) -> Collection[Format]:
+        """What can be decoded here."""
+        ...
+
+    def is_other_than_srgb(self, icc: bytes) -> bool:
+        """Whether a profile means visibly other colours than sRGB."""
+        ...
+
+    def srgb(self) -> bytes:
+        """The profile of converted pixels."""
+        ...
+
+    def decode(self, data: bytes, picture: Picture, metadata: Metadata) -> Raster | Broken:
+        """The first picture in a file whose container is whole."""
+        ...
+
+    def render(self, answer: Answer, form: OutputFormat, dressed: Metadata, target: BinaryIO) -> None:
+        """Write the output: the answer's parts joined, its alpha joined again, in the format that the folder wants."""
         ...
 
 
@@ -318,9 +376,12 @@ class Ledger(Protocol):
         """The name reserved for this job."""
         ...
 
-    def begin_sending(self, job: Job, price: int, limits: Sequence[Limit]) -> int | BudgetReached:
+    def begin_sending(
+        self, job: Job, price: int, limits: Sequence[Limit], expects: tuple[int, int] = (0, 0), tile: Tile | None = None
+    ) -> int | BudgetReached:
         """Durable before connecting, and its price held against every budget; answers the attempt.
 
+        `expects`: the size in pixels of the answer. `tile`: the part of the picture that is sent; None: all of it.
         Nothing is begun where the price would pass a limit; no number of workers passes it together.
         """
         ...
@@ -333,16 +394,46 @@ class Ledger(Protocol):
         """The answer is whole and durable in the spool; `scale` is the one applied, as its size proves."""
         ...
 
-    def conclude(self, job: Job, attempt: int, conclusion: Conclusion) -> None:
-        """The call brought no picture."""
+    def conclude(self, job: Job, attempt: int, conclusion: Conclusion, *, due: bool = False) -> None:
+        """The call brought no picture; if the job has failed by it, its original may be `due` to be moved away."""
         ...
 
-    def finish(self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str) -> None:
-        """Published and safe (or nothing to publish, where a collision is to be skipped)."""
+    def finish(
+        self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str,
+        due: bool = False,
+    ) -> None:  # fmt: skip
+        """Published and safe (or nothing to publish, where a collision is to be skipped).
+
+        `due`: something is to be done with the original now.
+        """
         ...
 
-    def fail(self, job: Job, error: str) -> None:
-        """It ends here without a call."""
+    def receive_tile(self, job: Job, attempt: int, traffic: Traffic, scale: float, *, whole: bool) -> None:
+        """A tile is whole and durable in the spool; unless it makes the picture `whole`, the claim is given back."""
+        ...
+
+    def complete_tiles(self, job: Job) -> None:
+        """All tiles of a claimed job are safe: it is received."""
+        ...
+
+    def end_original(self, job: Job, moved: str | None, detail: str) -> None:
+        """What was to be done with a claimed job's original has been done, or cannot be; `moved`: where it is now."""
+        ...
+
+    def put_off_original(self, job: Job, not_before: float) -> None:
+        """Give the claim back; it is tried again at `not_before` (steady)."""
+        ...
+
+    def bring_back(self, job: Job, moved: str) -> None:
+        """The original that had gone to `moved` lies where it was again."""
+        ...
+
+    def last_call(self, job_id: int) -> Call | None:
+        """How the last call of a job ended; None: there was none."""
+        ...
+
+    def fail(self, job: Job, error: str, *, due: bool = False) -> None:
+        """It ends here without a call; its original may be `due` to be moved away."""
         ...
 
     def abandon(self, job: Job, error: str) -> None:
@@ -393,8 +484,12 @@ class Ledger(Protocol):
         """How far a run has come that began at `since` (wall time), after `attempt`."""
         ...
 
-    def interrupted(self) -> Sequence[tuple[Job, int]]:
-        """Jobs and attempts that a former owner had armed; they are this owner's now, to be concluded as lost."""
+    def interrupted(self) -> Sequence[Interrupted]:
+        """Calls that a former owner had armed; their jobs are this owner's now, to be concluded as lost."""
+        ...
+
+    def tiles(self, job: Job) -> Mapping[int, Rect]:
+        """The tiles of a job that are safe in the spool: number → where it lies in the upright original."""
         ...
 
     def free_claims(self) -> None:
@@ -430,6 +525,27 @@ class Ledger(Protocol):
         ...
 
 
+class Originals(Protocol):
+    """The files of hot folders once their jobs have ended; each is touched only while it has the bytes of its job.
+
+    Raises:
+        SourceLostError: it is gone, or another file by now; nothing was done.
+        LaterError, OSError: it cannot be done at present; nothing was done.
+    """
+
+    def move(self, root: str, path: str, sha256: str, target: str) -> str:
+        """Move it to the same path below `target`, durable and replacing nothing; where it is now, absolute."""
+        ...
+
+    def delete(self, root: str, path: str, sha256: str) -> None:
+        """Delete it."""
+        ...
+
+    def bring_back(self, moved: str, root: str, path: str) -> bool:
+        """Give a file that was moved its old place again; False where something else lies there, or it is gone."""
+        ...
+
+
 class Notes(Protocol):
     """The notes beside failed files: NAME.error.json, for people and scripts that do not read the ledger."""
 
@@ -439,4 +555,12 @@ class Notes(Protocol):
 
     def remove(self, folder: str, path: str) -> None:
         """Remove a note that is true no longer."""
+        ...
+
+    def write_beside(self, moved: str, facts: Mapping[str, object]) -> None:
+        """The same beside a file that was moved away."""
+        ...
+
+    def remove_beside(self, moved: str) -> None:
+        """Remove the note beside a file that is there no longer."""
         ...

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MICROS_PER_USD = 1_000_000
+READABLE = (
+    "*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp", "*.gif", "*.avif", "*.jp2", "*.j2k", "*.jpx",
+    "*.heic", "*.heif",
+)  # fmt: skip
+"""Patterns of all pictures that can be read. HEIC needs an extra: without it such a file fails, and says so."""
 GONE = "gone: "
 """How the error of a job begins whose file went, or was changed, before its call: its return is a new job."""
 
@@ -71,7 +76,8 @@ class Writer(StrEnum):
 class Profile:
     """What is asked of the service for a picture; what is None is left to the service's own default.
 
-    `creativity` belongs to the dialect of that name alone.
+    `creativity` belongs to the dialect of that name alone. `tile_enhance`: the enhancer may run on each tile of a
+    picture that is cut; it is not sent.
     """
 
     name: str
@@ -81,6 +87,22 @@ class Profile:
     enhance_creativity: float | None = None
     replication: float | None = None
     creativity: float | None = None
+    tile_enhance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """How an output is written; what is None is left to the format's own default.
+
+    `quality`: 1 to 100, of jpeg, webp and avif. `lossless`: of webp. `compression`: a zlib level 0 to 9 of png; `none`,
+    `lzw` or `deflate` of tiff. `bit_depth`: 8 or 16 bits a channel, of png and tiff.
+    """
+
+    type: Literal["png", "jpeg", "webp", "tiff", "avif"] = "png"
+    quality: int | None = None
+    lossless: bool | None = None
+    compression: int | str | None = None
+    bit_depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +153,17 @@ class Folder:
     settle: float = 2.0
     marker: str | None = None
     mount_marker: str | None = None
-    include: tuple[str, ...] = ("*.jpg", "*.jpeg", "*.png", "*.webp")
+    include: tuple[str, ...] = READABLE
     exclude: tuple[str, ...] = ()
+    originals: Literal["keep", "archive", "delete"] = "keep"
+    archive: str | None = None
+    failed: str | None = None
     on_collision: Literal["suffix", "overwrite", "skip"] = "suffix"
+    format: OutputFormat = field(default_factory=OutputFormat)
     metadata: Literal["keep", "strip"] = "keep"
     send_metadata: bool = False
     chain: bool = False
-    oversize: Literal["fit", "fail"] = "fit"
+    oversize: Literal["fit", "tile", "fail"] = "fit"
     hours: Hours | None = None
     priority: int = 0
     budget: Budget = field(default_factory=Budget)
@@ -220,6 +246,20 @@ class Parameters:
     fields: tuple[tuple[str, str | float | bool], ...]
     identity: str
     price: int
+    tiles: tuple[Tile, ...] = ()
+    """The calls that a picture comes to which is cut into tiles; its `price` is that of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a picture that is a call of its own: pixels of the upright picture, and what is sent with them."""
+
+    number: int
+    left: int
+    top: int
+    width: int
+    height: int
+    parameters: Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +269,9 @@ class Job:
     `parameters`: the identity of what is asked (see `Parameters`). `behind`: the job of the same picture under way when
     this one was admitted.
     `forgiven`: attempts before the owner's last `retry`. `booked`: micro-dollars. `mtime_ns`: the
-    original's. `result`: the spool file of the paid answer, while it is needed.
+    original's. `result`: the spool file of the paid answer, while it is needed. `tiles`: how many of its tiles have
+    come, where it is cut into some. `due`: something is still to be done with its original; `moved`: where that has
+    gone since.
     """
 
     id: int
@@ -255,11 +297,28 @@ class Job:
     height: int = 0
     error: str | None = None
     finished_at: float | None = None
+    tiles: int = 0
+    due: bool = False
+    moved: str | None = None
 
     @property
     def tries(self) -> int:
         """Calls that the file answers for since the owner last said `retry`."""
         return self.attempts - self.forgiven
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A call that a former run had armed: its job, its attempt, what it was for, and the answer that was to come.
+
+    `tile`: the number of the tile; None: the whole picture. `width`, `height`: of the answer in pixels.
+    """
+
+    job: Job
+    attempt: int
+    tile: int | None
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,19 +366,23 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a job asks of the service: the identity of its parameters, its price, the size of the answer in pixels."""
+    """What a job asks of the service: the identity of its parameters, its price, the size of the answer in pixels.
+
+    `words`: the same for people.
+    """
 
     parameters: str
     price: int
     width: int
     height: int
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """A settled file, read and measured, on its way into the ledger. `refusal`: why it ends as failed at once.
 
-    `chain`: the folder takes pictures that watchd itself published.
+    `chain`: the folder takes pictures that watchd itself published. `due`: its refused original is to be moved away.
     """
 
     folder: str
@@ -331,6 +394,17 @@ class Admission:
     chain: bool = False
     asked: Asked | None = None
     refusal: str | None = None
+    due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a call ended: `outcome` as in the ledger's `attempts`, the status that was answered, the service's words."""
+
+    outcome: str
+    status: int | None
+    error: str | None
+    cf_ray: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,12 @@ from tests.fakes import pictures
 from tests.unit.config import writing
 from watchd.adapters.http import bodies
 from watchd.adapters.http.client import HttpEndpoint
-from watchd.core import containers, endpoint
+from watchd.core import appraising, containers, endpoint, sendable
 from watchd.core.calls import Answered, Lost, NotSent
+from watchd.core.metadata import Metadata
 from watchd.core.picture import Format, Picture
 from watchd.core.png_parts import chunk
 from watchd.errors import ConfigurationError
-from watchd.journey import admitting
 from watchd.model import Api, Parameters
 from watchd.sandbox import contract
 from watchd.sandbox.server import Sandbox, SandboxOptions
@@ -85,7 +85,7 @@ def planned(loaded: Settings | None, size: Size, kind: Format = Format.PNG) -> P
     """What the client would send for a picture of that size; None: it refuses."""
     if loaded is None:
         return None
-    plan = admitting.plan(loaded.folders[0], Picture(kind, *size), loaded.api)
+    plan = appraising.plan(Picture(kind, *size), Metadata(), loaded.folders[0], loaded.api, list(Format))
     return plan if isinstance(plan, Parameters) else None
 
 
@@ -416,7 +416,7 @@ def counters() -> Iterator[Mapping[Dialect, Counter]]:
 def judged(loaded: Settings | None, data: bytes) -> Parameters | None:
     """What the client would send for the file; None: it refuses."""
     found = containers.inspect(data)
-    if len(data) > endpoint.MAX_UPLOAD_BYTES or not isinstance(found, Picture):
+    if len(data) > endpoint.MAX_UPLOAD_BYTES or not isinstance(found, Picture) or found.format not in sendable.TAKEN:
         return None
     return planned(loaded, (found.width, found.height), found.format)
 

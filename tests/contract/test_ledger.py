@@ -761,7 +761,8 @@ def test_what_was_armed_is_told_to_every_later_run_until_it_is_concluded_and_nev
         store.clock.advance(10**6)
         ledger.free_claims()
         assert ledger.claim(FOLDERS, FOLDERS) is None
-        ((found, attempt),) = ledger.interrupted()
+        (call,) = ledger.interrupted()
+        found, attempt = call.job, call.attempt
         assert (found.state, found.booked, attempt) == (JobState.ARMED, 20_000, 1)
         assert ledger.interrupted() == []
     ledger.conclude(found, attempt, LOST)

@@ -360,8 +360,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _recovery(self, data: st.DataObject) -> Iterator[Callable[[], None]]:
         yield self._free_claims
-        for job, attempt in self.ledger.interrupted():
-            yield partial(self._settle_interrupted, job, attempt, data)
+        for call in self.ledger.interrupted():
+            yield partial(self._settle_interrupted, call.job, call.attempt, data)
 
     def _free_claims(self) -> None:
         self.ledger.free_claims()

@@ -18,6 +18,7 @@ MODULES = {
     "FileOutputs": "watchd.adapters.outputs",
     "HttpEndpoint": "watchd.adapters.http.client",
     "SpoolWriter": "watchd.adapters.spool",
+    "FileOriginals": "watchd.adapters.originals",
 }
 
 

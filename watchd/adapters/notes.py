@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.core.naming import on_one_line, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,17 @@ class FileNotes:
 
     def write(self, folder: str, path: str, facts: Mapping[str, object]) -> None:
         """Write or replace a note; one that cannot be written is logged, as the ledger has it all."""
-        target = self._place(folder, path)
+        self._write(self._place(folder, path), path, facts)
+
+    def write_beside(self, moved: str, facts: Mapping[str, object]) -> None:
+        """The same beside a file that was moved away."""
+        self._write(_beside(moved), moved, facts)
+
+    def remove_beside(self, moved: str) -> None:
+        """Remove the note beside a file that is there no longer."""
+        self._remove(_beside(moved))
+
+    def _write(self, target: Path, path: str, facts: Mapping[str, object]) -> None:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -38,7 +48,9 @@ class FileNotes:
 
     def remove(self, folder: str, path: str) -> None:
         """Remove a note that is true no longer."""
-        target = self._place(folder, path)
+        self._remove(self._place(folder, path))
+
+    def _remove(self, target: Path) -> None:
         try:
             target.unlink(missing_ok=True)
         except OSError as error:
@@ -50,3 +62,8 @@ class FileNotes:
     def _place(self, folder: str, path: str) -> Path:
         parent, _, name = path.rpartition("/")
         return self._folder / folder / parent / shorten(name, ENDING)
+
+
+def _beside(moved: str) -> Path:
+    parent, _, name = moved.rpartition("/")
+    return Path(parent) / shorten(name, ENDING)

@@ -43,7 +43,7 @@ class FileOutputs:
 
     def make_ready(self, root: str, size: int) -> None:
         """Make sure, before anything is paid, that the folder is there and has room for `size` bytes."""
-        with _translated(root), self._made(root, "") as folder:
+        with translated(root), self.made(root, "") as folder:
             room = os.fstatvfs(folder)
             if room.f_bavail * room.f_frsize < size:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -74,7 +74,7 @@ class FileOutputs:
     def publish(self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int) -> str | None:
         """Write, sync, and only then give the name; None if it was taken and `replace` is false."""
         parent, _, name = path.rpartition("/")
-        with _translated(root), self._made(root, parent) as folder, _unnamed(folder) as (file, temporary):
+        with translated(root), self.made(root, parent) as folder, _unnamed(folder) as (file, temporary):
             digest = hashlib.sha256()
             for chunk in chunks:
                 digest.update(chunk)
@@ -89,7 +89,7 @@ class FileOutputs:
     def make_durable(self, root: str, path: str) -> None:
         """Sync an output that has its name already, with that name and every folder on the way."""
         parent, _, name = path.rpartition("/")
-        with _translated(root), self._made(root, parent) as folder:
+        with translated(root), self.made(root, parent) as folder:
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
             try:
                 os.fsync(file)
@@ -98,7 +98,7 @@ class FileOutputs:
             os.fsync(folder)
 
     @contextmanager
-    def _made(self, root: str, parent: str) -> Iterator[int]:
+    def made(self, root: str, parent: str) -> Iterator[int]:
         """The descriptor of the folder below `root`, made where it was not there, its name durable either way.
 
         The root itself is made too, but never the mount point above it: its parent has to be there.
@@ -170,7 +170,7 @@ def _give_name(folder: int, file: int, temporary: str | None, name: str, *, repl
     except OSError as error:
         if temporary is None or error.errno not in _NO_HARD_LINKS:
             raise
-        return _rename_no_replace(folder, temporary, name)
+        return rename_no_replace(folder, temporary, folder, name)
     return True
 
 
@@ -195,10 +195,9 @@ def _replace(folder: int, file: int, temporary: str | None, name: str) -> None:
         raise
 
 
-def _rename_no_replace(folder: int, temporary: str, name: str) -> bool:
-    """renameat2(2) with RENAME_NOREPLACE, for file systems without hard links."""
-    source, target = os.fsencode(temporary), os.fsencode(name)
-    if _libc.renameat2(folder, source, folder, target, _RENAME_NOREPLACE) == 0:
+def rename_no_replace(here: int, source: str, there: int, name: str) -> bool:
+    """Rename from one open folder into another unless the name is taken; False if it is. Raises OSError."""
+    if _libc.renameat2(here, os.fsencode(source), there, os.fsencode(name), _RENAME_NOREPLACE) == 0:
         return True
     code = ctypes.get_errno()
     if code == errno.EEXIST:
@@ -208,15 +207,16 @@ def _rename_no_replace(folder: int, temporary: str, name: str) -> bool:
     # Neither hard links nor renameat2 (some FUSE and SMB mounts): the name is taken by an empty file first, which is
     # the one way left to lose no race; a reader may see it empty for the moment until the rename.
     try:
-        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=folder))
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666, dir_fd=there))
     except FileExistsError:
         return False
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    os.rename(source, name, src_dir_fd=here, dst_dir_fd=there)
     return True
 
 
 @contextmanager
-def _translated(root: str) -> Iterator[None]:
+def translated(root: str) -> Iterator[None]:
+    """Errors of a folder that cannot be written at present, in the house's terms."""
     try:
         yield
     except OSError as error:

@@ -52,6 +52,18 @@ class FileSpool:
         finally:
             os.close(descriptor)
 
+    @contextmanager
+    def draft(self, name: str) -> Iterator[BinaryIO]:
+        """A new empty file to be written in any order; not synced, as it can be made again."""
+        with _translated(self._folder), (self._folder / name).open("wb") as file:
+            yield file
+
+    def make_ready(self, size: int) -> None:
+        """Make sure, before anything is paid, that there is room for `size` bytes."""
+        status = os.statvfs(self._folder)
+        if status.f_bavail * status.f_frsize < size:
+            raise NoSpaceError(f"no space left in {self._folder}")
+
     def open(self, name: str) -> BinaryIO:
         """Open for reading."""
         return (self._folder / name).open("rb")

@@ -87,7 +87,9 @@ def _cost(
     refused: dict[int, str] = {}
     counted: set[tuple[str, str]] = set()  # copies in a folder are served by one call
     for job, folder, path in chosen:
-        match estimator.measure(folder, str(Path(folder.path).resolve()), path):
+        moved = reader.moved(job)  # it is brought back before it is read
+        root, below = (Path(folder.path).resolve(), path) if moved is None else (Path(moved).parent, Path(moved).name)
+        match estimator.measure(folder, str(root), below):
             case str() as reason:
                 refused[job] = reason
             case sha256, parameters:

@@ -29,6 +29,7 @@ _FITTING = {
     "quality": ("jpeg", "webp", "avif"),
     "lossless": ("webp",),
     "compression": ("png", "tiff"),
+    "bit_depth": ("png", "tiff"),
 }
 
 
@@ -40,6 +41,8 @@ class Ready:
     name: str
     path: str
     output: str
+    archive: str | None
+    failed: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +161,13 @@ def _folders(
         report.add(("folders",), "no folder to watch, expected at least one with `path:` and `profile:`", of_key=True)
     ready: list[Ready] = []
     grounds: list[overlap.Ground] = []
+    stores: list[overlap.Store] = []
     taken: dict[str, int] = {}
     for section, position in zip(checked.file.folders, checked.positions, strict=True):
         at: Path = ("folders", position)
         _check_profile(document, section, at, checked.file, report)
         _check_format(section.format, (*at, "format"), report)
+        _check_tiles(section, at, checked.file, report)
         path = _path(section.path, (*at, "path"), around, report)
         if path is None:
             continue
@@ -171,12 +176,28 @@ def _folders(
             output = _path(section.output, (*at, "output"), around, report) or output
         name = _name(section, path, at, taken, report)
         taken.setdefault(name, document.mark((*at, "path"))[0])
-        ready.append(Ready(section, name, path, output))
+        archive, failed = (_place_of(section, key, at, around, report) for key in ("archive", "failed"))
+        ready.append(Ready(section, name, path, output, archive, failed))
+        for key, place in (("archive", archive), ("failed", failed)):
+            if place is not None:
+                stores.append(overlap.Store(place, (*at, key)))
         at_output = (*at, "output") if section.output is not None else (*at, "path")
         if not report.broken((*at, "output")):
             grounds.append(overlap.Ground(name or path, path, output, (*at, "path"), at_output, section.chain))
     overlap.check(grounds, state_dir, ("state_dir",), report)
+    overlap.check_stores(stores, grounds, report)
     return ready
+
+
+def _place_of(section: FolderSection, key: str, at: Path, around: Whereabouts, report: Report) -> str | None:
+    """Where originals go that are archived or failed."""
+    written: str | None = getattr(section, key)
+    if key == "archive" and not report.broken((*at, "originals")) and not report.broken((*at, "archive")):
+        if section.originals == "archive" and written is None:
+            report.add((*at, "originals"), "nothing says where to, expected `archive:` with a folder beside it")
+        elif section.originals != "archive" and written is not None:
+            report.add((*at, "archive"), "nothing would go there, expected it with `originals: archive`, or left out")
+    return None if written is None else _path(written, (*at, key), around, report)
 
 
 def _name(section: FolderSection, path: str, at: Path, taken: Mapping[str, int], report: Report) -> str:
@@ -203,6 +224,16 @@ def _check_profile(document: Document, section: FolderSection, at: Path, file: F
         near = did_you_mean(section.profile, known)
         expected = Choice(tuple(known)).words() if len(known) > 1 else (known or ["one under `profiles:`"])[0]
         report.add(place, f"unknown profile, expected {expected}, {found(section.profile)}{near}")
+
+
+def _check_tiles(section: FolderSection, at: Path, file: FileSection, report: Report) -> None:
+    if section.oversize != "tile" or report.broken((*at, "profile")):
+        return
+    if isinstance(section.profile, ProfileSection):
+        profiling.check_tiles(section.profile, (*at, "oversize"), (*at, "profile"), report)
+    elif section.profile in file.profiles:
+        place = ("profiles", section.profile)
+        profiling.check_tiles(file.profiles[section.profile], (*at, "oversize"), place, report)
 
 
 def _check_format(section: FormatSection, at: Path, report: Report) -> None:

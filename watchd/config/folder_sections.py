@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from watchd.config.kinds import Choice, Compression, Duration, Flag, Number, Text, Whole, Window
+from watchd.config.kinds import Choice, Compression, Depth, Duration, Flag, Number, Text, Whole, Window
 from watchd.config.sections import DAY, BudgetSection, Forgiving, ForgivingList, Seconds, Section, key
 from watchd.config.texts import (
     MARKER_FIELDS,
@@ -18,7 +18,7 @@ from watchd.config.texts import (
     PlainName,
     Template,
 )
-from watchd.model import Hours  # noqa: TC001 -- pydantic reads the annotations at run time
+from watchd.model import READABLE, Hours
 
 
 class ProfileSection(Section):
@@ -45,16 +45,22 @@ class ProfileSection(Section):
     )
 
 
+FileType = Literal["png", "jpeg", "webp", "tiff", "avif"]
+
+
 class FormatSection(Section):
     """The file format of the output."""
 
-    type: Annotated[str, Choice(("png", "jpeg", "webp", "tiff", "avif"))] = key(
+    type: Annotated[FileType, Choice(("png", "jpeg", "webp", "tiff", "avif"))] = key(
         "png", description="File format; png is what the service answers."
     )
     quality: Annotated[int, Whole(1, 100)] | None = key(None, description="Quality of jpeg, webp or avif.")
     lossless: Annotated[bool, Flag()] | None = key(None, description="Whether webp is written without loss.")
     compression: Annotated[int | str, Compression()] | None = key(
         None, description="Compression of png (0 to 9) or tiff (none, lzw, deflate)."
+    )
+    bit_depth: Annotated[int, Depth()] | None = key(
+        None, description="Bits of each channel of png or tiff, 8 or 16; default: what the service answers."
     )
 
 
@@ -113,12 +119,12 @@ class FolderSection(Section):
         None, description="The folder is offline while this file is missing in it.", examples=[".watchd-mounted"]
     )
     include: Annotated[list[Annotated[str, Pattern()]], Field(min_length=1)] = key(
-        ["*.jpg", "*.jpeg", "*.png", "*.webp"], description="Patterns of the pictures to take; case does not matter."
+        [*READABLE], description="Patterns of the pictures to take; case does not matter."
     )
     exclude: Annotated[list[Annotated[str, Pattern()]], ForgivingList] = key(
         [], description="Patterns to leave alone, beside the built-in list of NAS, system and partial-download junk."
     )
-    originals: Annotated[str, Choice(("keep", "archive", "delete"))] = key(
+    originals: Annotated[Literal["keep", "archive", "delete"], Choice(("keep", "archive", "delete"))] = key(
         "keep", description="What becomes of an original after its output is safe."
     )
     archive: Annotated[str, PathText()] | None = key(None, description="Where originals go with `originals: archive`.")
@@ -139,7 +145,7 @@ class FolderSection(Section):
     chain: Annotated[bool, Flag()] = key(
         False, description="Whether pictures that watchd itself published may be input here."
     )
-    oversize: Annotated[str, Choice(("fit", "tile", "fail"))] = key(
+    oversize: Annotated[Literal["fit", "tile", "fail"], Choice(("fit", "tile", "fail"))] = key(
         "fit", description="When the result would pass the service's 16,777,216 pixels: lower the scale, tile, or fail."
     )
     hours: Annotated[Hours, Window()] | None = key(

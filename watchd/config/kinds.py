@@ -236,6 +236,22 @@ class Window(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Depth(Kind):
+    """Bits of each channel."""
+
+    def _parse(self, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and value in {8, 16}:
+            return value
+        raise RefusedError(f"unknown value, expected {self.words()}, {found(value)}")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"enum": [8, 16]}
+
+    def _words(self) -> str:
+        return "8 or 16"
+
+
+@dataclass(frozen=True, slots=True)
 class Compression(Kind):
     """A level for PNG, a method for TIFF."""
 

@@ -10,7 +10,7 @@ from watchd.config.folder_sections import ProfileSection
 from watchd.config.locate import read
 from watchd.config.report import Report
 from watchd.config.validating import validate
-from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, Price, Settings
+from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, OutputFormat, Price, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,11 +100,15 @@ def _folder(ready: Ready, file: FileSection) -> Folder:
         mount_marker=section.mount_marker,
         include=tuple(section.include),
         exclude=tuple(section.exclude),
+        originals=section.originals,
+        archive=ready.archive,
+        failed=ready.failed,
         on_collision=section.on_collision,
+        format=OutputFormat(**section.format.model_dump()),
         metadata=section.metadata,
         send_metadata=section.send_metadata,
         chain=section.chain,
-        oversize="fail" if section.oversize == "fail" else "fit",
+        oversize=section.oversize,
         hours=section.hours,
         priority=section.priority,
         budget=_budget(section.budget),

@@ -39,6 +39,30 @@ class Ground:
         return posixpath.realpath(self.output)
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder that originals are moved to, and where in the file it is written."""
+
+    path: str
+    at: Path
+
+
+def check_stores(stores: list[Store], grounds: list[Ground], report: Report) -> None:
+    """Tells of every store whose files would be taken for new ones, or for results."""
+    for store in stores:
+        real = posixpath.realpath(store.path)
+        for ground in grounds:
+            if is_within(real, ground.real_path):
+                why = f"lies inside the hot folder of {_named(ground)}, whose files it would become again"
+                report.add(store.at, f"{why}, expected a folder outside, {found(store.path)}")
+            elif is_within(ground.real_path, real):
+                why = f"the hot folder of {_named(ground)} lies inside it, expected a folder of its own"
+                report.add(store.at, f"{why}, {found(store.path)}")
+            elif real == ground.real_output:
+                why = f"is the output of {_named(ground)}: originals would lie among results"
+                report.add(store.at, f"{why}, expected a folder of its own, {found(store.path)}")
+
+
 def check(grounds: list[Ground], state_dir: str | None, at_state_dir: Path, report: Report) -> None:
     """Tells of every pair of places that must lie apart and does not."""
     for position, later in enumerate(grounds):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 LEAST_CREATIVITY_SCALE = 2
 _OF_THE_ENHANCER = ("enhance_prompt", "enhance_creativity")
-_ASKED = frozenset({"scale", "enhance", *_OF_THE_ENHANCER, "replication", "creativity"})
+_ASKED = frozenset({"scale", "enhance", *_OF_THE_ENHANCER, "replication", "creativity", "tile_enhance"})
+MOST_CREATIVE_TILES = 0.2
+"""What the enhancer invents beyond this differs visibly from tile to tile."""
 
 
 def check(profile: ProfileSection, path: Path, dialect: Literal["enhance", "creativity"], report: Report) -> None:
@@ -54,6 +56,22 @@ def _check_enhance(profile: ProfileSection, path: Path, report: Report) -> None:
     if profile.scale == 1:
         why = f"scale 1 only enhances, expected `enhance: true` with it, or a scale above 1, {_scale(profile)}"
         report.add((*path, "scale"), why)
+
+
+def check_tiles(profile: ProfileSection, path: Path, at: Path, report: Report) -> None:
+    """Tells where the folder whose `oversize` stands at `path` has tiles enhanced that would not fit each other.
+
+    `at`: where its profile stands.
+    """
+    if not profile.enhance or profile.tile_enhance or profile.enhance_creativity <= MOST_CREATIVE_TILES:
+        return
+    if report.broken((*at, "enhance_creativity")) or report.broken((*at, "tile_enhance")):
+        return
+    report.add(
+        path,
+        f"the enhancer invents in each tile anew, expected a profile with enhance_creativity up to"
+        f" {MOST_CREATIVE_TILES:g}, or `tile_enhance: true` in it, found {profile.enhance_creativity:g}",
+    )
 
 
 def _scale(profile: ProfileSection) -> str:

@@ -27,13 +27,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet("profiles.*.tile_enhance"),
-    NotYet("folders.*.profile.tile_enhance"),
-    NotYet("folders.*.originals"),
-    NotYet("folders.*.archive"),
-    NotYet("folders.*.failed"),
-    NotYet("folders.*.format"),
-    NotYet("folders.*.oversize", ("tile",)),
     NotYet("web"),
     NotYet("notify"),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from watchd.core import foreign, jpeg, png, png_parts, webp
+from watchd.core import bmp, foreign, gif, isobmff, jpeg, jpeg2000, png, png_parts, tiff, webp
 from watchd.core.picture import Format, Incomplete, Picture, Unreadable
 from watchd.core.png_proof import PngProof
 
@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "Incomplete", "Picture", "PngProof", "Unreadable", "inspect"]
 
-_FORMATS: Final = {png_parts.SIGNATURE: png.inspect, jpeg.START: jpeg.inspect, webp.RIFF: webp.inspect}
+_FORMATS: Final = {
+    png_parts.SIGNATURE: png.inspect, jpeg.START: jpeg.inspect, webp.RIFF: webp.inspect, bmp.START: bmp.inspect,
+    jpeg2000.BOXES: jpeg2000.inspect, jpeg2000.CODESTREAM: jpeg2000.inspect,
+    **dict.fromkeys(gif.STARTS, gif.inspect), **dict.fromkeys(tiff.STARTS, tiff.inspect),
+}  # fmt: skip
+_READ: Final = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and HEIC"
+_BOXES: Final = slice(4, 8)
 # No signature is longer. A copy in progress may hold a part of one only, zeros after it.
-_LEADING: Final = 8
+_LEADING: Final = 12
 
 
 def inspect(data: bytes) -> Verdict:
@@ -26,16 +32,18 @@ def inspect(data: bytes) -> Verdict:
 
     Picture: whole, with the size as stored (EXIF orientation not applied).
     Incomplete: empty, cut anywhere, or with zeros where a copying program has made room and not yet written.
-    Unreadable: another format (named), damaged, animated, or with a header that no decoder accepts.
+    Unreadable: another format (named), damaged, or with a header that no decoder accepts.
     """
     if not data:
         return Incomplete("it is empty")
     for signature, look in _FORMATS.items():
         if data.startswith(signature):
             return look(data)
-    if not data[: _LEADING // 2].strip(b"\0"):
+    if data[_BOXES] == b"ftyp" and (len(data) <= _LEADING or isobmff.kind_of(data) is not None):
+        return isobmff.inspect(data)
+    if not data[: _LEADING // 3].strip(b"\0"):
         return Incomplete("it begins with zeros: it may still be copied")
     written = data[:_LEADING].rstrip(b"\0")
     if any(signature.startswith(written) for signature in _FORMATS):
         return Incomplete("only its first bytes are there")
-    return Unreadable(f"it is {foreign.name_of(data)}; only PNG, JPEG and WebP are sent")
+    return Unreadable(f"it is {foreign.name_of(data)}; only {_READ} are read")

@@ -11,7 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from watchd.model import Outcome, Parameters
+from watchd.core import tiling
+from watchd.core.money import usd
+from watchd.model import Outcome, Parameters, Tile
 
 if TYPE_CHECKING:
     from watchd.model import Price, Profile
@@ -35,6 +37,7 @@ DEFAULTS = {"scale": 2.0, "enhance": False, "enhanceCreativity": 0.5, "replicati
 """What the service takes for a field that is not sent, as its contract documents it."""
 
 Dialect = Literal["enhance", "creativity"]
+Oversize = Literal["fit", "tile", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,18 @@ class Refusal:
 
 
 def plan(
-    profile: Profile, width: int, height: int, *, dialect: Dialect, oversize: Literal["fit", "fail"], price: Price
+    profile: Profile, width: int, height: int, *, dialect: Dialect, oversize: Oversize, price: Price
 ) -> Parameters | Refusal:
-    """What would be sent for a picture of `width` x `height` pixels under `profile`, or why nothing can be."""
+    """What would be sent for a picture of `width` x `height` upright pixels under `profile`, or why nothing can be."""
     pixels = width * height
     if pixels < MIN_PIXELS or min(width, height) < MIN_SIDE:
         return Refusal(
             f"{width}x{height} is too small: the service takes pictures from {MIN_SIDE} pixels a side"
             f" and {MIN_PIXELS:,} pixels in all"
         )
+    wanted = scale_of(profile)
+    if oversize == "tile" and _effective(wanted, width, height) != wanted:
+        return _tiled(profile, width, height, dialect, price)
     scale = _scale_to_send(profile, width, height, dialect, oversize)
     if isinstance(scale, Refusal):
         return scale
@@ -62,6 +68,34 @@ def plan(
     fields = _fields(profile, scale, dialect)
     identity = _identity(dict(fields), effective, dialect)
     return Parameters(scale, effective, *result, fields, identity, price_of(effective, price))
+
+
+def _tiled(profile: Profile, width: int, height: int, dialect: Dialect, price: Price) -> Parameters | Refusal:
+    """One call for each tile, every one of a size that the service neither refuses nor reduces."""
+    scale = scale_of(profile)
+    cut = tiling.cut(width, height, scale, most_pixels=MAX_PIXELS, least_side=MIN_SIDE, least_pixels=MIN_PIXELS)
+    if cut is None:
+        return Refusal(f"{width}x{height} cannot be cut into tiles that the service takes at scale {scale:g}")
+    tiles = []
+    for number, rect in enumerate(cut, 1):
+        part = plan(profile, rect.width, rect.height, dialect=dialect, oversize="fail", price=price)
+        if isinstance(part, Refusal):
+            return part
+        tiles.append(Tile(number, rect.left, rect.top, rect.width, rect.height, part))
+    fields = _fields(profile, scale, dialect)
+    identity = _identity(dict(fields), scale, dialect)
+    result = tiling.result_size(width, height, scale)
+    return Parameters(scale, scale, *result, fields, identity, sum(tile.parameters.price for tile in tiles), (*tiles,))
+
+
+def in_words(planned: Parameters, profile: Profile) -> str:
+    """What is asked for, for people: how it differs from what the profile says, and what it costs."""
+    size = f"{planned.width}x{planned.height} pixels at scale {planned.effective_scale:.4g}"
+    if planned.tiles:
+        size += f" in {len(planned.tiles)} tiles"
+    elif planned.effective_scale < scale_of(profile):
+        size += f", lowered from {scale_of(profile):g} so that the result fits"
+    return f"{size}, for {usd(planned.price)}"
 
 
 def scale_of(profile: Profile) -> float:
@@ -80,9 +114,7 @@ def _result_size(width: int, height: int, effective: float) -> tuple[int, int]:
     return result
 
 
-def _scale_to_send(
-    profile: Profile, width: int, height: int, dialect: Dialect, oversize: Literal["fit", "fail"]
-) -> float | Refusal:
+def _scale_to_send(profile: Profile, width: int, height: int, dialect: Dialect, oversize: Oversize) -> float | Refusal:
     scale = scale_of(profile)
     effective = _effective(scale, width, height)
     if effective == scale:
@@ -94,9 +126,10 @@ def _scale_to_send(
         return Refusal(f"{wanted} and no smaller scale enlarges it; `oversize: tile` would cut it into tiles")
     if dialect == "creativity" or scale == REDUCED_SCALE:
         return scale
-    if oversize == "fail":
-        return Refusal(f"{wanted}, and this folder has `oversize: fail`")
     fitted = _fitted(width, height)
+    if oversize == "fail":
+        least = f"`oversize: fit` would lower the scale to {max(fitted, 1.0):g}"
+        return Refusal(f"{wanted}, and this folder has `oversize: fail`: {least}, `oversize: tile` would cut it")
     if fitted > 1:
         return fitted
     return 1.0 if profile.enhance else Refusal(f"{wanted} and no smaller scale enlarges it by a whole step")

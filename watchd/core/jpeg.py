@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watchd.core import holes
-from watchd.core.picture import Format, Incomplete, Picture, Unreadable
+from watchd.core.picture import Colour, Format, Incomplete, Picture, Unreadable
 
 START: Final = b"\xff\xd8"
 END: Final = b"\xff\xd9"
@@ -36,6 +36,7 @@ _LENGTH_BYTES: Final = 2
 _FRAME_BYTES: Final = 6  # of a frame header, before its components
 _MOST_COMPONENTS: Final = 4
 _EIGHT_BITS: Final = 8
+_COLOURS: Final = {1: Colour.GREY, 3: Colour.RGB, 4: Colour.CMYK}
 # Fill bytes (FF) may precede a marker, and decoders step over stray bytes.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
 # In entropy-coded data FF 00 is a byte FF and FF D0 to FF D7 are restarts.
@@ -61,11 +62,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """All segments between SOI and EOI in order, the size in the frame header, and the offset after EOI."""
+    """All segments between SOI and EOI in order, what the frame header says, and the offset after EOI."""
 
     segments: tuple[Segment, ...]
     width: int
     height: int
+    components: int
     end: int
 
 
@@ -86,7 +88,7 @@ class _Walk:
         self._data = data
         self._at = len(START)
         self._segments: list[Segment] = []
-        self._size: tuple[int, int] | None = None
+        self._size: tuple[int, int, int] | None = None  # width, height, components
         self._scans = 0
 
     def run(self) -> Walked | Incomplete | Unreadable | _Damaged:
@@ -135,7 +137,7 @@ class _Walk:
         if len(body) < _FRAME_BYTES or len(body) != _FRAME_BYTES + 3 * body[5]:
             return _Damaged("its frame header has a wrong length", self._at)
         precision, height, width, components = struct.unpack_from(">BHHB", body)
-        self._size = width, height
+        self._size = width, height, components
         reason = None
         if precision != _EIGHT_BITS:
             reason = f"it is a JPEG of {precision} bits a sample, which few programs read"
@@ -200,7 +202,7 @@ def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
         announced = _announced(data, walked.segments)
         if there < announced:
             return Incomplete(f"{there} of {announced} bytes of the further pictures that it announces are there")
-    return Picture(Format.JPEG, walked.width, walked.height)
+    return Picture(Format.JPEG, walked.width, walked.height, _COLOURS.get(walked.components, Colour.OTHER))
 
 
 def _announced(data: bytes, segments: tuple[Segment, ...]) -> int:

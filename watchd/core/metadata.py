@@ -1,29 +1,22 @@
-"""What a file says about its picture beside the pixels, and how that is said again in the answer.
-
-The answer is a PNG of tens of MB: its metadata is inserted as chunks behind the header, and nothing is encoded again.
-"""
+"""What a file says about its picture beside the pixels. How an output says it again: `core.dressing`."""
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from watchd.core import exif as exif_tags
-from watchd.core import jpeg, png_parts, webp
+from watchd.core import gif, ifd, iptc, isobmff, jpeg, jpeg2000, png_parts, tiff, webp
 from watchd.core.picture import Format
-from watchd.core.png_rewriter import PRIVATE_CHUNKS, XMP_KEYWORD, PngRewriter
-from watchd.core.stripping import ICC_SEGMENT, JFIF_SEGMENT, without_private
+from watchd.core.png_rewriter import XMP_KEYWORD
+from watchd.core.stripping import ICC_SEGMENT, JFIF_SEGMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["PRIVATE_CHUNKS", "Metadata", "PngRewriter", "collect", "png_chunks", "without_private"]
+    from collections.abc import Callable, Iterable, Mapping
 
 _XMP_SEGMENT: Final = b"http://ns.adobe.com/xap/1.0/\0"
-_XMP_ORIENTATION: Final = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[1-8]""")
 _MOST_INFLATED: Final = 16 * 1024 * 1024  # bytes of a compressed profile or XMP packet; the largest seen have 4 MB
 _METRES_PER_INCH: Final = 0.0254
 _JFIF_HEADER: Final = struct.Struct(">BBBHH")  # version, units, densities
@@ -32,15 +25,24 @@ _PHYS: Final = struct.Struct(">IIB")
 _PHYS_METRE: Final = 1
 _MOST_PER_METRE: Final = 2**31 - 1
 _ICC_HEADER_BYTES: Final = 128
-_ICC_SPACE: Final = slice(16, 20)
 _ICC_MAGIC: Final = slice(36, 40)
-_ICC_SPACES_OF_PNG: Final = (b"RGB ", b"GRAY")
+_APP13: Final = 0xED
+_PHOTOSHOP_SEGMENT: Final = b"Photoshop 3.0\0"
+_BMP_RESOLUTION: Final = struct.Struct("<ii")
+_BMP_RESOLUTION_AT: Final = 38
+_BMP_INFO_BYTES: Final = 40
+_GIF_XMP: Final = b"XMP DataXMP"
+_GIF_ICC: Final = b"ICCRGBG1012"
+_GIF_XMP_TRAILER: Final = 258  # one byte of its own, then 255 down to 0, and an end
+_MOST_VALUES: Final = 60_000
+"""Bytes of one tag of a TIFF that go into EXIF: layers and previews, which are larger, are of the old picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What was found. `exif` begins with the TIFF header; `xmp` is the packet, `icc` a whole profile.
 
+    `iptc`: records of the Information Interchange Model, without what wraps them.
     `orientation` is 1 to 8 as in EXIF: how the stored pixels are turned to be shown. If the service has turned them
     already, replace it by 1 (`dataclasses.replace`), so that the answer is not turned twice.
     """
@@ -50,6 +52,7 @@ class Metadata:
     icc: bytes | None = None
     pixels_per_metre: tuple[int, int] | None = None
     orientation: int = exif_tags.UPRIGHT
+    iptc: bytes | None = None
 
     @property
     def dpi(self) -> tuple[float, float] | None:
@@ -63,47 +66,9 @@ class Metadata:
 def collect(data: bytes, picture_format: Format) -> Metadata:
     """The metadata of a file of tens of MB. Whatever the bytes are, nothing is raised: what is damaged is absent.
 
-    Not collected: extended XMP (the parts of a packet beyond 64 KB, mostly depth maps of the old picture), IPTC in
-    Photoshop's blocks (XMP repeats it), comments.
+    Not collected: extended XMP (the parts of a packet beyond 64 KB, mostly depth maps of the old picture), comments.
     """
-    match picture_format:
-        case Format.JPEG:
-            return _from_jpeg(data)
-        case Format.PNG:
-            return _from_png(data)
-        case Format.WEBP:
-            return _from_webp(data)
-        case _:
-            assert_never(picture_format)
-
-
-def png_chunks(metadata: Metadata, *, keep: bool, width: int, height: int) -> bytes:
-    """The chunks that belong right behind the header of the answer, whose stored size is `width` x `height` pixels.
-
-    `keep=True`: eXIf as it is true of the answer (`exif.describing`), iCCP, XMP in iTXt, pHYs. A profile of CMYK or
-    another space that no PNG has is left out, as is XMP that is not UTF-8.
-    `keep=False`: nothing of the original but the way up: pixels are sent and answered as stored, so without an
-    orientation a photo taken upright would lie on its side. Its eXIf holds that one tag. The profile goes too.
-    """
-    turned = metadata.orientation != exif_tags.UPRIGHT
-    block = exif_tags.only_orientation(metadata.orientation) if turned else None
-    if not keep:
-        return png_parts.chunk(b"eXIf", block) if block else b""
-    found = []
-    xmp = metadata.xmp
-    if metadata.exif is not None:
-        block = exif_tags.describing(metadata.exif, width=width, height=height, orientation=metadata.orientation)
-        if xmp is not None and exif_tags.orientation(metadata.exif) != metadata.orientation:
-            xmp = _XMP_ORIENTATION.sub(rb"\g<1>%d" % metadata.orientation, xmp)
-    if metadata.icc is not None and metadata.icc[_ICC_SPACE] in _ICC_SPACES_OF_PNG:
-        found.append(png_parts.chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
-    if metadata.pixels_per_metre is not None:
-        found.append(png_parts.chunk(b"pHYs", _PHYS.pack(*metadata.pixels_per_metre, _PHYS_METRE)))
-    if block is not None:
-        found.append(png_parts.chunk(b"eXIf", block))
-    if xmp is not None and _is_utf8(xmp):
-        found.append(png_parts.chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0" + xmp))
-    return b"".join(found)
+    return _COLLECTORS[picture_format](data)
 
 
 def _metadata(
@@ -111,12 +76,14 @@ def _metadata(
     xmp: bytes | None,
     icc: bytes | None,
     pixels_per_metre: tuple[int, int] | None,
+    records: bytes | None = None,
 ) -> Metadata:
     block = exif_block.removeprefix(exif_tags.PREFIX) if exif_block is not None else b""
     if not exif_tags.is_block(block):
-        return Metadata(None, xmp or None, _profile(icc), pixels_per_metre)
+        return Metadata(None, xmp or None, _profile(icc), pixels_per_metre, iptc=records or None)
     resolution = pixels_per_metre or exif_tags.pixels_per_metre(block)
-    return Metadata(block, xmp or None, _profile(icc), resolution, exif_tags.orientation(block))
+    turn = exif_tags.orientation(block)
+    return Metadata(block, xmp or None, _profile(icc), resolution, turn, records or None)
 
 
 def _profile(icc: bytes | None) -> bytes | None:
@@ -131,7 +98,7 @@ def _from_jpeg(data: bytes) -> Metadata:
     walked = jpeg.walk(data)
     if not isinstance(walked, jpeg.Walked):
         return Metadata()
-    found: dict[int, list[bytes]] = {jpeg.APP0: [], jpeg.APP1: [], jpeg.APP2: []}
+    found: dict[int, list[bytes]] = {jpeg.APP0: [], jpeg.APP1: [], jpeg.APP2: [], _APP13: []}
     for segment in walked.segments:
         if segment.marker in found:
             found[segment.marker].append(segment.payload(data))
@@ -140,6 +107,7 @@ def _from_jpeg(data: bytes) -> Metadata:
         _after(_XMP_SEGMENT, found[jpeg.APP1]),
         _joined_profile(found[jpeg.APP2]),
         _jfif_resolution(_after(JFIF_SEGMENT, found[jpeg.APP0])),
+        iptc.from_resources(_after(_PHOTOSHOP_SEGMENT, found[_APP13])),
     )
 
 
@@ -171,14 +139,18 @@ def _jfif_resolution(header: bytes | None) -> tuple[int, int] | None:
 
 def _from_png(data: bytes) -> Metadata:
     bodies: dict[bytes, bytes] = {}
-    xmp = None
+    xmp = records = None
     for kind, start, end in png_parts.chunks(data):
         body = slice(start + png_parts.HEADER_BYTES, end - png_parts.CRC_BYTES)
         if kind in {b"eXIf", b"iCCP", b"pHYs"}:
             bodies.setdefault(kind, data[body])
         elif kind == b"iTXt" and xmp is None and data.startswith(XMP_KEYWORD, body.start):
             xmp = _international_text(data[body])
-    return _metadata(bodies.get(b"eXIf"), xmp, _named_profile(bodies.get(b"iCCP")), _phys(bodies.get(b"pHYs")))
+        elif kind in {b"zTXt", b"tEXt"} and records is None and data.startswith(iptc.KEYWORD, body.start):
+            text = data[body].partition(b"\0")[2]
+            records = iptc.from_raw_profile(_inflated(text[1:]) if kind == b"zTXt" else text)
+    profile, resolution = _named_profile(bodies.get(b"iCCP")), _phys(bodies.get(b"pHYs"))
+    return _metadata(bodies.get(b"eXIf"), xmp, profile, resolution, records)
 
 
 def _international_text(body: bytes) -> bytes | None:
@@ -223,9 +195,82 @@ def _from_webp(data: bytes) -> Metadata:
     return _metadata(bodies.get(b"EXIF"), bodies.get(b"XMP "), bodies.get(b"ICCP"), None)
 
 
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _bmp_resolution(data: bytes) -> tuple[int, int] | None:
+    if int.from_bytes(data[14:18], "little") < _BMP_INFO_BYTES or len(data) < _BMP_RESOLUTION_AT + 8:
+        return None
+    x, y = _BMP_RESOLUTION.unpack_from(data, _BMP_RESOLUTION_AT)
+    return (x, y) if x > 0 and y > 0 else None
+
+
+def _from_gif(data: bytes) -> Metadata:
+    walked = gif.walk(data)
+    if not isinstance(walked, gif.Walked):
+        return Metadata()
+    packet = profile = None
+    for found in walked.applications:
+        if found.name == _GIF_XMP and packet is None:
+            packet = data[found.start : found.end - _GIF_XMP_TRAILER]
+        elif found.name == _GIF_ICC and profile is None:
+            profile = _joined_blocks(data[found.start : found.end])
+    return _metadata(None, packet, profile, None)
+
+
+def _joined_blocks(blocks: bytes) -> bytes:
+    """What sub-blocks hold, each of which begins with its length."""
+    parts, at = [], 0
+    while at < len(blocks) and blocks[at]:
+        parts.append(blocks[at + 1 : at + 1 + blocks[at]])
+        at += blocks[at] + 1
+    return b"".join(parts)
+
+
+def _from_tiff(data: bytes) -> Metadata:
+    reader = tiff.Reader(data)
+    tags = next(iter(reader.pages()), None)
+    if not tags:
+        return Metadata()
+    records = reader.raw(tags.get(tiff.IPTC)) or iptc.from_resources(reader.raw(tags.get(tiff.PHOTOSHOP)))
+    return _metadata(
+        _exif_of(reader, tags), reader.raw(tags.get(tiff.XMP)), reader.raw(tags.get(tiff.ICC)), None, records
+    )  # fmt: skip
+
+
+def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag]) -> bytes:
+    """What the directory of a TIFF says of its picture, as a block of EXIF of its own."""
+    block = bytearray(b"II*\0" + bytes(4))
+    said = [entry for entry in reader.entries(tags) if entry.tag not in ifd.STRUCTURAL and _is_small(entry)]
+    for link in (tiff.EXIF, tiff.GPS):
+        found = reader.directory(reader.integer(tags.get(link))) if link in tags else None
+        inner = [entry for entry in reader.entries(found[0]) if _is_small(entry)] if found else []
+        if inner:
+            said.append(ifd.long(link, len(block)))
+            block += ifd.laid_out(inner, len(block))
+    if not said:
+        return b""
+    block[4:8] = struct.pack("<I", len(block))
+    return bytes(block + ifd.laid_out(said, len(block)))
+
+
+def _is_small(entry: ifd.Entry) -> bool:
+    return len(entry.values) <= _MOST_VALUES
+
+
+def _from_bmp(data: bytes) -> Metadata:
+    return Metadata(pixels_per_metre=_bmp_resolution(data))
+
+
+def _from_boxes(data: bytes) -> Metadata:
+    """Their own container says how they are turned, and every decoder turns them by that alone."""
+    said = isobmff.said(data)
+    return replace(_metadata(said.exif, said.xmp, said.icc, None), orientation=exif_tags.UPRIGHT)
+
+
+def _from_jpeg2000(data: bytes) -> Metadata:
+    return _metadata(None, jpeg2000.xmp(data), jpeg2000.icc(data), None)
+
+
+_COLLECTORS: Final[Mapping[Format, Callable[[bytes], Metadata]]] = {
+    Format.JPEG: _from_jpeg, Format.PNG: _from_png, Format.WEBP: _from_webp, Format.TIFF: _from_tiff,
+    Format.BMP: _from_bmp, Format.GIF: _from_gif, Format.AVIF: _from_boxes, Format.HEIC: _from_boxes,
+    Format.JPEG2000: _from_jpeg2000,
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What can be said about a file's bytes: a picture we can send, one that may still be growing, or never one."""
+"""What can be said about a file's bytes: a picture, one that may still be growing, or never one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,47 @@ from typing import TypeAlias
 
 
 class Format(StrEnum):
-    """The containers that the service reads safely (the vendor names these three as safe)."""
+    """The containers that can be read. The service takes the first three safely; the others are converted."""
 
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+    TIFF = "tiff"
+    BMP = "bmp"
+    GIF = "gif"
+    AVIF = "avif"
+    JPEG2000 = "jp2"
+    HEIC = "heic"
+
+
+class Colour(StrEnum):
+    """How a picture says its colours, alpha aside."""
+
+    GREY = "grey"
+    RGB = "rgb"
+    """YCbCr and its kin too: whatever every decoder turns into RGB by itself."""
+    PALETTE = "palette"
+    CMYK = "cmyk"
+    """YCCK too."""
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The container is whole. `width` and `height` are pixels as stored, before any EXIF orientation."""
+    """The container is whole. `width` and `height` are pixels as stored, before any EXIF orientation.
+
+    Where the container itself says how it is turned (HEIC, AVIF), every decoder does so: they are after that turn.
+    `depth`: bits of each channel. `alpha`: some pixels may be transparent. `frames`: pictures of an animation; 1 is a
+    still.
+    """
 
     format: Format
     width: int
     height: int
+    colour: Colour = Colour.RGB
+    depth: int = 8
+    alpha: bool = False
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +61,13 @@ class Incomplete:
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """However long we wait, these bytes are no picture to send. `reason` completes the sentence "NAME: …"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The container is whole and what lies in it is not; `reason` completes the sentence "its pixels …"."""
 
     reason: str
 

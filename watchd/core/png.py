@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from watchd.core import foreign, holes
-from watchd.core.picture import Format, Incomplete, Picture, Unreadable
+from watchd.core.picture import Colour, Format, Incomplete, Picture, Unreadable
 from watchd.core.png_parts import CRC_BYTES, HEADER_BYTES, SIGNATURE, Begin, Body, ChunkSplitter, End
 
 IHDR_BYTES: Final = 13
@@ -27,10 +27,10 @@ GREY_TYPES: Final = (0, 4)
 _PALETTE_ENTRY_BYTES: Final = 3
 _MOST_PALETTE_BYTES: Final = 768
 _ANCILLARY: Final = 0x20  # this bit of a kind's first letter: a decoder may skip the chunk
-_NEVER_LATER: Final = {
-    b"IHDR": "it has two headers",
-    b"acTL": "it is an animated PNG; only still pictures are sent",
-}
+_COLOURS: Final = {0: Colour.GREY, 2: Colour.RGB, 3: Colour.PALETTE, 4: Colour.GREY, 6: Colour.RGB}
+_ALPHA_TYPES: Final = (4, 6)
+_ANIMATED: Final = "it is an animated PNG; only still pictures are answered"
+_FRAMES_BYTES: Final = 4
 _KIND: Final = re.compile(rb"[A-Za-z]{4}")
 # First row, first column, rows apart, columns apart of each Adam7 pass.
 _ADAM7: Final = (
@@ -116,6 +116,7 @@ class ChunkWalk:
         "_beside",
         "_chunks",
         "_crc",
+        "_frames",
         "_header",
         "_ihdr",
         "_kind",
@@ -134,6 +135,7 @@ class ChunkWalk:
         self._crc = 0
         self._span = (0, 0)
         self._ihdr = b""
+        self._frames = b""
         self._header: Header | None = None
         self._seen: set[bytes] = set()
         self._chunks = 0
@@ -161,7 +163,12 @@ class ChunkWalk:
             return Incomplete("it ends before its last chunk (IEND)")
         if self._pixels is not None and (reason := self._pixels.finish()) is not None:
             return Unreadable(reason)
-        return Picture(Format.PNG, self._header.width, self._header.height)
+        header = self._header
+        return Picture(
+            Format.PNG, header.width, header.height, _COLOURS[header.colour], max(8, header.depth),
+            alpha=header.colour in _ALPHA_TYPES or b"tRNS" in self._seen,
+            frames=max(1, int.from_bytes(self._frames[:_FRAMES_BYTES], "big")),
+        )  # fmt: skip
 
     def _begin(self, chunk: Begin) -> Damaged | Unreadable | None:
         if b"IEND" in self._seen:
@@ -191,8 +198,8 @@ class ChunkWalk:
         """Why a chunk of this kind and length may not stand here."""
         if self._header is None:
             return _misplaced_first(kind, length)
-        if kind in _NEVER_LATER:
-            return _NEVER_LATER[kind]
+        if kind == b"IHDR" or (kind == b"acTL" and self._pixels is not None):
+            return "it has two headers" if kind == b"IHDR" else _ANIMATED
         if kind == b"PLTE":
             return self._misplaced_palette(length)
         if kind == b"IDAT":
@@ -228,6 +235,8 @@ class ChunkWalk:
         self._crc = zlib.crc32(piece, self._crc)
         if self._kind == b"IHDR":
             self._ihdr += piece
+        elif self._kind == b"acTL":
+            self._frames = (self._frames + piece)[:_FRAMES_BYTES]
         elif self._kind == b"IDAT" and self._pixels is not None and (reason := self._pixels.feed(piece)) is not None:
             return Unreadable(reason)
         if self._beside is not None and self._kind[0] & _ANCILLARY:

@@ -30,8 +30,11 @@ _VP8L_HEADER: Final = struct.Struct("<BI")
 _VP8L_SIGNATURE: Final = 0x2F
 _ANIMATION_FLAG: Final = 0x02
 _BITSTREAMS: Final = frozenset({b"VP8 ", b"VP8L"})
-_ANIMATION: Final = frozenset({b"ANIM", b"ANMF"})
-# A still picture has half a dozen; more are made to keep a reader busy.
+_FRAME: Final = b"ANMF"
+_FRAME_HEADER_BYTES: Final = 16
+_ALPHA_FLAG: Final = 0x10
+_VP8L_ALPHA: Final = 1 << 28
+# A still picture has half a dozen, an animation some hundreds; more are made to keep a reader busy.
 MOST_CHUNKS: Final = 10_000
 
 
@@ -61,7 +64,7 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
-    """Whether `data`, which begins with RIFF, is a still WebP, whole up to the length in its RIFF header.
+    """Whether `data`, which begins with RIFF, is a WebP, whole up to the length in its RIFF header.
 
     Bytes after that length are ignored, as every decoder ignores them.
     """
@@ -90,8 +93,6 @@ def _inspect_chunks(data: bytes, end: int) -> Picture | Incomplete | Unreadable:
 
 
 def _trouble(data: bytes, chunk: Chunk, end: int) -> Incomplete | Unreadable | None:
-    if chunk.kind in _ANIMATION:
-        return Unreadable("it is an animated WebP; only still pictures are sent")
     if chunk.end > end or not chunk.kind.isascii() or b"\0" in chunk.kind:
         reason = f"at byte {chunk.start} no chunk lies where one must"
         if len(data) < end or holes.explains_damage(data, chunk.start, chunk.body):
@@ -101,22 +102,43 @@ def _trouble(data: bytes, chunk: Chunk, end: int) -> Incomplete | Unreadable | N
 
 
 def _measure(data: bytes, found: list[Chunk]) -> Picture | Incomplete | Unreadable:
+    canvas = next((chunk for chunk in found if chunk.kind == b"VP8X"), None)
+    head = data[canvas.body : canvas.end] if canvas is not None else None
+    if head is not None and len(head) >= _VP8X_BYTES and head[0] & _ANIMATION_FLAG:
+        return _measure_animation(data, head, [chunk for chunk in found if chunk.kind == _FRAME])
     picture = next((chunk for chunk in found if chunk.kind in _BITSTREAMS), None)
     if picture is None:
         return Unreadable("it holds no picture (neither VP8 nor VP8L)")
     if (reason := _unwritten(data, picture)) is not None:
         return Incomplete(reason)
+    return _measure_still(data, picture, head)
+
+
+def _measure_still(data: bytes, picture: Chunk, head: bytes | None) -> Picture | Unreadable:
     size = _vp8_size(data, picture) if picture.kind == b"VP8 " else _vp8l_size(data, picture)
     if size is None:
         return Unreadable(f"the header of its {picture.kind.decode().strip()} picture is damaged")
-    canvas = next((chunk for chunk in found if chunk.kind == b"VP8X"), None)
-    if canvas is not None:
-        trouble = _trouble_with_canvas(data[canvas.body : canvas.end], size)
+    if head is not None:
+        trouble = _trouble_with_canvas(head, size)
         if trouble is not None:
             return trouble
     if 0 in size:
         return Unreadable(f"its header claims {size[0]} x {size[1]} pixels")
-    return Picture(Format.WEBP, *size)
+    flagged = head is not None and bool(head[0] & _ALPHA_FLAG)
+    lossless = picture.kind == b"VP8L" and bool(_VP8L_HEADER.unpack_from(data, picture.body)[1] & _VP8L_ALPHA)
+    return Picture(Format.WEBP, *size, alpha=flagged or lossless)
+
+
+def _measure_animation(data: bytes, head: bytes, frames: list[Chunk]) -> Picture | Incomplete | Unreadable:
+    if not frames or frames[0].end - frames[0].body < _FRAME_HEADER_BYTES:
+        return Unreadable("it is an animation without a frame")
+    if (reason := _unwritten(data, frames[-1])) is not None:
+        return Incomplete(reason)
+    return Picture(Format.WEBP, *_canvas(head), alpha=bool(head[0] & _ALPHA_FLAG), frames=len(frames))
+
+
+def _canvas(head: bytes) -> tuple[int, int]:
+    return int.from_bytes(head[4:7], "little") + 1, int.from_bytes(head[7:10], "little") + 1
 
 
 def _unwritten(data: bytes, picture: Chunk) -> str | None:
@@ -150,9 +172,7 @@ def _vp8l_size(data: bytes, picture: Chunk) -> tuple[int, int] | None:
 def _trouble_with_canvas(body: bytes, size: tuple[int, int]) -> Unreadable | None:
     if len(body) < _VP8X_BYTES:
         return Unreadable("its extended header (VP8X) is damaged")
-    if body[0] & _ANIMATION_FLAG:
-        return Unreadable("it is an animated WebP; only still pictures are sent")
-    canvas = int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    canvas = _canvas(body)
     if canvas != size:
         return Unreadable(f"it claims {canvas[0]} x {canvas[1]} pixels and holds {size[0]} x {size[1]}")
     return None

@@ -6,12 +6,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from watchd.core import containers, endpoint, settling
-from watchd.core.picture import Incomplete, Picture, Unreadable
+from watchd.core import endpoint, sendable, settling
+from watchd.core.appraising import Appraisal, Refused, appraise, too_large
+from watchd.core.keeping import is_due_when_failed
+from watchd.core.picture import Incomplete
 from watchd.errors import SourceLostError
 from watchd.model import Admission, Asked
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from watchd.core.picture import Format
     from watchd.interfaces import Clock, Tree
     from watchd.journey.seeing import HotFolder
     from watchd.model import Api, Folder, Parameters, Sample
@@ -28,9 +33,10 @@ class NotYet:
 class Admitter:
     """Judges one settled file at a time; nothing is paid for here, and no pixel is decoded."""
 
-    def __init__(self, tree: Tree, clock: Clock, api: Api, *, once: bool) -> None:
-        """`once`: a truncated file is given up sooner, as nobody waits for the rest of it."""
+    def __init__(self, tree: Tree, clock: Clock, api: Api, reads: Collection[Format], *, once: bool) -> None:
+        """`reads`: what can be decoded here. `once`: a truncated file is given up sooner: nobody waits for its rest."""
         self._tree = tree
+        self._reads = reads
         self._clock = clock
         self._api = api
         self._once = once
@@ -38,8 +44,8 @@ class Admitter:
     def admit(self, hot: HotFolder, path: str) -> Admission | NotYet | None:
         """What becomes of it; None: it changed or went while it was read, and is seen anew."""
         try:
-            data, sample = self._tree.read(hot.root, path, endpoint.MAX_UPLOAD_BYTES)
-            if sample.size > endpoint.MAX_UPLOAD_BYTES:
+            data, sample = self._tree.read(hot.root, path, sendable.MOST_FILE_BYTES)
+            if sample.size > sendable.MOST_FILE_BYTES:
                 digest = self._tree.digest(hot.root, path)
                 return _refused(hot.folder, path, sample, digest, too_large(sample.size))
         except SourceLostError as error:
@@ -61,12 +67,9 @@ class Admitter:
 
     def _judge(self, hot: HotFolder, path: str, data: bytes, sample: Sample) -> Admission | NotYet:
         digest = hashlib.sha256(data).hexdigest()
-        match containers.inspect(data):
-            case Picture() as picture:
-                planned = plan(hot.folder, picture, self._api)
-                if isinstance(planned, endpoint.Refusal):
-                    return _refused(hot.folder, path, sample, digest, planned.reason)
-                return _admission(hot.folder, path, sample, digest, asked(planned))
+        match appraise(data, hot.folder, self._api, self._reads):
+            case Appraisal(_, _, planned):
+                return _admission(hot.folder, path, sample, digest, asked(planned, hot.folder))
             case Incomplete(reason):
                 now = self._clock.steady()
                 observation = hot.making[path]
@@ -74,27 +77,16 @@ class Admitter:
                 if now < given_up:
                     return NotYet(min(given_up, settling.look_again(observation, now)), f"it is not complete: {reason}")
                 return _refused(hot.folder, path, sample, digest, f"truncated: {reason}, and nothing more came")
-            case Unreadable(reason):
-                return _refused(hot.folder, path, sample, digest, f"not a picture that can be sent: {reason}")
+            case Refused(reason):
+                return _refused(hot.folder, path, sample, digest, reason)
             case unexpected:
                 assert_never(unexpected)
 
 
-def plan(folder: Folder, picture: Picture, api: Api) -> Parameters | endpoint.Refusal:
-    """What is asked of the service for this picture under the folder's profile as it is now."""
-    return endpoint.plan(
-        folder.profile, picture.width, picture.height, dialect=api.dialect, oversize=folder.oversize, price=api.price
-    )
-
-
-def too_large(size: int) -> str:
-    """The words for a file beyond what the service takes."""
-    return f"{size:,} bytes: the service takes files below {endpoint.MAX_UPLOAD_BYTES + 1:,}"
-
-
-def asked(planned: Parameters) -> Asked:
+def asked(planned: Parameters, folder: Folder) -> Asked:
     """What of it the ledger keeps."""
-    return Asked(planned.identity, planned.price, planned.width, planned.height)
+    words = endpoint.in_words(planned, folder.profile)
+    return Asked(planned.identity, planned.price, planned.width, planned.height, words)
 
 
 def _admission(folder: Folder, path: str, sample: Sample, digest: str, asked_for: Asked) -> Admission:
@@ -104,4 +96,5 @@ def _admission(folder: Folder, path: str, sample: Sample, digest: str, asked_for
 
 def _refused(folder: Folder, path: str, sample: Sample, digest: str, reason: str) -> Admission:
     name = folder.name
-    return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, None, reason)
+    due = is_due_when_failed(folder, reason)
+    return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, None, reason, due)

@@ -7,21 +7,22 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from watchd.core import planning, scheduling
+from watchd.core import keeping, planning, scheduling, spooled
 from watchd.core.gating import Open, Probe
 from watchd.core.naming import on_one_line
 from watchd.core.pacing import Ticket
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
+from watchd.journey import archiving
 from watchd.journey.admitting import asked
-from watchd.journey.claiming import Prepared, Unfit, snapshot_name
-from watchd.journey.publishing import chunks_name
-from watchd.journey.receiving import result_name
+from watchd.journey.claiming import Prepared, Unfit, rect_of
+from watchd.journey.sending import Part, Whole
 from watchd.model import GONE, BudgetReached, Gate, GateReason, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from watchd.interfaces import Clock, Ledger, Spool
+    from watchd.journey.archiving import Archiver
     from watchd.journey.claiming import Preparer
     from watchd.journey.gate import GateKeeper
     from watchd.journey.publishing import Published, Publisher
@@ -51,6 +52,7 @@ class Stages:
     publisher: Publisher
     sender: Sender
     recorder: Recorder
+    archiver: Archiver
 
 
 class Conductor:
@@ -153,7 +155,10 @@ class Conductor:
                 "Internal error with %s/%s; it is set aside, the others go on. Please report this.",
                 job.folder, on_one_line(job.path), extra={"action": "internal_error", "job": job.id},
             )  # fmt: skip
-            self._ledger.abandon(job, "internal error, see the log; `watchd retry` tries it again")
+            if job.due:
+                self._ledger.put_off_original(job, self._clock.steady() + archiving.AGAIN_AFTER)
+            else:
+                self._ledger.abandon(job, "internal error, see the log; `watchd retry` tries it again")
         finally:
             self._end_probe(probe=claim.probe, had_job=True)
 
@@ -179,18 +184,27 @@ class Conductor:
 
     def _lead(self, claim: Claim, folder: Folder, place: Place) -> None:
         job = claim.job
+        if job.due:
+            self._stages.archiver.attend(job, folder, place)
+            return
+        if job.moved is not None:
+            self._stages.archiver.bring_back(job, place)
         if job.state is JobState.RECEIVED:
-            self._publish(job, folder, job.result or result_name(job))
+            self._publish(job, folder)
             return
         prepared = self._prepared(job, folder, place)
         if prepared is None:
+            return
+        if prepared.parameters.tiles and prepared.tile is None:
+            self._ledger.complete_tiles(job)  # a crash came between the last of them and this
+            self._publish(job, folder)
             return
         behind = self._ledger.job(job.behind) if job.behind is not None else None
         match planning.next_step(job, behind, self._ledger.paid_results(job)):
             case planning.Reuse(results):
                 self._reuse(job, folder, prepared, results)
             case planning.EndWith(reason):
-                self._fail(job, reason)
+                self._fail(job, folder, reason)
             case planning.Call():
                 self._call(claim, folder, prepared)
             case unexpected:
@@ -198,12 +212,17 @@ class Conductor:
 
     def _prepared(self, job: Job, folder: Folder, place: Place) -> Prepared | None:
         """The snapshot; None if the job ended, or went back to follow its folder's profile as it is now."""
-        prepared = self._stages.preparer.prepare(job, folder, place)
+        have = self._ledger.tiles(job) if job.tiles else {}
+        prepared = self._stages.preparer.prepare(job, folder, place, have)
         if isinstance(prepared, Unfit):
-            self._fail(job, prepared.reason)
+            self._fail(job, folder, prepared.reason)
             return None
-        if prepared.parameters.identity != job.parameters:
-            self._ledger.requalify(job, asked(prepared.parameters), folder.profile.name)
+        planned = prepared.parameters
+        cut = {tile.number: rect_of(tile) for tile in planned.tiles}
+        is_as_admitted = (planned.identity, planned.width, planned.height) == (job.parameters, job.width, job.height)
+        if not is_as_admitted or any(cut.get(number) != rect for number, rect in have.items()):
+            self._clear(job, have)  # while the claim is still ours; tiles of another cut fit nowhere
+            self._ledger.requalify(job, asked(planned, folder), folder.profile.name)
             return None
         return prepared
 
@@ -230,12 +249,19 @@ class Conductor:
                 self._clear(job)
                 self._ledger.release(job)
                 return
+            self._tell_of_conversion(job, prepared)
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
-            result = self._stages.sender.send(job, prepared, limits, ticket, clear=lambda: self._clear(job))
+            result = self._stages.sender.send(
+                job, prepared, limits, ticket, clear=lambda: self._clear(job),
+                due_if_failed=folder.failed is not None,
+            )  # fmt: skip
         finally:
             self._keeper.leave()
-        if isinstance(result, str):
-            self._publish(job, folder, result)
+        if isinstance(result, Whole):
+            self._publish(self._ledger.job(job.id) or job, folder)
+            return
+        if isinstance(result, Part):
+            self._stages.recorder.part(job, result.number, result.count)
             return
         if isinstance(result, BudgetReached):
             self._clear(job)  # while the claim is still ours
@@ -244,14 +270,24 @@ class Conductor:
             return
         self._stages.recorder.concluded(job, result)
 
-    def _publish(self, job: Job, folder: Folder, result: str) -> None:
+    def _tell_of_conversion(self, job: Job, prepared: Prepared) -> None:
+        if not prepared.converted or job.attempts:  # once is enough
+            return
+        reasons = "; ".join(prepared.converted)
+        self._ledger.note(job, "converted", f"sent as {prepared.upload.picture_format}, not as it is: {reasons}")
+        logger.info(
+            "Converted %s/%s for the upload: %s", job.folder, on_one_line(job.path), reasons,
+            extra={"action": "converted", "job": job.id},
+        )  # fmt: skip
+
+    def _publish(self, job: Job, folder: Folder) -> None:
         try:
-            published = self._stages.publisher.publish(job, folder, result)
+            published = self._stages.publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
         except FileNotFoundError:
             # A ledger put back from a backup may know of answers that are published or lost since.
             self._ledger.lose_answer(job, "its paid answer is no longer in the spool; look for its output first")
             return
-        self._finish(job, published, reused_from=None, price=job.price)
+        self._finish(job, folder, published, reused_from=None, price=job.booked)
 
     def _reuse(self, job: Job, folder: Folder, prepared: Prepared, results: tuple[Job, ...]) -> None:
         if not self._has_name(job, folder, prepared):
@@ -259,9 +295,9 @@ class Conductor:
         for earlier in results:
             published = self._stages.publisher.reuse(job, folder, earlier)
             if published is not None:
-                self._finish(job, published, reused_from=earlier.reused_from or earlier.id, price=0)
+                self._finish(job, folder, published, reused_from=earlier.reused_from or earlier.id, price=0)
                 return
-        self._fail(job, self._gone(results[0]))
+        self._fail(job, folder, self._gone(results[0]))
 
     def _gone(self, earlier: Job) -> str:
         paid = self._clock.day_of(earlier.finished_at or 0.0)
@@ -270,21 +306,23 @@ class Conductor:
     def _ended(self, job: Job) -> None:
         """Nothing of it is needed any more."""
         self._put_off_because.pop(job.id, None)
-        self._clear(job)
+        self._clear(job, self._ledger.tiles(job) if job.tiles else ())
 
-    def _finish(self, job: Job, published: Published, *, reused_from: int | None, price: int) -> None:
-        detail = f"published as {on_one_line(published.output)}"
-        self._ledger.finish(job, published.output, published.sha256, reused_from=reused_from, detail=detail)
+    def _finish(self, job: Job, folder: Folder, published: Published, *, reused_from: int | None, price: int) -> None:
+        self._ledger.finish(
+            job, published.output, published.sha256, reused_from=reused_from,
+            detail=f"published as {on_one_line(published.output)}", due=keeping.is_due_when_done(folder),
+        )  # fmt: skip
         self._stages.recorder.published(job, published, price, reused_from)
         self._ended(job)
 
-    def _fail(self, job: Job, reason: str) -> None:
+    def _fail(self, job: Job, folder: Folder, reason: str) -> None:
         self._clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
-        self._ledger.fail(job, reason)
+        self._ledger.fail(job, reason, due=keeping.is_due_when_failed(folder, reason))
         if reason.startswith(GONE):
             self._lost(job.folder, job.path)
         self._stages.recorder.ended(job, reason)
         self._put_off_because.pop(job.id, None)
 
-    def _clear(self, job: Job) -> None:
-        self._spool.remove(snapshot_name(job), chunks_name(job), result_name(job))
+    def _clear(self, job: Job, tiles: Collection[int] = ()) -> None:
+        self._spool.remove(*spooled.passing(job), *spooled.paid(job, tiles))

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from watchd.core import naming
-from watchd.core.metadata import PRIVATE_CHUNKS, png_chunks
-from watchd.core.png_rewriter import PngRewriter
+from watchd import __version__
+from watchd.core import dressing, endpoint, formats, naming, png_parts, rendering, spooled
+from watchd.core.metadata import Metadata, collect
+from watchd.core.picture import Format
+from watchd.core.png_rewriter import PRIVATE_CHUNKS, PngRewriter
+from watchd.core.rendering import Answer, Part
+from watchd.core.tiling import Rect
+from watchd.core.xmp import Done
 from watchd.errors import LaterError
 from watchd.journey.receiving import reserve_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from watchd.interfaces import Clock, Ledger, Outputs, Spool
+    from watchd.interfaces import Clock, Ledger, Outputs, Spool, Studio
     from watchd.journey.claiming import Prepared
     from watchd.model import Folder, Job
 
     _Opener = Callable[[], BinaryIO]
+    _Content = Callable[[BinaryIO], Iterator[bytes]]
 
 CHUNK = 256 * 1024
+BYTES_A_PIXEL = 4
+"""Of an output that did not compress at all, with alpha."""
 OF_THE_ORIGINAL = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"iCCP", b"pHYs", b"tIME"})
 """Chunks that an earlier output has from its own original; another of the same picture gets what its folder says."""
 
@@ -34,16 +43,13 @@ class Published:
     sha256: str
 
 
-def chunks_name(job: Job) -> str:
-    """The spool file with the metadata that the output gets; it outlives the original."""
-    return f"{job.id}.meta"
-
-
 class Publisher:
     """Gives names and fills them."""
 
-    def __init__(self, outputs: Outputs, spool: Spool, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, outputs: Outputs, spool: Spool, studio: Studio, ledger: Ledger, clock: Clock) -> None:
         self._outputs = outputs
+        self._studio = studio
+        self._one_at_a_time = threading.Lock()
         self._spool = spool
         self._ledger = ledger
         self._clock = clock
@@ -51,17 +57,19 @@ class Publisher:
     def reserve(self, job: Job, folder: Folder, prepared: Prepared) -> str | None:
         """Take the output's name before anything is paid; None: it is taken and the folder says `skip`.
 
-        Lays the original's metadata into the spool too, since the original may be gone when the answer is published.
+        Lays what else of the original the output needs into the spool too: it may be gone when the answer is published.
         """
         planned = prepared.parameters
-        self._outputs.make_ready(folder.output, reserve_bytes(planned))
-        extra = png_chunks(
-            prepared.metadata, keep=folder.metadata == "keep", width=planned.width, height=planned.height
-        )
-        self._spool.write(chunks_name(job), extra)
+        room = reserve_bytes(planned) if not planned.tiles else planned.width * planned.height * BYTES_A_PIXEL
+        self._outputs.make_ready(folder.output, room)
+        parts, lacks_alpha = max(1, len(planned.tiles)), prepared.alpha is not None
+        if not rendering.passes(folder.format, parts=parts, lacks_alpha=lacks_alpha):
+            self._spool.make_ready(room)
+        self._lay_out(job, folder, prepared)
         facts = naming.NameFacts(
             path=job.path, sha256=job.sha256, width=planned.width, height=planned.height,
-            scale=planned.effective_scale, date=self._clock.local().date().isoformat(), extension="png",
+            scale=planned.effective_scale, date=self._clock.local().date().isoformat(),
+            extension=formats.extension(folder.format),
         )  # fmt: skip
         wanted = naming.output_path(folder, facts)
         if folder.on_collision == "suffix":
@@ -69,6 +77,18 @@ class Publisher:
         key = (naming.collision_key(f"{folder.output}/{wanted}"), wanted)
         share = folder.on_collision == "overwrite"
         return self._ledger.take_name(job, lambda: [key], lambda path: self._is_free(folder, path), share=share)
+
+    def _lay_out(self, job: Job, folder: Folder, prepared: Prepared) -> None:
+        planned = prepared.parameters
+        at = self._clock.local().isoformat(timespec="seconds")
+        dressed = dressing.dress(
+            prepared.metadata, keep=folder.metadata == "keep", width=planned.width, height=planned.height,
+            done=Done(__version__, folder.profile.name, planned.effective_scale, at),
+            srgb_profile=self._studio.srgb() if prepared.in_srgb else None,
+        )  # fmt: skip
+        self._spool.write(spooled.dress(job), dressing.png_chunks(dressed))
+        if prepared.alpha is not None:
+            self._spool.write(spooled.alpha(job), prepared.alpha)
 
     def _take(self, job: Job, folder: Folder, wanted: str) -> str:
         def named() -> Iterator[tuple[str, str]]:
@@ -83,15 +103,45 @@ class Publisher:
     def _is_free(self, folder: Folder, path: str) -> bool:
         return not self._outputs.exists(folder.output, path)
 
-    def publish(self, job: Job, folder: Folder, result: str) -> Published:
-        """Publish the answer in the spool file `result`. Doing it again after a crash changes nothing more.
+    def publish(self, job: Job, folder: Folder, tiles: Mapping[int, Rect]) -> Published:
+        """Publish the paid answer in the spool: its `tiles`, or the whole. Again after a crash it changes nothing more.
 
         Raises:
-            FileNotFoundError: the answer is not in the spool.
+            FileNotFoundError: the answer is not in the spool, or not all of it.
         """
-        # What the service says about its own answer may carry what it was told; `strip` lets none of it through.
-        drop = frozenset() if folder.metadata == "keep" else PRIVATE_CHUNKS
-        return self._publish(job, folder, lambda: self._spool.open(result), drop)
+        answer = self._answer(job, tiles)
+        if self._passes(folder, answer):
+            # What the service says about its own answer may carry what it was told; `strip` lets none of it through.
+            drop = frozenset() if folder.metadata == "keep" else PRIVATE_CHUNKS
+            return self._publish(job, folder, answer.parts[0].open, lambda file: self._rewritten(job, file, drop))
+        return self._render(job, folder, answer)
+
+    def _answer(self, job: Job, tiles: Mapping[int, Rect]) -> Answer:
+        def part(rect: Rect, name: str) -> Part:
+            self._spool.size(name)  # raises where it is gone
+            return Part(rect, lambda: self._spool.open(name))
+
+        parts = [part(rect, spooled.answer(job, number)) for number, rect in sorted(tiles.items())]
+        if not parts:
+            parts = [part(Rect(0, 0, job.width, job.height), spooled.answer(job))]
+        scale = endpoint.effective_scale(job.parameters)
+        return Answer((*parts,), job.width, job.height, scale, self._read(spooled.alpha(job)) or None)
+
+    def _passes(self, folder: Folder, answer: Answer) -> bool:
+        lacks_alpha = False
+        if answer.alpha is not None and len(answer.parts) == 1:
+            with answer.parts[0].open() as file:
+                lacks_alpha = not rendering.has_alpha(file.read(rendering.HEAD_BYTES))
+        return rendering.passes(folder.format, parts=len(answer.parts), lacks_alpha=lacks_alpha)
+
+    def _render(self, job: Job, folder: Folder, answer: Answer) -> Published:
+        """Make the output in the spool first: what is published is the same bytes however often that is tried."""
+        with self._one_at_a_time, self._spool.draft(spooled.rendered(job)) as target:
+            self._studio.render(answer, folder.format, self._dressed(job), target)
+        return self._publish(job, folder, lambda: self._spool.open(spooled.rendered(job)), _pieces)
+
+    def _dressed(self, job: Job) -> Metadata:
+        return dressing.from_png_chunks(self._read(spooled.dress(job)))
 
     def reuse(self, job: Job, folder: Folder, earlier: Job) -> Published | None:
         """Make the output from another's; None if that is no longer there as it was published."""
@@ -99,24 +149,55 @@ class Publisher:
             return None
         source = earlier.output
         try:
-            return self._publish(job, folder, lambda: self._outputs.open("/", source), OF_THE_ORIGINAL)
+            return self._again(job, folder, earlier, lambda: self._outputs.open("/", source))
         except FileNotFoundError:
             return None
 
-    def _publish(self, job: Job, folder: Folder, source: _Opener, drop: frozenset[bytes]) -> Published:
-        name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.png"))
+    def _again(self, job: Job, folder: Folder, earlier: Job, source: _Opener) -> Published:
+        """The same result as this folder wants it: without encoding it again wherever that can be."""
+        answer = Answer(
+            (Part(Rect(0, 0, earlier.width, earlier.height), source),),
+            earlier.width, earlier.height, endpoint.effective_scale(earlier.parameters),
+            self._read(spooled.alpha(job)) or None,
+        )  # fmt: skip
+        with source() as file:
+            head = file.read(len(png_parts.SIGNATURE))
+        if head == png_parts.SIGNATURE:
+            if self._passes(folder, answer):
+                return self._publish(job, folder, source, lambda file: self._rewritten(job, file, OF_THE_ORIGINAL))
+        elif head.startswith(formats.START[folder.format.type]) and self._is_dressed_alike(job, folder, source):
+            return self._publish(job, folder, source, _pieces)
+        return self._render(job, folder, answer)
+
+    def _is_dressed_alike(self, job: Job, folder: Folder, source: _Opener) -> bool:
+        """Whether an output of the same picture says as much beside its pixels as this one is to say."""
+        with source() as file:
+            data = file.read()
+        found, wanted = collect(data, Format(folder.format.type)), self._dressed(job)
+        return [bool(part) for part in (found.exif, found.xmp)] == [bool(part) for part in (wanted.exif, wanted.xmp)]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            with self._spool.open(name) as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _publish(self, job: Job, folder: Folder, source: _Opener, content: _Content) -> Published:
+        ending = formats.extension(folder.format)
+        name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.{ending}"))
         replace = folder.on_collision == "overwrite"
         while True:
             with source() as file:  # opened apart from the output, so that its trouble is not taken for the output's
                 digest = self._outputs.publish(
-                    self._rewritten(job, file, drop), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
+                    content(file), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
                 )
             if digest is not None:
                 return Published(f"{folder.output}/{name}", digest)
             # Taken: by ourselves, where the name was given and the ledger not yet told before a crash; or by somebody
             # else since it was reserved, and then the answer is paid for and goes under the next free name.
             with source() as file:
-                digest = self._digest(self._rewritten(job, file, drop))
+                digest = self._digest(content(file))
             if self._outputs.digest(folder.output, name) == digest:
                 self._outputs.make_durable(folder.output, name)  # the sync may be what failed, or never came
                 return Published(f"{folder.output}/{name}", digest)
@@ -130,14 +211,12 @@ class Publisher:
         return digest.hexdigest()
 
     def _rewritten(self, job: Job, file: BinaryIO, drop: frozenset[bytes]) -> Iterator[bytes]:
-        rewriter = PngRewriter(self._chunks(job), drop=drop)
-        while piece := file.read(CHUNK):
+        rewriter = PngRewriter(self._read(spooled.dress(job)), drop=drop)
+        for piece in _pieces(file):
             yield rewriter.feed(piece)
         yield rewriter.finish()
 
-    def _chunks(self, job: Job) -> bytes:
-        try:
-            with self._spool.open(chunks_name(job)) as file:
-                return file.read()
-        except FileNotFoundError:
-            return b""
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(CHUNK):
+        yield piece

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from watchd.core import endpoint
+from watchd.core import endpoint, spooled
 from watchd.core.calls import BadAnswer, Received
 from watchd.core.containers import PngProof
 from watchd.core.picture import Incomplete, Picture, Unreadable
 
 if TYPE_CHECKING:
     from watchd.interfaces import Spool, SpoolFile, Streamed
-    from watchd.model import Job, Parameters
+    from watchd.model import Interrupted, Parameters
 
 SPARE_BYTES = 1_000_000
 CHUNK = 256 * 1024
-
-
-def result_name(job: Job) -> str:
-    """The spool file of a paid answer."""
-    return f"{job.id}.png"
 
 
 def reserve_bytes(parameters: Parameters) -> int:
@@ -27,12 +22,13 @@ def reserve_bytes(parameters: Parameters) -> int:
     return min(endpoint.MAX_ANSWER_BYTES, parameters.width * parameters.height * 4 + SPARE_BYTES)
 
 
-def salvage(spool: Spool, job: Job) -> int | None:
+def salvage(spool: Spool, call: Interrupted) -> int | None:
     """The bytes of an answer that came whole before a crash, made durable now; None if there is none.
 
     The room that was set aside behind it reads as zeros, which no PNG ends with.
     """
-    name = result_name(job)
+    name = spooled.answer(call.job, call.tile)
+    expected = call.width, call.height
     proof = PngProof()
     size = held = 0
     try:
@@ -47,7 +43,7 @@ def salvage(spool: Spool, job: Job) -> int | None:
     except FileNotFoundError:
         return None
     match proof.finish():
-        case Picture() as picture if endpoint.size_matches((job.width, job.height), (picture.width, picture.height)):
+        case Picture() as picture if endpoint.size_matches(expected, (picture.width, picture.height)):
             spool.cut(name, size)
             return size
         case _:

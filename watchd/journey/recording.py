@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from watchd.core.retrying import Conclusion
     from watchd.interfaces import Clock, Notes
     from watchd.journey.publishing import Published
-    from watchd.model import Job
+    from watchd.model import Call, Job
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,13 @@ class Recorder:
         )  # fmt: skip
         self._notes.remove(job.folder, job.path)
 
+    def part(self, job: Job, number: int, count: int) -> None:
+        """One tile of a picture is safe."""
+        logger.info(
+            "Tile %d of %d of %s/%s is safe", number, count, job.folder, on_one_line(job.path),
+            extra={"action": "tile", "job": job.id},
+        )  # fmt: skip
+
     def skipped(self, job: Job) -> None:
         """The output's name is taken, and the folder says to leave it."""
         logger.info(
@@ -44,7 +51,7 @@ class Recorder:
     def refused(self, folder: str, path: str, sha256: str, reason: str) -> None:
         """A file that cannot be processed: nothing was sent."""
         logger.warning(
-            "Failed %s/%s: %s. Nothing was sent or paid; the file stays where it is.",
+            "Failed %s/%s: %s. Nothing was sent or paid.",
             folder, on_one_line(path), reason,
             extra={"action": "failed"},
         )  # fmt: skip
@@ -57,7 +64,7 @@ class Recorder:
         match conclusion.state:
             case JobState.FAILED:
                 logger.warning(
-                    "Failed %s/%s: %s. It stays where it is; `watchd retry %d` tries it again.",
+                    "Failed %s/%s: %s. `watchd retry %d` tries it again.",
                     job.folder, name, conclusion.error, job.id, extra=extra,
                 )  # fmt: skip
                 self._note(job.folder, job.path, job.sha256, conclusion.error)
@@ -74,8 +81,33 @@ class Recorder:
         """A job ended without a call."""
         self.refused(job.folder, job.path, job.sha256, reason)
 
+    def failed_and_moved(self, job: Job, moved: str, call: Call | None) -> None:
+        """The original of a failed job lies elsewhere now, and its note beside it."""
+        facts = self._facts(job.folder, job.path, job.sha256, job.error or "")
+        facts |= {
+            "job": job.id,
+            "attempts": job.attempts,
+            "answer": None if call is None else {"status": call.status, "outcome": call.outcome, "cf_ray": call.cf_ray},
+            "moved_to": display(moved),
+            "next": f"`watchd retry {job.id}` brings it back to its folder and tries it again; or mend it and drop it"
+            " there anew",
+        }
+        self._notes.write_beside(moved, facts)
+        self._notes.remove(job.folder, job.path)
+
+    def brought_back(self, job: Job, moved: str) -> None:
+        """An original lies in its folder again."""
+        logger.info(
+            "Brought %s/%s back from %s", job.folder, on_one_line(job.path), on_one_line(moved),
+            extra={"action": "brought_back", "job": job.id},
+        )  # fmt: skip
+        self._notes.remove_beside(moved)
+
     def _note(self, folder: str, path: str, sha256: str, reason: str) -> None:
-        facts = {
+        self._notes.write(folder, path, self._facts(folder, path, sha256, reason))
+
+    def _facts(self, folder: str, path: str, sha256: str, reason: str) -> dict[str, object]:
+        return {
             "folder": folder,
             "path": display(path),
             "sha256": sha256,
@@ -83,4 +115,3 @@ class Recorder:
             "at": self._clock.local().isoformat(timespec="seconds"),
             "next": "mend or replace the file; or `watchd retry --failed` to try it as it is",
         }
-        self._notes.write(folder, path, facts)

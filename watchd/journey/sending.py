@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from watchd.core import endpoint, retrying
+from watchd.core import endpoint, retrying, spooled
 from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Received, Traffic
 from watchd.core.naming import on_one_line
 from watchd.errors import LaterError
@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that was asked for is safe in the spool, and the job is received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One tile of `count` is safe in the spool; the job is back in the queue for the next."""
+
+    number: int
+    count: int
+
+
 class Sender:
     """Makes calls. Between `armed` and the end of a call its money is in doubt, and the ledger says so."""
 
@@ -39,42 +52,65 @@ class Sender:
         self._random = random.Random()  # noqa: S311 -- jitter, not a secret
 
     def send(
-        self, job: Job, prepared: Prepared, limits: Sequence[Limit], ticket: Ticket, *, clear: Callable[[], None]
-    ) -> str | Conclusion | BudgetReached:
-        """One call; the spool name of the picture, or what the ledger has as the reason why none came.
+        self,
+        job: Job,
+        prepared: Prepared,
+        limits: Sequence[Limit],
+        ticket: Ticket,
+        *,
+        clear: Callable[[], None],
+        due_if_failed: bool = False,
+    ) -> Whole | Part | Conclusion | BudgetReached:
+        """One call; whether the picture is whole in the spool now, or what the ledger has as the reason why none came.
 
         `clear` takes the job's files out of the spool; it is called where none came, while the job is still ours.
+        `due_if_failed`: an original that fails by this call is moved away.
 
         Raises:
             LaterError: the spool has no room for the answer, so nothing was sent.
         """
-        name = receiving.result_name(job)
-        with self._spool.create(name, receiving.reserve_bytes(prepared.parameters)) as file:
-            attempt = self._ledger.begin_sending(job, prepared.parameters.price, limits)
+        name = spooled.answer(job, None if prepared.tile is None else prepared.tile.number)
+        asked = prepared.upload.parameters
+        with self._spool.create(name, receiving.reserve_bytes(asked)) as file:
+            size = asked.width, asked.height
+            attempt = self._ledger.begin_sending(job, asked.price, limits, size, prepared.tile)
             if isinstance(attempt, BudgetReached):
                 return attempt
             key = self._keeper.fingerprint()  # of the key that is about to be sent, not of one that comes meanwhile
-            sink = receiving.AnswerSink(file, prepared.parameters)
+            sink = receiving.AnswerSink(file, asked)
             result = self._call(job, attempt, prepared, sink)
         if isinstance(result, Received):
-            self._ledger.receive(job, attempt, name, result.traffic, prepared.parameters.effective_scale)
+            return self._received(job, attempt, result, name, prepared, ticket)
+        return self._conclude(job, attempt, result, name, prepared, ticket, key=key, clear=clear, due=due_if_failed)
+
+    def _received(
+        self, job: Job, attempt: int, result: Received, name: str, prepared: Prepared, ticket: Ticket
+    ) -> Whole | Part:
+        scale = prepared.upload.parameters.effective_scale
+        if prepared.tile is not None:
+            whole = job.tiles + 1 == len(prepared.parameters.tiles)
+            # Before the ledger gives the job back: another worker may lay the next tile under this name at once.
+            self._spool.remove(spooled.snapshot(job))
+            self._ledger.receive_tile(job, attempt, result.traffic, scale, whole=whole)
             self._keeper.succeeded(ticket, result.traffic.quota)
-            if self._is_unchanged(name, result, prepared):
-                self._ledger.note(job, "unchanged", endpoint.UNCHANGED)
-                logger.warning(
-                    "Unchanged %s/%s: %s. It is published as it came, and paid for.",
-                    job.folder, on_one_line(job.path), endpoint.UNCHANGED, extra={"action": "unchanged", "job": job.id},
-                )  # fmt: skip
-            return name
-        return self._conclude(job, attempt, result, name, prepared, ticket, key=key, clear=clear)
+            return Whole() if whole else Part(prepared.tile.number, len(prepared.parameters.tiles))
+        self._ledger.receive(job, attempt, name, result.traffic, scale)
+        self._keeper.succeeded(ticket, result.traffic.quota)
+        if self._is_unchanged(name, result, prepared):
+            self._ledger.note(job, "unchanged", endpoint.UNCHANGED)
+            logger.warning(
+                "Unchanged %s/%s: %s. It is published as it came, and paid for.",
+                job.folder, on_one_line(job.path), endpoint.UNCHANGED, extra={"action": "unchanged", "job": job.id},
+            )  # fmt: skip
+        return Whole()
 
     def _call(
         self, job: Job, attempt: int, prepared: Prepared, sink: receiving.AnswerSink
     ) -> Received | Answered | NotSent | Lost | BadAnswer:
-        parameters = prepared.parameters
+        price = prepared.upload.parameters.price
 
         def arm() -> None:
-            self._ledger.arm(job, attempt, parameters.price)
+            self._ledger.arm(job, attempt, price)
 
         logger.debug("Sending %s/%s", job.folder, on_one_line(job.path), extra={"action": "sending", "job": job.id})
         try:
@@ -89,14 +125,14 @@ class Sender:
     def _is_unchanged(self, name: str, received: Received, prepared: Prepared) -> bool:
         """Whether the enhancer brought back what it got, which is paid for and worth nothing."""
         upload = prepared.upload
-        if prepared.parameters.scale != 1 or received.size != upload.size:
+        if upload.parameters.scale != 1 or received.size != upload.size:
             return False
         with self._spool.open(name) as answer, upload.open() as sent:
             return all(answer.read(receiving.CHUNK) == piece for piece in iter(lambda: sent.read(receiving.CHUNK), b""))
 
     def _conclude(
         self, job: Job, attempt: int, trouble: Trouble, name: str, prepared: Prepared, ticket: Ticket, *, key: str,
-        clear: Callable[[], None],
+        clear: Callable[[], None], due: bool,
     ) -> Conclusion:  # fmt: skip
         if isinstance(trouble, BadAnswer):
             try:
@@ -105,10 +141,13 @@ class Sender:
                 where = f"which could not be kept: {error}"
             trouble = BadAnswer(f"{trouble.reason} ({where})", trouble.traffic)
         scene = self._keeper.scene(job, trouble, ticket, luck=self._random.random(), key=key)
-        conclusion = retrying.conclude(trouble, job, replace(scene, scale=prepared.parameters.scale))
+        conclusion = retrying.conclude(trouble, job, replace(scene, scale=prepared.upload.parameters.scale))
+        if prepared.tile is not None:
+            part = f"tile {prepared.tile.number} of {len(prepared.parameters.tiles)}"
+            conclusion = replace(conclusion, error=f"{part}: {conclusion.error}")
         # Before the ledger gives the job back: once it has, another worker may lay its own files under these names.
         clear()
-        self._ledger.conclude(job, attempt, conclusion)
+        self._ledger.conclude(job, attempt, conclusion, due=due)
         self._keeper.learn(conclusion)
         return conclusion
 
@@ -119,12 +158,16 @@ def recover_lost(ledger: Ledger, spool: Spool, policy: retrying.Policy) -> list[
     Where the answer lies whole in the spool it is received after all. The others are lost, their money in doubt.
     """
     concluded = []
-    for job, attempt in ledger.interrupted():
-        size = receiving.salvage(spool, job)
+    for call in ledger.interrupted():
+        job, attempt = call.job, call.attempt
+        size = receiving.salvage(spool, call)
         if size is not None:
-            scale = endpoint.effective_scale(job.parameters)
-            ledger.receive(job, attempt, receiving.result_name(job), Traffic(received_bytes=size), scale)
-            ledger.release(job)
+            scale, traffic = endpoint.effective_scale(job.parameters), Traffic(received_bytes=size)
+            if call.tile is not None:
+                ledger.receive_tile(job, attempt, traffic, scale, whole=False)  # if it is, the next claim finds it so
+            else:
+                ledger.receive(job, attempt, spooled.answer(job), traffic, scale)
+                ledger.release(job)
             continue
         reason = "watchd ended after the request had left and before its answer was safe"
         conclusion = retrying.lost(job, Outcome.LOST, reason, Traffic(), policy=policy)

@@ -166,23 +166,10 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
     [
         ("web: {}", "4:1: web"),
         ("notify: {on: [paused]}", "4:1: notify"),
-        ("profiles: {g: {tile_enhance: yes}}", "4:30: profiles.g.tile_enhance"),
-        ("  originals: delete", "4:14: folders.0.originals"),
-        ("  archive: /x", "4:12: folders.0.archive"),
-        ("  failed: /x", "4:11: folders.0.failed"),
-        ("  format: {type: jpeg, quality: 90}", "4:3: folders.0.format"),
-        ("  format: {compression: 6}", "4:3: folders.0.format"),
     ],
 )
 def test_a_key_whose_behaviour_is_to_come_is_refused(tmp_path: Path, line: str, place: str) -> None:
     assert problems(tmp_path, f"{ONE_FOLDER}{line}\n") == [f"{place}: {NOT_YET}"]
-
-
-def test_tiling_is_the_one_value_of_oversize_that_is_to_come(tmp_path: Path) -> None:
-    assert problems(tmp_path, f"{ONE_FOLDER}  oversize: tile\n") == [
-        "4:13: folders.0.oversize: tile is not supported yet, expected another value"
-    ]
-    assert problems(tmp_path, f"{ONE_FOLDER}  oversize: fail\n") == []
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,9 @@ def end_of_first_picture(data: bytes) -> int:
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_a_whole_picture_is_measured_as_pillow_measures_it(kind: str, name: str) -> None:
     data = made(kind, name)
-    assert inspect(data) == Picture(Format(kind), *sample.opened(data).size)
+    found = inspect(data)
+    assert isinstance(found, Picture)
+    assert (found.format, found.width, found.height) == (Format(kind), *sample.opened(data).size)
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
@@ -158,13 +160,8 @@ def test_a_damaged_file_gets_a_verdict_and_if_it_passes_it_can_be_stripped(
 @pytest.mark.parametrize(
     ("data", "named"),
     [
-        (sample.encoded(sample.image(), "TIFF"), "TIFF"),
-        (sample.encoded(sample.image("P"), "GIF"), "GIF"),
-        (sample.encoded(sample.image(), "BMP"), "BMP"),
-        (sample.encoded(sample.image(), "AVIF"), "AVIF"),
         (sample.encoded(sample.image(), "PDF"), "PDF"),
         (sample.encoded(sample.image(), "ICO"), "ICO"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x18ftypisom\0\0\x02\0", "video"),
         (b"\0\0\0\x18ftypcrx \0\0\0\x01", "CR3"),
         (b"II*\0\x10\0\0\0CR\x02\0", "CR2"),
@@ -243,14 +240,6 @@ def test_a_png_without_pixel_data_is_unreadable() -> None:
 def test_a_png_cut_into_countless_chunks_is_refused_instead_of_walked() -> None:
     data = sample.assembled(sample.ihdr(5, 5), chunk(b"tEXt", b"") * 100_001)
     assert isinstance(inspect(data), Unreadable)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_an_animation_is_unreadable_and_named_so(kind: str) -> None:
-    frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue")]
-    verdict = inspect(sample.encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
-    assert isinstance(verdict, Unreadable)
-    assert "animated" in verdict.reason
 
 
 def test_what_follows_the_end_of_a_jpeg_is_not_our_picture() -> None:

@@ -15,6 +15,11 @@ from watchd.core.containers import Format, Incomplete, Picture, PngProof, Unread
 from watchd.core.png import Header
 from watchd.core.png_parts import SIGNATURE, chunk
 
+
+def measured(verdict: Picture | Incomplete | Unreadable) -> tuple[Format, int, int] | None:
+    return (verdict.format, verdict.width, verdict.height) if isinstance(verdict, Picture) else None
+
+
 MODES = ["RGB", "RGBA", "L", "I;16", "1", "P", "LA"]
 
 
@@ -28,7 +33,7 @@ def judged(data: bytes, step: int = 65536) -> Picture | Incomplete | Unreadable:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [(1, 1), (37, 23), (301, 2)])
 def test_a_png_of_any_kind_is_proven(mode: str, size: tuple[int, int]) -> None:
-    assert judged(sample.png(mode, size)) == Picture(Format.PNG, *size)
+    assert measured(judged(sample.png(mode, size))) == (Format.PNG, *size)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "1"])
@@ -37,7 +42,7 @@ def test_an_interlaced_png_is_proven(mode: str, size: tuple[int, int]) -> None:
     picture = sample.image(mode, size)
     data = sample.interlaced(picture)
     assert sample.opened(data).tobytes() == picture.tobytes(), "the encoder of this test is wrong"
-    assert judged(data) == Picture(Format.PNG, *size)
+    assert measured(judged(data)) == (Format.PNG, *size)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,7 @@ def test_a_header_promises_a_filter_byte_and_whole_bytes_of_samples_for_each_row
 
 @given(step=st.integers(1, 400), mode=st.sampled_from(MODES))
 def test_the_pieces_in_which_a_png_arrives_make_no_difference(step: int, mode: str) -> None:
-    assert judged(sample.png(mode), step) == Picture(Format.PNG, 37, 23)
+    assert measured(judged(sample.png(mode), step)) == (Format.PNG, 37, 23)
 
 
 def test_every_strict_prefix_of_a_png_is_incomplete() -> None:
@@ -142,7 +147,7 @@ def test_a_pixel_stream_with_right_crcs_and_wrong_content_is_refused(bodies: tup
 
 def test_empty_idat_chunks_are_allowed_anywhere_in_the_pixel_data() -> None:
     stream = zlib.compress(bytes(52))
-    assert judged(with_idat(b"", stream[:5], b"", stream[5:], b"")) == Picture(Format.PNG, 4, 4)
+    assert measured(judged(with_idat(b"", stream[:5], b"", stream[5:], b""))) == (Format.PNG, 4, 4)
 
 
 def test_a_palette_picture_without_its_palette_is_refused() -> None:
@@ -198,5 +203,5 @@ def test_a_large_flat_picture_is_proven_in_little_memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert verdict == Picture(Format.PNG, 5000, 4000)
+    assert measured(verdict) == (Format.PNG, 5000, 4000)
     assert peak < 2_000_000

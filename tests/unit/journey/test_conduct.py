@@ -97,9 +97,9 @@ def test_the_spool_is_cleared_before_another_worker_may_have_the_job(shop: Works
     conclude = shop.ledger.conclude
     left: list[list[str]] = []
 
-    def watched(*arguments: Any) -> None:
+    def watched(*arguments: Any, **named: Any) -> None:
         left.append(spooled(shop))
-        conclude(*arguments)
+        conclude(*arguments, **named)
 
     shop.ledger.conclude = watched  # type: ignore[assignment,method-assign]  # the moment is what is under test
     shop.endpoint.script = [Answer(400, "no")]
@@ -538,7 +538,7 @@ def test_a_fault_of_our_own_sets_one_file_aside_and_the_others_go_on(
     claim = shop.conductor.next_claim()
     assert claim is not None
     with monkeypatch.context() as patched:
-        patched.setattr("watchd.journey.claiming.collect", lambda *_: 1 // 0)
+        patched.setattr("watchd.journey.claiming.appraise", lambda *_: 1 // 0)
         shop.conductor.conduct(claim)
     shop.work()
     assert [job.state for job in shop.jobs()] == [JobState.FAILED, JobState.DONE]

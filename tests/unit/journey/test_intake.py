@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.pictures import picture
 from tests.unit.journey.workshop import ROOT, SETTLE, Workshop
-from watchd.core import endpoint
+from watchd.core import sendable
 from watchd.model import Folder, JobState, Profile, Writer
 
 if TYPE_CHECKING:
@@ -171,12 +171,15 @@ def test_what_is_no_picture_is_refused_with_a_note_and_the_others_go_on(shop: Wo
     ]
 
 
-def test_a_file_beyond_25_megabytes_is_refused_before_it_is_judged(shop: Workshop) -> None:
-    shop.put("a.png", PNG + bytes(endpoint.MAX_UPLOAD_BYTES))
+def test_a_file_beyond_all_that_is_read_is_refused_before_it_is_judged(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sendable, "MOST_FILE_BYTES", len(PNG) - 1)
+    shop.put("a.png", PNG)
     shop.settle()
     (job,) = shop.jobs()
     assert job.state is JobState.FAILED
-    assert "below 25,000,000" in (job.error or "")
+    assert "bytes: files up to" in (job.error or "")
 
 
 # --- identity -------------------------------------------------------------------------------------------------------

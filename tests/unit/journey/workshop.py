@@ -10,10 +10,13 @@ from tests.fakes.endpoint import FakeEndpoint
 from tests.fakes.tree import FakeTree
 from watchd.adapters.ledger.writer import SqliteLedger
 from watchd.adapters.notes import FileNotes
+from watchd.adapters.originals import FileOriginals
 from watchd.adapters.outputs import FileOutputs
+from watchd.adapters.pixels.studio import PillowStudio
 from watchd.adapters.spool import FileSpool
 from watchd.core.retrying import Policy
 from watchd.journey.admitting import Admitter
+from watchd.journey.archiving import Archiver
 from watchd.journey.claiming import Preparer
 from watchd.journey.conduct import Conductor, Stages
 from watchd.journey.gate import GateKeeper
@@ -76,18 +79,20 @@ class Workshop:
             workers=self.api.workers, per_minute=self.api.requests_per_minute, fingerprint=lambda: self.key,
         )  # fmt: skip
         recorder = Recorder(FileNotes(self.place / "failed"), self.clock)
-        self.publisher = Publisher(self.outputs, self.spool, self.ledger, self.clock)
+        studio = PillowStudio()
+        self.publisher = Publisher(self.outputs, self.spool, studio, self.ledger, self.clock)
         stages = Stages(
-            Preparer(self.tree, self.spool, self.api),
+            Preparer(self.tree, self.spool, studio, self.api),
             self.publisher,
             Sender(self.endpoint, self.spool, self.ledger, self.keeper),
             recorder,
+            Archiver(FileOriginals(), self.outputs, self.ledger, recorder, self.clock),
         )
         self.hints = Hints()
         self.conductor = Conductor(
             stages, self.ledger, self.spool, self.keeper, self.clock, self.online, self.budget, self.hints.lost
         )
-        admitter = Admitter(self.tree, self.clock, self.api, once=self.once)
+        admitter = Admitter(self.tree, self.clock, self.api, studio.reads, once=self.once)
         self.intake = Intake(
             self.tree,
             self.ledger,

@@ -107,10 +107,11 @@ class Admissions(Writer):
             mtime_ns=admission.sample.mtime_ns, profile=admission.profile, priority=admission.priority,
             price=asked.price, width=asked.width, height=asked.height, approved=False,
             state=JobState.FAILED if refused else JobState.QUEUED, behind=under_way["id"],
-            error=admission.refusal, at=now, finished_at=now if refused else None,
+            error=admission.refusal, due=admission.due, at=now, finished_at=now if refused else None,
         ).fetchone()  # fmt: skip
         job_id = int(row["id"])
-        self.event(job_id, "admitted", f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}")
+        words = f"; asked for: {admission.asked.words}" if admission.asked and admission.asked.words else ""
+        self.event(job_id, "admitted", f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}{words}")
         if admission.refusal is not None:
             self.event(job_id, "failed", admission.refusal)
         elif under_way["id"] is not None:

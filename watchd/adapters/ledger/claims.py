@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.ledger.machinery import Writer, transaction
 from watchd.adapters.ledger.rows import job_of
-from watchd.model import JobState, Progress
+from watchd.core.tiling import Rect
+from watchd.model import Interrupted, JobState, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from watchd.model import Asked, Job
 
@@ -27,6 +28,7 @@ class Claims(Writer):
         may_call = json.dumps([*calling])
         row = (
             self.run("claim_received", **values).fetchone()
+            or self.run("claim_original", **values).fetchone()
             or self.run("claim_free", calling=may_call, **values).fetchone()
             or (self.run("claim", calling=may_call, **values).fetchone() if calling else None)
         )
@@ -60,6 +62,7 @@ class Claims(Writer):
             "requalify", id=job.id, me=self.owner, parameters=asked.parameters, profile=profile, price=asked.price,
             width=asked.width, height=asked.height,
         )  # fmt: skip
+        self.run("drop_tiles", job_id=job.id)
         self.event(job.id, "queued", f"follows its folder's profile {profile} as it is now")
 
     @transaction
@@ -87,19 +90,27 @@ class Claims(Writer):
         return os.fsdecode(rows[0]["name"]) if rows else None
 
     @transaction
-    def interrupted(self) -> Sequence[tuple[Job, int]]:
-        """Jobs and attempts that a former owner had armed; they are this owner's now, to be concluded as lost."""
-        jobs = [job_of(row) for row in self.run("interrupted", me=self.owner).fetchall()]
-        pairs = []
-        for job in jobs:
+    def interrupted(self) -> Sequence[Interrupted]:
+        """Calls that a former owner had armed; their jobs are this owner's now, to be concluded as lost."""
+        found = []
+        for job in [job_of(row) for row in self.run("interrupted", me=self.owner).fetchall()]:
             self.run("adopt", id=job.id, me=self.owner)
-            pairs.append((job, int(self.run("open_attempt", job_id=job.id).fetchone()["id"])))
-        return pairs
+            row = self.run("open_attempt", job_id=job.id).fetchone()
+            found.append(Interrupted(job, row["id"], row["tile"], row["width"], row["height"]))
+        return found
+
+    def tiles(self, job: Job) -> Mapping[int, Rect]:
+        """The tiles of a job that are safe in the spool, by number."""
+        return {
+            int(row["number"]): Rect(row["left"], row["top"], row["width"], row["height"])
+            for row in self.rows("tiles", job_id=job.id)
+        }
 
     @transaction
     def free_claims(self) -> None:
         """Take back what a former owner had claimed and not armed."""
         self.run("free_claims", me=self.owner)
+        self.run("hurry_originals")
         self.run("drop_open_attempts", at=self.clock.wall())
 
     def needed(self) -> Collection[int]:

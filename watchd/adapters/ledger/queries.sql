@@ -2,7 +2,8 @@
 
 -- name: claim
 -- One queued job that is due, whose folder may call now, and that has no other job of the same picture before it or
--- under way. A picture is the same when the bytes are, and either what is asked of the service or the folder is. One
+-- under way, be it between two of its tiles. A picture is the same when the bytes are, and either what is asked of the
+-- service or the folder is. One
 -- statement, so that no two owners can hold the same picture. One that waits in a folder that may not call now holds up
 -- nobody.
 UPDATE job SET owner = :me, lease_until = :lease_until
@@ -17,6 +18,7 @@ WHERE id = (
             AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
+                     OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
                      OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
@@ -36,6 +38,7 @@ WHERE id = (
             AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
+                     OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
                      OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
       AND (EXISTS (
                SELECT 1 FROM job AS paid
@@ -59,10 +62,39 @@ WHERE id = (
     ORDER BY id LIMIT 1)
 RETURNING *;
 
+-- name: claim_original
+-- An original of which something is still to be done after its job has ended: it costs nothing, whatever the gate says.
+UPDATE job SET owner = :me, lease_until = :lease_until
+WHERE id = (
+    SELECT id FROM job
+    WHERE due = 1 AND state IN ('done', 'failed') AND owner IS NULL AND not_before <= :now
+      AND folder IN (SELECT value FROM json_each(:folders))
+    ORDER BY id LIMIT 1)
+RETURNING *;
+
+-- name: end_original
+-- What was to be done with an original has been done, or cannot be.
+UPDATE job SET due = 0, moved = :moved, not_before = 0, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me;
+
+-- name: put_off_original
+UPDATE job SET not_before = :not_before, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND due = 1;
+
+-- name: brought_back
+-- The original lies where it was again, for every job that knew where it had gone.
+UPDATE job SET moved = NULL WHERE moved = :moved;
+
+-- name: last_call
+-- How the last call of a job ended.
+SELECT http_status, outcome, error, cf_ray FROM attempt
+WHERE job_id = :job_id AND outcome IS NOT NULL ORDER BY id DESC LIMIT 1;
+
 -- name: next_due
 -- When the next job that waits for its time may be claimed.
-SELECT min(not_before) AS at FROM job
-WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > 0 AND not_before > :since;
+SELECT min(at) AS at FROM (
+    SELECT min(not_before) AS at FROM job
+    WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > 0 AND not_before > :since
+    UNION ALL
+    SELECT min(not_before) FROM job WHERE due = 1 AND owner IS NULL AND not_before > 0 AND not_before > :since);
 
 -- name: paid_result
 -- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.
@@ -94,9 +126,9 @@ WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
 
 -- name: insert_job
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, behind, error, approved, created_at, finished_at)
+                 state, behind, error, approved, due, created_at, finished_at)
 VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
-        :priority, :state, :behind, :error, :approved, :at, :finished_at)
+        :priority, :state, :behind, :error, :approved, :due, :at, :finished_at)
 RETURNING id;
 
 -- name: sight
@@ -137,7 +169,9 @@ UPDATE job SET behind = :id
 WHERE state = 'queued' AND id <> :id AND sha256 = :sha256 AND (parameters = :parameters OR folder = :folder);
 
 -- name: insert_attempt
-INSERT INTO attempt (job_id, started_at, reserved) VALUES (:job_id, :at, :price) RETURNING id;
+INSERT INTO attempt (job_id, started_at, reserved, tile, width, height)
+VALUES (:job_id, :at, :price, :tile, :width, :height)
+RETURNING id;
 
 -- name: held
 -- Micro-dollars that count against a budget of the day or month: booked in it, or reserved by a call that has begun.
@@ -162,6 +196,36 @@ UPDATE attempt SET armed_at = :at, day = :day, booked = :price, reserved = 0 WHE
 UPDATE job SET state = 'received', attempts = attempts + 1, result = :result
 WHERE id = :id AND owner = :me AND state = 'armed';
 
+-- name: begin_tile
+INSERT INTO tile (job_id, number, left, top, width, height, attempt_id)
+VALUES (:job_id, :number, :left, :top, :width, :height, :attempt_id)
+ON CONFLICT (job_id, number) DO UPDATE SET
+    left = excluded.left, top = excluded.top, width = excluded.width, height = excluded.height,
+    attempt_id = excluded.attempt_id;
+
+-- name: keep_tile
+UPDATE tile SET safe = 1 WHERE attempt_id = :attempt_id;
+
+-- name: receive_tile
+-- One tile is safe. The job goes back for the next, no longer answering for what went wrong before, and what is left of
+-- it costs less; or it has come whole.
+UPDATE job SET
+    state = CASE WHEN :whole THEN 'received' ELSE 'queued' END,
+    owner = CASE WHEN :whole THEN owner END, lease_until = CASE WHEN :whole THEN lease_until END,
+    attempts = attempts + 1, forgiven = attempts + 1, tiles = tiles + 1, result = NULL,
+    price = price - (SELECT booked FROM attempt WHERE id = :attempt_id)
+WHERE id = :id AND owner = :me AND state = 'armed';
+
+-- name: complete_tiles
+UPDATE job SET state = 'received', result = NULL WHERE id = :id AND owner = :me AND state = 'queued' AND tiles > 0;
+
+-- name: tiles
+-- The tiles of a job that are safe.
+SELECT number, left, top, width, height FROM tile WHERE job_id = :job_id AND safe = 1 ORDER BY number;
+
+-- name: drop_tiles
+DELETE FROM tile WHERE job_id = :job_id;
+
 -- name: end_attempt
 UPDATE attempt SET finished_at = :at, http_status = :status, outcome = :outcome, error = :error,
     booked = CASE WHEN :unbook THEN 0 ELSE booked END, reserved = 0,
@@ -176,7 +240,8 @@ UPDATE attempt SET scale = :scale WHERE id = :attempt_id;
 UPDATE job SET
     state = :state, owner = NULL, lease_until = NULL, not_before = :not_before, error = :error,
     attempts = attempts + :counts, resends = resends + :resend, upload_cuts = upload_cuts + :upload_cut,
-    booked = booked - :unbooked, finished_at = CASE WHEN :state IN ('failed', 'unknown') THEN :at END
+    booked = booked - :unbooked, finished_at = CASE WHEN :state IN ('failed', 'unknown') THEN :at END,
+    due = :due AND :state = 'failed'
 WHERE id = :id AND owner = :me;
 
 -- name: booked_of_attempt
@@ -191,17 +256,19 @@ WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'received');
 -- name: requalify
 -- The folder's profile changed while the job waited: it follows the profile as it is now.
 UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profile = :profile, price = :price,
-    width = :width, height = :height, behind = NULL
+    width = :width, height = :height, behind = NULL, tiles = 0
 WHERE id = :id AND owner = :me AND state = 'queued';
 
 -- name: finish
 UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, result = NULL, finished_at = :at,
     ended = (SELECT max(id) FROM event),
-    output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from
+    output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from,
+    due = :due, not_before = 0
 WHERE id = :id AND owner = :me;
 
 -- name: fail
-UPDATE job SET state = 'failed', owner = NULL, lease_until = NULL, error = :error, finished_at = :at
+UPDATE job SET state = 'failed', owner = NULL, lease_until = NULL, error = :error, finished_at = :at,
+    due = :due, not_before = 0
 WHERE id = :id AND owner = :me;
 
 -- name: abandon
@@ -257,7 +324,7 @@ DELETE FROM gate WHERE reason = :reason;
 SELECT * FROM job WHERE state = 'armed' AND owner <> :me;
 
 -- name: open_attempt
-SELECT id FROM attempt WHERE job_id = :job_id AND finished_at IS NULL ORDER BY id DESC LIMIT 1;
+SELECT id, tile, width, height FROM attempt WHERE job_id = :job_id AND finished_at IS NULL ORDER BY id DESC LIMIT 1;
 
 -- name: adopt
 UPDATE job SET owner = :me WHERE id = :id;
@@ -265,7 +332,11 @@ UPDATE job SET owner = :me WHERE id = :id;
 -- name: free_claims
 -- Claims of an owner who no longer lives, before anything could cost: back in the queue, as they were.
 UPDATE job SET owner = NULL, lease_until = NULL, state = CASE state WHEN 'sending' THEN 'queued' ELSE state END
-WHERE owner IS NOT NULL AND owner <> :me AND state IN ('queued', 'sending', 'received');
+WHERE owner IS NOT NULL AND owner <> :me AND (state IN ('queued', 'sending', 'received') OR due = 1);
+
+-- name: hurry_originals
+-- What could not be done with an original before is tried at every start.
+UPDATE job SET not_before = 0 WHERE due = 1;
 
 -- name: drop_open_attempts
 -- Attempts that never armed before their owner went: they cost and count nothing.
@@ -278,8 +349,10 @@ WHERE finished_at IS NULL AND armed_at IS NULL;
 SELECT started_at FROM attempt WHERE started_at > :since ORDER BY started_at;
 
 -- name: spool_names
--- Spool files that are still needed.
-SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received');
+-- Spool files that are still needed: paid tiles of a job that ended without the others, too, until it is tried again.
+SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received')
+UNION
+SELECT id FROM job WHERE tiles > 0 AND (state = 'unknown' OR (state = 'failed' AND error NOT LIKE 'gone: %'));
 
 -- name: settle_limit
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
@@ -289,6 +362,8 @@ UPDATE job SET not_before = :latest WHERE not_before > :latest;
 -- Whether somebody works on a job, or one can go on by itself, now or later: published in :folders, called in :calling;
 -- one behind an unknown job, or behind an answer whose folder is away, cannot. One statement, as a claim made between two would be seen by neither.
 SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
+    OR EXISTS (
+        SELECT 1 FROM job WHERE due = 1 AND not_before = 0 AND folder IN (SELECT value FROM json_each(:folders)))
     OR EXISTS (
         SELECT 1 FROM job AS candidate
         WHERE candidate.owner IS NULL
@@ -338,7 +413,7 @@ UPDATE job SET approved = 1 WHERE state = 'queued' AND approved = 0;
 
 -- name: hurry
 -- The owner says `resume`: nothing waits for its time any more.
-UPDATE job SET not_before = 0 WHERE state IN ('queued', 'received');
+UPDATE job SET not_before = 0 WHERE state IN ('queued', 'received') OR due = 1;
 
 -- name: chosen
 -- Jobs that a command means: by id, or all of a state, or those of one folder.
@@ -350,7 +425,7 @@ ORDER BY id;
 -- name: retry
 -- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, only a new one serves.
 UPDATE job SET state = 'queued', owner = NULL, not_before = 0, error = NULL, finished_at = NULL, behind = NULL,
-    forgiven = attempts, upload_cuts = 0, approved = 1,
+    forgiven = attempts, upload_cuts = 0, approved = 1, due = 0,
     fresh_after = CASE WHEN error LIKE 'paid on %' THEN (SELECT max(id) FROM event) ELSE fresh_after END
 WHERE id = :id AND state IN ('failed', 'unknown');
 
@@ -361,9 +436,9 @@ UPDATE job SET state = 'failed', error = :error, finished_at = :at WHERE id = :i
 -- A finished file once more: a job of its own, which no result from before serves. Copies are served by the first of
 -- them. What it asks for is settled when it is claimed.
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, fresh_after, approved, created_at)
+                 state, fresh_after, approved, moved, created_at)
 SELECT folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-       'queued', (SELECT max(id) FROM event), 1, :at
+       'queued', (SELECT max(id) FROM event), 1, moved, :at
 FROM job WHERE id = :id AND state = 'done'
 RETURNING id;
 
@@ -381,7 +456,8 @@ UPDATE attempt SET finished_at = :at, reserved = 0, error = :error,
 WHERE job_id = :job_id AND finished_at IS NULL;
 
 -- name: lose_answer
-UPDATE job SET state = 'unknown', owner = NULL, lease_until = NULL, error = :error, finished_at = :at, result = NULL
+UPDATE job SET state = 'unknown', owner = NULL, lease_until = NULL, error = :error, finished_at = :at, result = NULL,
+    tiles = 0
 WHERE id = :id AND owner = :me AND state = 'received';
 
 -- name: unsee

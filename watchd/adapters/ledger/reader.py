@@ -80,6 +80,11 @@ class LedgerReader:
             for row in rows
         }  # fmt: skip
 
+    def moved(self, job: int) -> str | None:
+        """Where the original of a job has been moved; None: it lies where it was, as far as we know."""
+        row = next(self._rows("moved", id=job), None)
+        return None if row is None or row["moved"] is None else os.fsdecode(row["moved"])
+
     def is_ended(self, folder: str, path: str, sha256: str) -> bool:
         """Whether these bytes under this name have come to an end in this folder."""
         return any(True for _ in self._rows("ended", folder=folder, path=os.fsencode(path), sha256=sha256))

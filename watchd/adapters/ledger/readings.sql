@@ -54,3 +54,7 @@ SELECT id FROM job WHERE sha256 = :sha256 AND (parameters = :parameters OR folde
 -- The last finished job of a path, or of every path of a folder: what `reprocess` would do again.
 SELECT max(id) AS id, path, sha256 FROM job
 WHERE folder = :folder AND (:path IS NULL OR path = :path) AND state = 'done' GROUP BY path ORDER BY 1;
+
+-- name: moved
+-- Where the original of a job has been moved.
+SELECT moved FROM job WHERE id = :id;

@@ -38,6 +38,9 @@ def job_of(row: sqlite3.Row) -> Job:
         height=row["height"],
         error=row["error"],
         finished_at=row["finished_at"],
+        tiles=row["tiles"],
+        due=bool(row["due"]),
+        moved=None if row["moved"] is None else os.fsdecode(row["moved"]),
     )
 
 

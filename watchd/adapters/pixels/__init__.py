@@ -1,0 +1,1 @@
+"""Pixels: decoding, joining and encoding with Pillow."""

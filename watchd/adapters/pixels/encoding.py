@@ -1,0 +1,143 @@
+"""A result written in the format that its folder wants, with what is said beside its pixels.
+
+PNG and TIFF are written a strip at a time; the others need the whole picture in memory. The same result gives the same
+bytes each time, so that what a crash interrupted can be told from what somebody else wrote.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never
+
+from PIL import Image
+
+from watchd.adapters.pixels.png_stream import PngStream
+from watchd.adapters.pixels.tiff_stream import TiffStream
+from watchd.core import dressing, jpeg_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from watchd.core.metadata import Metadata
+    from watchd.model import OutputFormat
+
+_QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 85}
+"""Where nobody would tell the output from the result."""
+_FULL_COLOUR_FROM: Final = 90
+"""The quality of a JPEG from which on its colours are as fine as its light."""
+_AVIF_SPEED: Final = 7
+_SPACE: Final = slice(16, 20)
+_JFIF_BYTES: Final = 20  # SOI and the JFIF segment, which Pillow always writes first
+_PER_CENTIMETRE: Final = 2
+_MOST_DENSITY: Final = 0xFFFF
+
+
+def encode(
+    strips: Iterable[Image.Image], size: tuple[int, int], mode: str, target: BinaryIO, form: OutputFormat,
+    dressed: Metadata,
+) -> None:  # fmt: skip
+    """Write a whole file to `target`, an empty one that can be sought in.
+
+    `strips`: the result from top to bottom in bands of its full width, all of `mode`: L, LA, RGB or RGBA. What `form`
+    cannot hold (`core.formats.limits`) is a ValueError or an OSError of the encoder's.
+    """
+    dressed = _fitting(dressed, mode)
+    match form.type:
+        case "png":
+            stream = PngStream(
+                target, size, mode, level=_level(form), depth=form.bit_depth, extra=dressing.png_chunks(dressed)
+            )
+            for strip in strips:
+                stream.write(strip)
+            stream.finish()
+        case "tiff":
+            compression = form.compression if isinstance(form.compression, str) else "deflate"
+            tiff = TiffStream(target, size, mode, compression=compression, depth=form.bit_depth)
+            for strip in strips:
+                tiff.write(strip)
+            tiff.finish(dressed)
+        case "jpeg":
+            _write_jpeg(_canvas(strips, size, mode), target, form, dressed)
+        case "webp":
+            _write_webp(_canvas(strips, size, mode), target, form, dressed)
+        case "avif":
+            _write_avif(_canvas(strips, size, mode), target, form, dressed)
+        case unexpected:
+            assert_never(unexpected)
+
+
+def _level(form: OutputFormat) -> int | None:
+    return form.compression if isinstance(form.compression, int) else None
+
+
+def _fitting(dressed: Metadata, mode: str) -> Metadata:
+    """Without a profile of another colour space than the pixels have."""
+    space = b"GRAY" if mode in {"L", "LA"} else b"RGB "
+    return dressed if dressed.icc is None or dressed.icc[_SPACE] == space else replace(dressed, icc=None)
+
+
+def _canvas(strips: Iterable[Image.Image], size: tuple[int, int], mode: str) -> Image.Image:
+    canvas = Image.new(mode, size)
+    top = 0
+    for strip in strips:
+        canvas.paste(strip, (0, top))
+        top += strip.height
+    return canvas
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode not in {"LA", "RGBA"}:
+        return image
+    white = Image.new(image.mode.removesuffix("A"), image.size, "white")
+    white.paste(image.convert(white.mode), mask=image.getchannel("A"))
+    return white
+
+
+def _write_jpeg(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
+    quality = form.quality or _QUALITY["jpeg"]
+    file = io.BytesIO()
+    fine = 0 if quality >= _FULL_COLOUR_FROM else 2
+    _on_white(image).save(file, "JPEG", quality=quality, subsampling=fine, optimize=True)
+    written = file.getbuffer()
+    target.write(_jfif(bytes(written[:_JFIF_BYTES]), dressed))
+    target.write(jpeg_segments.segments(dressed))
+    target.write(written[_JFIF_BYTES:])
+
+
+def _jfif(head: bytes, dressed: Metadata) -> bytes:
+    """The head with the picture's resolution, where it has one that JFIF can say."""
+    if dressed.pixels_per_metre is None:
+        return head
+    density = [round(value / 100) for value in dressed.pixels_per_metre]
+    if not all(0 < value <= _MOST_DENSITY for value in density):
+        return head
+    return head[:13] + struct.pack(">BHH", _PER_CENTIMETRE, *density) + head[18:]
+
+
+def _beside(dressed: Metadata) -> dict[str, Any]:
+    """What Pillow puts beside the pixels by itself."""
+    said = {"exif": dressed.exif, "xmp": dressed.xmp, "icc_profile": dressed.icc}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _write_webp(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
+    coloured = image.convert("RGBA" if image.mode in {"LA", "RGBA"} else "RGB")
+    dressed = dressed if image.mode not in {"L", "LA"} else replace(dressed, icc=None)  # of grey: it is RGB by now
+    quality = form.quality or (100 if form.lossless else _QUALITY["webp"])
+    coloured.save(
+        target, "WEBP", quality=quality, lossless=bool(form.lossless), method=4, exact=bool(form.lossless),
+        **_beside(dressed),
+    )  # fmt: skip
+
+
+def _write_avif(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
+    file = io.BytesIO()
+    dressed = dressed if image.mode not in {"L", "LA"} else replace(dressed, icc=None)
+    coloured = image.convert("RGBA" if image.mode in {"LA", "RGBA"} else "RGB")
+    coloured.save(
+        file, "AVIF", quality=form.quality or _QUALITY["avif"], subsampling="4:4:4", speed=_AVIF_SPEED, max_threads=1,
+        **_beside(dressed),
+    )  # fmt: skip
+    target.write(file.getbuffer())

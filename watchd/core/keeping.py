@@ -1,0 +1,54 @@
+"""What becomes of an original once its job has ended: it stays, it goes to another folder, or it is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from watchd.model import GONE, JobState
+
+if TYPE_CHECKING:
+    from watchd.model import Folder, Job
+
+TRUNCATED: Final = "truncated: "
+"""How the error of a file begins that may still be growing somewhere else: it is never moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """It stays where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """It goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """It goes below this folder."""
+
+    target: str
+
+
+def is_due_when_done(folder: Folder) -> bool:
+    """Whether something is done with an original whose output is safe."""
+    return folder.originals != "keep"
+
+
+def is_due_when_failed(folder: Folder, error: str) -> bool:
+    """Whether an original that failed is moved away."""
+    return folder.failed is not None and not error.startswith((GONE, TRUNCATED))
+
+
+def step(job: Job, folder: Folder) -> Keep | Delete | Move:
+    """What is to be done with the original of a job that has ended, as its folder is configured now."""
+    if job.state is JobState.FAILED:
+        return Keep() if folder.failed is None else Move(folder.failed)
+    match folder.originals:
+        case "archive" if folder.archive is not None:
+            return Move(folder.archive)
+        case "delete":
+            return Delete()
+        case _:
+            return Keep()

@@ -1,0 +1,57 @@
+"""The names of a job's files in the spool: each begins with the job's number, so that nobody else's are meant.
+
+7.send      what one call sends: the original as it is, or its pixels in a file that the service takes
+7.png       the paid answer; 7.3.png that of its third tile
+7.meta      what the output says beside its pixels, as PNG chunks: it outlives the original
+7.alpha     how opaque the original's pixels are, as a grey PNG, where any is not
+7.out       the output, where it is not the answer itself but made from it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from watchd.model import Job
+
+
+def snapshot(job: Job) -> str:
+    """What one call sends."""
+    return f"{job.id}.send"
+
+
+def answer(job: Job, tile: int | None = None) -> str:
+    """The paid answer: of the whole picture, or of one of its tiles."""
+    return f"{job.id}.png" if tile is None else f"{job.id}.{tile}.png"
+
+
+def dress(job: Job) -> str:
+    """What the output says beside its pixels."""
+    return f"{job.id}.meta"
+
+
+def alpha(job: Job) -> str:
+    """How opaque the original's pixels are."""
+    return f"{job.id}.alpha"
+
+
+def rendered(job: Job) -> str:
+    """The output, made from the answer."""
+    return f"{job.id}.out"
+
+
+def owner(name: str) -> str:
+    """The number of the job that a file belongs to, as text."""
+    return name.partition(".")[0]
+
+
+def passing(job: Job) -> tuple[str, ...]:
+    """All that is made anew when the job is taken up again."""
+    return snapshot(job), dress(job), alpha(job), answer(job), rendered(job)
+
+
+def paid(job: Job, tiles: Iterable[int]) -> tuple[str, ...]:
+    """Answers that stay as long as the job may be taken up again: they are paid for."""
+    return tuple(answer(job, tile) for tile in tiles)

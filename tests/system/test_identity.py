@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from tests.system.house import until
 from tests.system.pictures import numbered, picture, size_of
 

@@ -13,6 +13,8 @@ from typing import Final
 OVERLAP: Final = 32
 """Pixels of the original that neighbours share at least. What an enlarger makes of a pixel depends on those around it,
 some ten as a rule, so the outermost of a tile are the worst; a blend over three times as many hides them."""
+_MOST_IN_A_ROW: Final = 85_000_000
+"""Pixels of the result in one row of tiles: so many are in memory while tiles are joined, with four bytes each."""
 _WHITE: Final = 255
 
 
@@ -43,9 +45,10 @@ class _Grid:
     width: int
     height: int
 
-    def rank(self) -> tuple[int, int]:
-        """Fewer tiles are better, then such as are nearer to a square: less of them is overlap."""
-        return self.columns * self.rows, abs(self.width - self.height)
+    def rank(self, scale: float) -> tuple[int, float, int]:
+        """Fewer tiles are better; then rows that are not too large to be joined; then tiles that are nearly square."""
+        row = self.columns * self.width * self.height * scale**2
+        return self.columns * self.rows, max(0.0, row - _MOST_IN_A_ROW), abs(self.width - self.height)
 
 
 def cut(
@@ -60,7 +63,7 @@ def cut(
     columns = 1
     while columns <= width and (best is None or columns <= best.columns * best.rows):
         grid = _grid(columns, width, height, scale, most_pixels, overlap)
-        if grid is not None and (best is None or grid.rank() < best.rank()):
+        if grid is not None and (best is None or grid.rank(scale) < best.rank(scale)):
             best = grid
         columns += 1
     if best is None or min(best.width, best.height) < least_side or best.width * best.height < least_pixels:

@@ -340,7 +340,7 @@ def test_a_name_that_a_stranger_took_during_the_call_is_left_to_him(
         (shop.place / "out/a.png").write_bytes(b"a stranger's")
         return send(*arguments)
 
-    shop.endpoint.call = meanwhile  # type: ignore[method-assign]  # the moment is what is under test
+    shop.endpoint.call = meanwhile  # type: ignore[assignment,method-assign]  # the moment is what is under test
     shop.work()
     assert shop.published() == ["a-1.png", "a.png"]
     assert (shop.place / "out/a.png").read_bytes() == b"a stranger's"

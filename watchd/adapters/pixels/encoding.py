@@ -7,7 +7,6 @@ bytes each time, so that what a crash interrupted can be told from what somebody
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never
 
@@ -29,8 +28,9 @@ _FULL_COLOUR_FROM: Final = 90
 """The quality of a JPEG from which on its colours are as fine as its light."""
 _AVIF_SPEED: Final = 7
 _SPACE: Final = slice(16, 20)
-_JFIF_BYTES: Final = 20  # SOI and the JFIF segment, which Pillow always writes first
-_PER_CENTIMETRE: Final = 2
+_MOST_OPTIMIZED: Final = 40_000_000
+"""Pixels up to which a JPEG is made a few percent smaller by a second pass, which needs as many bytes of memory."""
+_WIDE: Final = 16
 _MOST_DENSITY: Final = 0xFFFF
 
 
@@ -43,23 +43,23 @@ def encode(
     `strips`: the result from top to bottom in bands of its full width, all of `mode`: L, LA, RGB or RGBA. What `form`
     cannot hold (`core.formats.limits`) is a ValueError or an OSError of the encoder's.
     """
-    dressed = _fitting(dressed, mode)
     match form.type:
         case "png":
-            stream = PngStream(
-                target, size, mode, level=_level(form), depth=form.bit_depth, extra=dressing.png_chunks(dressed)
-            )
+            extra = dressing.png_chunks(_fitting(dressed, mode))
+            stream = PngStream(target, size, mode, level=_level(form), depth=form.bit_depth, extra=extra)
             for strip in strips:
                 stream.write(strip)
             stream.finish()
         case "tiff":
+            if mode == "LA" and form.bit_depth == _WIDE:  # which common programs do not read
+                strips, mode = (strip.convert("RGBA") for strip in strips), "RGBA"
             compression = form.compression if isinstance(form.compression, str) else "deflate"
             tiff = TiffStream(target, size, mode, compression=compression, depth=form.bit_depth)
             for strip in strips:
                 tiff.write(strip)
-            tiff.finish(dressed)
+            tiff.finish(_fitting(dressed, mode))
         case "jpeg":
-            _write_jpeg(_canvas(strips, size, mode), target, form, dressed)
+            _write_jpeg(_canvas(strips, size, mode), target, form, _fitting(dressed, mode))
         case "webp":
             _write_webp(_canvas(strips, size, mode), target, form, dressed)
         case "avif":
@@ -97,23 +97,18 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _write_jpeg(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
     quality = form.quality or _QUALITY["jpeg"]
-    file = io.BytesIO()
-    fine = 0 if quality >= _FULL_COLOUR_FROM else 2
-    _on_white(image).save(file, "JPEG", quality=quality, subsampling=fine, optimize=True)
-    written = file.getbuffer()
-    target.write(_jfif(bytes(written[:_JFIF_BYTES]), dressed))
-    target.write(jpeg_segments.segments(dressed))
-    target.write(written[_JFIF_BYTES:])
+    options: dict[str, Any] = {"dpi": _dots_per_inch(dressed)} if dressed.pixels_per_metre is not None else {}
+    _on_white(image).save(
+        target, "JPEG", quality=quality, subsampling=0 if quality >= _FULL_COLOUR_FROM else 2,
+        optimize=image.width * image.height <= _MOST_OPTIMIZED, extra=jpeg_segments.segments(dressed), **options,
+    )  # fmt: skip
 
 
-def _jfif(head: bytes, dressed: Metadata) -> bytes:
-    """The head with the picture's resolution, where it has one that JFIF can say."""
-    if dressed.pixels_per_metre is None:
-        return head
-    density = [round(value / 100) for value in dressed.pixels_per_metre]
-    if not all(0 < value <= _MOST_DENSITY for value in density):
-        return head
-    return head[:13] + struct.pack(">BHH", _PER_CENTIMETRE, *density) + head[18:]
+def _dots_per_inch(dressed: Metadata) -> tuple[int, int]:
+    """The resolution as JFIF has it, in whole dots; 0 where it has more than JFIF can say."""
+    across, down = dressed.dpi or (0, 0)
+    found = round(across), round(down)
+    return found if max(found) <= _MOST_DENSITY else (0, 0)
 
 
 def _beside(dressed: Metadata) -> dict[str, Any]:
@@ -124,20 +119,18 @@ def _beside(dressed: Metadata) -> dict[str, Any]:
 
 def _write_webp(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
     coloured = image.convert("RGBA" if image.mode in {"LA", "RGBA"} else "RGB")
-    dressed = dressed if image.mode not in {"L", "LA"} else replace(dressed, icc=None)  # of grey: it is RGB by now
     quality = form.quality or (100 if form.lossless else _QUALITY["webp"])
     coloured.save(
         target, "WEBP", quality=quality, lossless=bool(form.lossless), method=4, exact=bool(form.lossless),
-        **_beside(dressed),
+        **_beside(_fitting(dressed, coloured.mode)),
     )  # fmt: skip
 
 
 def _write_avif(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
     file = io.BytesIO()
-    dressed = dressed if image.mode not in {"L", "LA"} else replace(dressed, icc=None)
     coloured = image.convert("RGBA" if image.mode in {"LA", "RGBA"} else "RGB")
     coloured.save(
         file, "AVIF", quality=form.quality or _QUALITY["avif"], subsampling="4:4:4", speed=_AVIF_SPEED, max_threads=1,
-        **_beside(dressed),
+        **_beside(_fitting(dressed, coloured.mode)),
     )  # fmt: skip
     target.write(file.getbuffer())

@@ -12,7 +12,7 @@ from watchd.adapters.pixels.decoding import in_eight_bits
 from watchd.core import tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from watchd.core.tiling import Rect
 
@@ -35,39 +35,57 @@ def join(tiles: Sequence[TileAnswer], size: tuple[int, int], *, scale: float) ->
     Of mode RGBA where every answer has alpha, of mode L where every one is grey, else RGB. An answer that is a pixel or
     two off, by the service's rounding, is fitted into its place. `tiles`: as `core.tiling.cut` has them.
     """
-    mode, width = _common_mode(tiles), size[0]
+    mode = _common_mode(tiles)
     ordered = sorted(tiles, key=lambda tile: (tile.rect.top, tile.rect.left))
     rows = [list(row) for _, row in groupby(ordered, key=lambda tile: tile.rect.top)]
     tops = [tiling.placed(row[0].rect, scale)[1] for row in rows]
     shared: Image.Image | None = None
-    for row, top, next_top in zip(rows, tops, [*tops[1:], size[1]], strict=True):
-        band = _row(row, width, scale, mode)
-        if shared is not None:
-            band.paste(_blended(shared, band.crop((0, 0, width, shared.height)), upright=True), (0, 0))
-        ready = next_top - top
-        for start in range(0, ready, _STRIP):
-            yield band.crop((0, start, width, min(ready, start + _STRIP)))
-        shared = band.crop((0, ready, width, band.height))
+    for tiles_of_row, top, next_top in zip(rows, tops, [*tops[1:], size[1]], strict=True):
+        shared = yield from _strips_of_row(tiles_of_row, next_top - top, shared, size[0], scale, mode)
 
 
-def _row(row: Sequence[TileAnswer], width: int, scale: float, mode: str) -> Image.Image:
-    """One row of tiles, as wide as the result."""
-    band: Image.Image | None = None
-    reached = 0
-    for tile in row:
-        left, top, right, bottom = tiling.placed(tile.rect, scale)
-        image = _opened(tile, (right - left, bottom - top), mode)
-        if band is None:
-            band = Image.new(mode, (width, bottom - top))
-        shared = reached - left
-        if shared > 0:
-            old = band.crop((left, 0, reached, band.height))
-            image.paste(_blended(old, image.crop((0, 0, shared, image.height)), upright=False), (0, 0))
-        band.paste(image, (left, 0))
-        reached = right
-    if band is None:
-        raise ValueError("a row without a tile")
-    return band
+def _strips_of_row(
+    tiles: Sequence[TileAnswer], ready: int, shared: Image.Image | None, width: int, scale: float, mode: str
+) -> Generator[Image.Image, None, Image.Image | None]:
+    """A row of tiles up to its line `ready`, from where the next one shares what is answered.
+
+    `shared`: what the row before shares with it. The row is let go of when this ends, before the next is decoded.
+    """
+    row = _Row(tiles, width, scale, mode)
+    done = 0
+    if shared is not None:
+        done = shared.height
+        yield _blended(shared, row.strip(0, done), upright=True)
+    for start in range(done, ready, _STRIP):
+        yield row.strip(start, min(ready, start + _STRIP))
+    return row.strip(ready, row.height) if ready < row.height else None
+
+
+class _Row:
+    """One row of tiles, decoded."""
+
+    def __init__(self, tiles: Sequence[TileAnswer], width: int, scale: float, mode: str) -> None:
+        self._width, self._mode = width, mode
+        places = [tiling.placed(tile.rect, scale) for tile in tiles]
+        self._tiles = [
+            (left, _opened(tile, (right - left, bottom - top), mode))
+            for tile, (left, top, right, bottom) in zip(tiles, places, strict=True)
+        ]
+        self.height = self._tiles[0][1].height
+
+    def strip(self, start: int, end: int) -> Image.Image:
+        """The rows from `start` up to `end`, as wide as the result, blended from tile to tile."""
+        strip = Image.new(self._mode, (self._width, end - start))
+        reached = 0
+        for left, image in self._tiles:
+            part = image.crop((0, start, image.width, end))
+            shared = reached - left
+            if shared > 0:
+                old = strip.crop((left, 0, reached, strip.height))
+                part.paste(_blended(old, part.crop((0, 0, shared, part.height)), upright=False), (0, 0))
+            strip.paste(part, (left, 0))
+            reached = left + image.width
+        return strip
 
 
 def _blended(earlier: Image.Image, later: Image.Image, *, upright: bool) -> Image.Image:

@@ -10,9 +10,10 @@ from benchmarks.rows.latency import Latency
 from benchmarks.rows.memory import Memory
 from benchmarks.rows.scan import Poll, Scan
 from benchmarks.rows.status import Status
+from benchmarks.rows.studio import Studio
 from benchmarks.rows.throughput import Throughput
 
 if TYPE_CHECKING:
     from benchmarks.figures import Row
 
-ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll())
+ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio())

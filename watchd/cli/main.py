@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    "run", "once", "check", "estimate", "status", "jobs", "explain", "retry", "reprocess", "approve", "pause", "resume",
-    "dismiss", "reload", "init", "schema", "sandbox", "demo",
+    "run", "once", "check", "estimate", "status", "jobs", "explain", "compare", "retry", "reprocess", "approve",
+    "pause", "resume", "dismiss", "reload", "init", "schema", "sandbox", "demo",
 )  # fmt: skip
 IN_USE_OR_UNTRUSTED = 4
 USAGE = 2

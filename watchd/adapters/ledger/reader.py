@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from watchd.adapters.ledger import statements
+from watchd.adapters.ledger.rows import job_of
 from watchd.errors import LedgerError
 from watchd.model import MICROS_PER_USD, Gate, GateReason, Sample
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+    from watchd.model import Job
 
 COUNTS = ("waiting", "queued", "sending", "received", "done", "failed", "unknown")
 
@@ -79,6 +82,26 @@ class LedgerReader:
             )
             for row in rows
         }  # fmt: skip
+
+    def job(self, number: int) -> Job | None:
+        """One job as it stands."""
+        return self._job("job", id=number)
+
+    def job_of_output(self, output: str) -> Job | None:
+        """The last job whose output (absolute) was published there."""
+        return self._job("job_of_output", output=os.fsencode(output))
+
+    def last_job(self, folder: str, path: str) -> Job | None:
+        """The last job of a path."""
+        return self._job("last_job", folder=folder, path=os.fsencode(path))
+
+    def _job(self, name: str, **values: Any) -> Job | None:
+        row = next(self._rows(name, **values), None)
+        return None if row is None else job_of(row)
+
+    def calls(self, job: int) -> list[dict[str, Any]]:
+        """Rows of the view `attempts` of one job, oldest first."""
+        return list(self._rows("attempts_of", job_id=job))
 
     def moved(self, job: int) -> str | None:
         """Where the original of a job has been moved; None: it lies where it was, as far as we know."""

@@ -58,3 +58,12 @@ WHERE folder = :folder AND (:path IS NULL OR path = :path) AND state = 'done' GR
 -- name: moved
 -- Where the original of a job has been moved.
 SELECT moved FROM job WHERE id = :id;
+
+-- name: job
+SELECT * FROM job WHERE id = :id;
+
+-- name: job_of_output
+SELECT * FROM job WHERE output = :output ORDER BY id DESC LIMIT 1;
+
+-- name: last_job
+SELECT * FROM job WHERE folder = :folder AND path = :path ORDER BY id DESC LIMIT 1;

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchd.core.naming import display
 from watchd.model import Job, JobState, Sample
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
 
-def job_of(row: sqlite3.Row) -> Job:
+def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
     """A row of table `job`."""
     return Job(
         id=row["id"],

@@ -1,0 +1,160 @@
+"""What pictures cost of our own: metadata that goes in, bytes that go out as they are, tiles that are joined."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted
+from benchmarks.processes import BenchError
+from watchd.adapters.pixels.studio import PillowStudio
+from watchd.core import dressing, sendable, tiling
+from watchd.core.appraising import Appraisal, appraise
+from watchd.core.metadata import Metadata
+from watchd.core.png_rewriter import PngRewriter
+from watchd.core.xmp import Done
+from watchd.model import Api, Folder, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.figures import Bench
+
+SIDE = 4096
+PIECE = 256 * 1024
+TIMES = 5
+LARGE = """
+import io, json, resource, sys
+from functools import partial
+from PIL import Image
+from watchd.adapters.pixels.studio import PillowStudio
+from watchd.core import tiling
+from watchd.core.metadata import Metadata
+from watchd.core.rendering import Answer, Part
+from watchd.model import OutputFormat
+width, height, scale = json.loads(sys.argv[1])
+rects = tiling.cut(width, height, scale, most_pixels=16_777_216)
+with open(sys.argv[2], "wb") as file:
+    size = rects[0].width * scale, rects[0].height * scale
+    Image.effect_noise(size, 30).convert("RGB").save(file, "PNG", compress_level=1)
+parts = tuple(Part(rect, partial(open, sys.argv[2], "rb")) for rect in rects)
+answer = Answer(parts, *tiling.result_size(width, height, scale), scale)
+with open(sys.argv[3], "wb") as file:
+    PillowStudio().render(answer, OutputFormat(sys.argv[4]), Metadata(), file)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+class Studio:
+    """Work on pixels and beside them."""
+
+    name = "studio"
+    about = "CPU time and memory of what is done to a picture before its call and after it"
+
+    def rounds(self, *, quick: bool) -> int:  # noqa: ARG002 -- as the others
+        """Each turn is the least of several."""
+        return 1
+
+    def size(self, *, quick: bool) -> tuple[int, int]:
+        """Of the original that is cut: the result is twice as wide and as high."""
+        return (2400, 1600) if quick else (6124, 4083)
+
+    def measures(self, *, quick: bool) -> Sequence[Measure]:
+        """Those that have a bound, and two for comparison."""
+        width, height = (2 * side for side in self.size(quick=quick))
+        large = f"a result of {width * height / 1e6:.0f} megapixels joined from tiles"
+        return (
+            Measure("metadata", "metadata onto a PNG of 16 megapixels, CPU", "ms", AtMost(60.0)),
+            Measure("copied", "the same PNG read in pieces and nothing done, CPU", "ms", Noted()),
+            Measure("as_is", "whether a photo of 12 megapixels can go out as it is, beyond proving it, CPU", "ms",
+                    AtMost(1.0)),
+            Measure("calls", "calls for a photo of 24 megapixels at 2x by tiles", "", AtMost(8)),
+            Measure("png", f"{large}, PNG: peak memory", "MB", AtMost(700.0)),
+            Measure("jpeg", f"{large}, JPEG: peak memory", "MB", AtMost(700.0)),
+        )  # fmt: skip
+
+    @contextmanager
+    def contenders(self, bench: Bench) -> Iterator[Sequence[Contender]]:
+        """Watchd's own rooms, without the service."""
+        bench.folder.mkdir(parents=True, exist_ok=True)
+        yield (Contender(WATCHD, partial(_measure, bench.folder, self.size(quick=bench.quick))),)
+
+
+def _measure(folder: Path, size: tuple[int, int]) -> Mapping[str, float]:
+    metadata, copied = _metadata()
+    rects = tiling.cut(6000, 4000, 2, most_pixels=16_777_216)
+    return {
+        "metadata": metadata, "copied": copied, "as_is": _as_is(), "calls": len(rects or ()),
+        "png": _peak(folder, size, "png"), "jpeg": _peak(folder, size, "jpeg"),
+    }  # fmt: skip
+
+
+def _cpu(step: Callable[[], object]) -> float:
+    """Milliseconds: the least of several, as whatever else the machine does only adds."""
+    taken = []
+    for _ in range(TIMES):
+        before = time.process_time()
+        step()
+        taken.append(time.process_time() - before)
+    return 1000 * min(taken)
+
+
+def _metadata() -> tuple[float, float]:
+    target = io.BytesIO()
+    Image.effect_noise((SIDE, SIDE), 20).convert("RGB").save(target, "PNG", compress_level=1)
+    taken = Image.Exif()
+    taken[0x010F] = "Camera maker"
+    done = Done("1", "gold", 2.0, "2026-11-25T08:00:00+01:00")
+    dressed = dressing.dress(
+        Metadata(exif=taken.tobytes()[6:]), keep=True, width=SIDE, height=SIDE, done=done, srgb_profile=None
+    )
+    chunks, data = dressing.png_chunks(dressed), target.getvalue()
+    return _cpu(partial(_rewrite, data, chunks)), _cpu(partial(_pieces, data))
+
+
+def _rewrite(data: bytes, chunks: bytes) -> None:
+    rewriter = PngRewriter(chunks)
+    for piece in _pieces(data):
+        rewriter.feed(piece)
+    rewriter.finish()
+
+
+def _pieces(data: bytes) -> list[bytes]:
+    file = io.BytesIO(data)
+    return list(iter(lambda: file.read(PIECE), b""))
+
+
+def _as_is() -> float:
+    target = io.BytesIO()
+    icc = PillowStudio().srgb()
+    Image.effect_noise((4000, 3000), 20).convert("RGB").save(target, "JPEG", quality=90, icc_profile=icc)
+    data, studio = target.getvalue(), PillowStudio()
+    folder = Folder("hot", "/hot", Profile("p", scale=1.1), "/out")
+    found = appraise(data, folder, Api(), studio.reads)
+    if not isinstance(found, Appraisal) or found.metadata.icc is None:
+        raise BenchError(f"the photo was not taken for one: {found}")
+
+    def decide() -> object:
+        other = studio.is_other_than_srgb(found.metadata.icc or b"")
+        return sendable.reasons_to_convert(found.picture, found.metadata, len(data), other_colours=other)
+
+    if decide():
+        raise BenchError("the photo would be converted")
+    return _cpu(decide)
+
+
+def _peak(folder: Path, size: tuple[int, int], kind: str) -> float:
+    given = [json.dumps([*size, 2]), str(folder / "tile.png"), str(folder / "result"), kind]
+    ended = subprocess.run([sys.executable, "-c", LARGE, *given], capture_output=True, check=False, text=True)
+    if ended.returncode:
+        raise BenchError(f"the tiles were not joined: {ended.stderr[-500:]}")
+    return int(ended.stdout) / 1000

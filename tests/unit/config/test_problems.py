@@ -183,6 +183,43 @@ def test_the_default_of_a_key_that_is_to_come_may_be_written(tmp_path: Path, lin
     assert problems(tmp_path, f"{ONE_FOLDER}{line}\n") == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "place", "what"),
+    [
+        ("  originals: archive", "4:14: folders.0.originals", "nothing says where to"),
+        ("  archive: /srv/archive", "4:12: folders.0.archive", "nothing would go there"),
+        ("  failed: /srv/a/failed", "4:11: folders.0.failed", 'lies inside the hot folder of "a"'),
+        ("  failed: /srv", "4:11: folders.0.failed", 'the hot folder of "a" lies inside it'),
+        ("  failed: /srv/a-out", "4:11: folders.0.failed", 'is the output of "a"'),
+        ("  originals: archive\n  archive: /srv/a", "5:12: folders.0.archive", 'lies inside the hot folder of "a"'),
+        ("  format: {type: jpeg, compression: 6}", "4:37: folders.0.format.compression", "no meaning for jpeg"),
+        ("  format: {type: tiff, bit_depth: 12}", "4:35: folders.0.format.bit_depth", "expected 8 or 16"),
+        ("  format: {type: webp, bit_depth: 16}", "4:35: folders.0.format.bit_depth", "no meaning for webp"),
+    ],
+)
+def test_where_originals_go_and_what_outputs_are_has_to_fit_together(
+    tmp_path: Path, lines: str, place: str, what: str
+) -> None:
+    (problem,) = problems(tmp_path, f"{ONE_FOLDER}{lines}\n")
+    assert problem.startswith(f"{place}: ")
+    assert what in problem
+
+
+TILED = "folders:\n- path: /srv/a\n  oversize: tile\n  profile: {enhance: true%s}\n"
+
+
+@pytest.mark.parametrize("more", ["", ", enhance_creativity: 0.5", ", enhance_creativity: 0.21"])
+def test_an_enhancer_that_invents_is_refused_for_tiles(tmp_path: Path, more: str) -> None:
+    (problem,) = problems(tmp_path, TILED % more)
+    assert problem.startswith("3:13: folders.0.oversize: the enhancer invents in each tile anew")
+    assert "tile_enhance: true" in problem
+
+
+@pytest.mark.parametrize("more", [", enhance_creativity: 0.2", ", tile_enhance: true"])
+def test_an_enhancer_that_hardly_invents_or_is_told_to_may_have_tiles(tmp_path: Path, more: str) -> None:
+    assert problems(tmp_path, TILED % more) == []
+
+
 def test_a_byte_that_is_no_utf_8_is_told_at_its_place(tmp_path: Path) -> None:
     assert problems(tmp_path, b"a: b\nx: \xff\n") == [
         "2:4: not UTF-8 text, found the byte 0xff; save the file as UTF-8"

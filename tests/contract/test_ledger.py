@@ -17,6 +17,7 @@ from watchd.core.endpoint import Answer
 from watchd.core.naming import candidates, collision_key
 from watchd.core.retrying import Conclusion
 from watchd.core.scheduling import limits
+from watchd.core.tiling import Rect
 from watchd.model import (
     Admission,
     Asked,
@@ -27,9 +28,11 @@ from watchd.model import (
     Job,
     JobState,
     Outcome,
+    Parameters,
     Place,
     Sample,
     Sighting,
+    Tile,
 )
 
 if TYPE_CHECKING:
@@ -847,3 +850,160 @@ def test_a_folder_has_work_while_a_file_of_it_waits_or_a_job_of_it_is_under_way(
     assert claimed is not None
     ledger.fail(claimed, "no picture")
     assert not ledger.has_work("one")
+
+
+# --- tiles ----------------------------------------------------------------------------------------------------------
+
+TILED = Asked("tiled", 60_000, 400, 300, "in three tiles")
+WHOLE = Parameters(2.0, 2.0, 200, 100, (), "tile", 20_000)
+
+
+def tile(number: int) -> Tile:
+    return Tile(number, 100 * number, 0, 100, 50, WHOLE)
+
+
+def pay_tile(ledger: Ledger, claimed: Job, number: int, *, whole: bool = False) -> None:
+    attempt = ledger.begin_sending(claimed, 20_000, (), (200, 100), tile(number))
+    assert isinstance(attempt, int)
+    ledger.arm(claimed, attempt, 20_000)
+    ledger.receive_tile(claimed, attempt, WIRE, 2.0, whole=whole)
+
+
+def test_a_tile_that_is_safe_sends_its_job_back_for_the_next_and_makes_what_is_left_cheaper(ledger: Ledger) -> None:
+    admit(ledger, seen(asked=TILED))
+    pay_tile(ledger, claim(ledger), 1)
+    found = job(ledger, 1)
+    assert (found.state, found.tiles, found.price, found.booked) == (JobState.QUEUED, 1, 40_000, 20_000)
+    assert (found.attempts, found.tries) == (1, 0)
+    assert ledger.tiles(found) == {1: Rect(100, 0, 100, 50)}
+
+
+def test_the_tile_that_makes_it_whole_leaves_the_job_received_and_claimed(ledger: Ledger) -> None:
+    admit(ledger, seen(asked=TILED))
+    pay_tile(ledger, claim(ledger), 1, whole=True)
+    assert job(ledger, 1).state is JobState.RECEIVED
+    assert ledger.is_claimed()
+
+
+def test_a_tile_that_never_came_is_not_safe(ledger: Ledger) -> None:
+    admit(ledger, seen(asked=TILED))
+    claimed = claim(ledger)
+    attempt = ledger.begin_sending(claimed, 20_000, (), (200, 100), tile(1))
+    assert isinstance(attempt, int)
+    ledger.arm(claimed, attempt, 20_000)
+    ledger.conclude(claimed, attempt, LOST)
+    assert ledger.tiles(job(ledger, 1)) == {}
+
+
+def test_what_is_told_of_an_interrupted_call_is_which_tile_it_was_and_what_it_should_have_brought(store: Store) -> None:
+    first = store.open_as("first run")
+    admit(first, seen(asked=TILED))
+    claimed = claim(first)
+    attempt = first.begin_sending(claimed, 20_000, (), (200, 100), tile(2))
+    assert isinstance(attempt, int)
+    first.arm(claimed, attempt, 20_000)
+    (call,) = store.open_as("second run").interrupted()
+    assert (call.attempt, call.tile, call.width, call.height) == (attempt, 2, 200, 100)
+
+
+def test_a_copy_admitted_before_waits_while_the_other_is_between_two_tiles(ledger: Ledger) -> None:
+    admit(ledger, seen("a.png", folder="one", asked=TILED), seen("b.png", folder="two", asked=TILED))
+    claimed = ledger.claim(["two"], ["two"])  # the first one's folder is away for a moment
+    assert claimed is not None
+    pay_tile(ledger, claimed, 1)
+    assert claim(ledger).id == claimed.id
+
+
+def test_tiles_of_another_profile_are_forgotten_with_it(ledger: Ledger) -> None:
+    admit(ledger, seen(asked=TILED))
+    pay_tile(ledger, claim(ledger), 1)
+    ledger.requalify(claim(ledger), GOLD, "another")
+    found = job(ledger, 1)
+    assert (found.tiles, ledger.tiles(found)) == (0, {})
+
+
+def test_tiles_are_needed_while_their_job_may_be_taken_up_again(ledger: Ledger) -> None:
+    admit(ledger, *(seen(f"{number}.png", f"{number}", asked=TILED) for number in range(3)))
+    for error in ("no", "gone: it is gone"):
+        pay_tile(ledger, claim(ledger), 1)
+        ledger.fail(claim(ledger), error)
+    assert ledger.needed() == {1, 3}
+
+
+# --- originals ------------------------------------------------------------------------------------------------------
+
+
+def finish_due(ledger: Ledger, *, due: bool = True) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    attempt = arm(ledger, claimed)
+    ledger.receive(claimed, attempt, "1.png", WIRE, 2.0)
+    ledger.finish(claimed, "/out/a.png", "sha", reused_from=None, detail="published", due=due)
+
+
+def test_an_original_that_is_due_is_work_that_costs_nothing(ledger: Ledger) -> None:
+    finish_due(ledger)
+    assert ledger.is_busy(FOLDERS, ())
+    claimed = ledger.claim(FOLDERS, ())
+    assert claimed is not None
+    assert (claimed.state, claimed.due) == (JobState.DONE, True)
+    ledger.end_original(claimed, "/archive/a.png", "moved")
+    found = job(ledger, 1)
+    assert (found.due, found.moved, found.state) == (False, "/archive/a.png", JobState.DONE)
+    assert not ledger.is_busy(FOLDERS, ())
+
+
+def test_one_that_is_kept_is_no_work(ledger: Ledger) -> None:
+    finish_due(ledger, due=False)
+    assert ledger.claim(FOLDERS, FOLDERS) is None
+
+
+def test_one_that_cannot_be_moved_waits_and_keeps_nobody_busy(store: Store) -> None:
+    ledger = store.open_as("first run")
+    finish_due(ledger)
+    ledger.put_off_original(claim(ledger), store.clock.steady() + 600)
+    assert ledger.claim(FOLDERS, FOLDERS) is None
+    assert not ledger.is_busy(FOLDERS, FOLDERS)
+    assert ledger.next_due(store.clock.steady()) == pytest.approx(store.clock.steady() + 600)
+    store.clock.advance(601)
+    assert claim(ledger).due
+
+
+def test_every_start_tries_again_and_takes_back_what_a_former_run_had_claimed(store: Store) -> None:
+    first = store.open_as("first run")
+    finish_due(first)
+    first.put_off_original(claim(first), store.clock.steady() + 600)
+    second = store.open_as("second run")
+    second.free_claims()
+    assert claim(second).due
+    third = store.open_as("third run")
+    third.free_claims()
+    assert claim(third).due
+
+
+def test_a_retry_wants_the_original_and_knows_where_it_went(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    ledger.fail(claim(ledger), "no", due=True)
+    ledger.end_original(claim(ledger), "/failed/a.png", "moved")
+    ledger.retry([job(ledger, 1)])
+    claimed = claim(ledger)
+    assert (claimed.state, claimed.due, claimed.moved) == (JobState.QUEUED, False, "/failed/a.png")
+    ledger.bring_back(claimed, "/failed/a.png")
+    assert job(ledger, 1).moved is None
+
+
+def test_a_file_processed_again_knows_where_its_original_went(ledger: Ledger) -> None:
+    finish_due(ledger)
+    ledger.end_original(claim(ledger), "/archive/a.png", "moved")
+    (again,) = ledger.reprocess([job(ledger, 1)])
+    assert job(ledger, again).moved == "/archive/a.png"
+
+
+def test_how_the_last_call_ended_can_be_told(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    ledger.conclude(claimed, arm(ledger, claimed), REFUSED, due=True)
+    assert job(ledger, 1).due
+    found = ledger.last_call(1)
+    assert found is not None
+    assert (found.outcome, found.status) == ("refused", 500)

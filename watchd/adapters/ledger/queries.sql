@@ -2,7 +2,7 @@
 
 -- name: claim
 -- One queued job that is due, whose folder may call now, and that has no other job of the same picture before it or
--- under way, be it between two of its tiles. A picture is the same when the bytes are, and either what is asked of the
+-- under way, be it between two of its tiles: it has the way then, whatever is older. A picture is the same when the bytes are, and either what is asked of the
 -- service or the folder is. One
 -- statement, so that no two owners can hold the same picture. One that waits in a folder that may not call now holds up
 -- nobody.
@@ -19,7 +19,8 @@ WHERE id = (
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
                      OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
-                     OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
+                     OR (other.id < candidate.id AND candidate.tiles = 0
+                         AND other.folder IN (SELECT value FROM json_each(:calling)))))))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
 
@@ -39,7 +40,8 @@ WHERE id = (
             AND (other.state IN ('sending', 'armed', 'received', 'unknown')
                  OR (other.state = 'queued' AND (other.owner IS NOT NULL
                      OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
-                     OR (other.id < candidate.id AND other.folder IN (SELECT value FROM json_each(:calling)))))))
+                     OR (other.id < candidate.id AND candidate.tiles = 0
+                         AND other.folder IN (SELECT value FROM json_each(:calling)))))))
       AND (EXISTS (
                SELECT 1 FROM job AS paid
                WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL

@@ -7,13 +7,15 @@ import struct
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image, ImageCms
 
 from watchd.core.picture import Broken, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from watchd.core.metadata import Metadata
     from watchd.core.picture import Picture
 
@@ -77,6 +79,22 @@ def decode(data: bytes, picture: Picture, metadata: Metadata) -> Pixels | Broken
             return Pixels(image if turn is None else image.transpose(turn), converted)
     except _DAMAGED as error:
         return Broken(f"cannot be decoded: {error}")
+
+
+def answer(open_it: Callable[[], BinaryIO], kinds: Collection[str] = ("PNG",)) -> Image.Image:
+    """The pixels of a paid answer, or of an output that serves as one; `kinds` in Pillow's names.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        ValueError: it was proven when it came, and cannot be decoded now: a fault of ours, or of the disk.
+    """
+    with open_it() as file:
+        try:
+            with Image.open(file, formats=[*kinds]) as opened:
+                opened.load()
+                return in_eight_bits(opened)
+        except _DAMAGED as error:
+            raise ValueError(f"a paid answer cannot be decoded: {error}") from error
 
 
 def _opened(data: bytes, picture: Picture) -> Image.Image | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image
 
-from watchd.adapters.pixels.decoding import in_eight_bits
+from watchd.adapters.pixels.decoding import answer
 from watchd.core import tiling
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ def _blended(earlier: Image.Image, later: Image.Image, *, upright: bool) -> Imag
 
 
 def _opened(tile: TileAnswer, size: tuple[int, int], mode: str) -> Image.Image:
-    with tile.open() as file, Image.open(file, formats=("PNG",)) as opened:
-        opened.load()
-        image = in_eight_bits(opened)
+    image = answer(tile.open)
     image = image if image.mode == mode else image.convert(mode)
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 

@@ -94,9 +94,7 @@ def _strips(answer: Answer) -> tuple[tuple[int, int], Iterator[Image.Image]]:
         size = answer.width, answer.height
         tiles = [joining.TileAnswer(part.rect, part.open) for part in answer.parts]
         return size, joining.join(tiles, size, scale=answer.scale)
-    with answer.parts[0].open() as file, Image.open(file, formats=_WRITTEN) as opened:
-        opened.load()
-        image = decoding.in_eight_bits(opened)
+    image = decoding.answer(answer.parts[0].open, _WRITTEN)
     return image.size, (image.crop((0, top, image.width, bottom)) for top, bottom in _bands(image.height))
 
 

@@ -19,6 +19,7 @@ MODULES = {
     "HttpEndpoint": "watchd.adapters.http.client",
     "SpoolWriter": "watchd.adapters.spool",
     "FileOriginals": "watchd.adapters.originals",
+    "PillowStudio": "watchd.adapters.pixels.studio",
 }
 
 

@@ -6,13 +6,16 @@ import io
 import json
 import random
 import shutil
+import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pillow_heif
 import pytest
 from PIL import Image
 
+from tests.system import fault_launcher
 from tests.system.house import House
 
 if TYPE_CHECKING:
@@ -155,6 +158,32 @@ def test_a_photograph_of_24_megapixels_comes_out_twice_as_large_in_six_calls(hou
             assert abs(green - 255 * at[1] / 8_000) <= 4
     (job,) = house.jobs()
     assert (job["state"], job["cost"], job["attempts"]) == ("done", 0.12, 6)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "SqliteLedger.begin_sending:after:2",
+        "SqliteLedger.receive_tile:before:1",
+        "SqliteLedger.receive_tile:after:1",
+        "SqliteLedger.receive_tile:before:2",
+        "SqliteLedger.receive_tile:after:2",
+        "PillowStudio.render:before:1",
+        "PillowStudio.render:after:1",
+    ],
+)
+def test_a_kill_in_the_midst_of_tiles_pays_for_none_twice(house: House, fault: str) -> None:
+    house.configure({"oversize": "tile", "format": {"type": "jpeg"}}, approval=None)
+    house.drop("a.jpg", saved(photo((3000, 1500)), "JPEG", quality=90))
+    daemon = house.launch_as(sys.executable, fault_launcher.__file__, WATCHD_FAULT=fault)
+    assert daemon.wait(timeout=60) == -signal.SIGKILL, f"{fault} never fired:\n{daemon.text}"
+    for _ in range(2):
+        ended = house.watchd("once", timeout=60)
+        assert ended.returncode == 0, ended.stderr
+    assert len(house.sent()) == len(set(house.sent())) == 2
+    assert house.states() == ["done"]
+    with Image.open(house.out / "a.jpg") as image:
+        assert image.size == (6000, 3000)
 
 
 def test_without_tiles_it_is_refused_before_it_is_paid_and_told_how_it_could_be(house: House) -> None:

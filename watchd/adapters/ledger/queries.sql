@@ -2,10 +2,9 @@
 
 -- name: claim
 -- One queued job that is due, whose folder may call now, and that has no other job of the same picture before it or
--- under way, be it between two of its tiles: it has the way then, whatever is older. A picture is the same when the bytes are, and either what is asked of the
--- service or the folder is. One
--- statement, so that no two owners can hold the same picture. One that waits in a folder that may not call now holds up
--- nobody.
+-- under way. One that is between two of its tiles is under way, and has the way itself, whatever is older. A picture is
+-- the same when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two
+-- owners can hold the same picture. One that waits in a folder that may not call now holds up nobody.
 UPDATE job SET owner = :me, lease_until = :lease_until
 WHERE id = (
     SELECT candidate.id FROM job AS candidate

@@ -18,6 +18,8 @@ OUTPUT_FIELDS: Final = ("stem", "ext", "name", "folder", "profile", "scale", "wi
 TELLING_FIELDS: Final = ("stem", "name", "sha8")
 """At least one of these must stand in an output name, or every picture of a folder would get the same one."""
 PICTURE_ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2", ".heic")
+_NOT_PORTABLE: Final = frozenset('<>:"\\|?*')
+"""What no name on an SMB share or under Windows may hold."""
 MARKER_FIELDS: Final = ("name", "stem")
 LONGEST_NAME: Final = 100
 _PLACE: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:@]+)(:[0-9]*)?")
@@ -163,6 +165,10 @@ class Template(Kind):
             raise RefusedError(f'".." leaves the output folder, expected a name below it, {found(value)}')
         if "" in parts or "." in parts:
             raise RefusedError(f"an empty part between slashes, expected a file name, {found(value)}")
+        odd = sorted(set(re.sub(r"\{[^{}]*\}", "", text)) & _NOT_PORTABLE)
+        if odd or any(part[-1] in ". " for part in parts):
+            told = f"{' '.join(odd)} in it" if odd else "a part that ends with a dot or a blank"
+            raise RefusedError(f"{told}, expected a name that SMB and Windows can hold too, {found(value)}")
         if len(parts) > 1 and not self.may_hold_folders:
             raise RefusedError(f"a slash, expected the name of a file beside the picture, {found(value)}")
 

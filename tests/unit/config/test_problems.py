@@ -76,6 +76,10 @@ IN_A_FILE_WITH_ONE_FOLDER = [
      'expected a name below it, found "../{stem}"')),
     ("  output_name: '/x/{stem}'", ("4:16: folders.0.output_name: an absolute path, "
      'expected a name below the output folder, found "/x/{stem}"')),
+    ("  output_name: '{date}: {stem}.{ext}'", ("4:16: folders.0.output_name: : in it, expected a name that SMB and "
+     'Windows can hold too, found "{date}: {stem}.{ext}"')),
+    ("  output_name: 'done./{stem}.{ext}'", ("4:16: folders.0.output_name: a part that ends with a dot or a blank, "
+     'expected a name that SMB and Windows can hold too, found "done./{stem}.{ext}"')),
     ("  output_name: 'x.{ext}'", ("4:16: folders.0.output_name: every picture would get the same name, "
      'expected {stem} or {name} or {sha8} in it, found "x.{ext}"')),
     ("  output_name: '{stem'", ("4:16: folders.0.output_name: a brace without its partner, "

@@ -33,7 +33,7 @@ SIDE = 4096
 PIECE = 256 * 1024
 TIMES = 5
 LARGE = """
-import io, json, resource, sys
+import io, json, sys
 from functools import partial
 from PIL import Image
 from watchd.adapters.pixels.studio import PillowStudio
@@ -50,7 +50,7 @@ parts = tuple(Part(rect, partial(open, sys.argv[2], "rb")) for rect in rects)
 answer = Answer(parts, *tiling.result_size(width, height, scale), scale)
 with open(sys.argv[3], "wb") as file:
     PillowStudio().render(answer, OutputFormat(sys.argv[4]), Metadata(), file)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 

@@ -202,7 +202,7 @@ def test_the_result_has_what_all_its_tiles_have(modes: tuple[str, ...], expected
 
 
 LARGE = """
-import io, resource, sys
+import io, sys
 from functools import partial
 from PIL import Image
 from watchd.adapters.pixels import encoding, joining
@@ -219,11 +219,11 @@ tiles = [joining.TileAnswer(rect, partial(io.BytesIO, data)) for rect in rects]
 size = tiling.result_size(width, height, scale)
 with open(sys.argv[1], "wb") as file:
     encoding.encode(joining.join(tiles, size, scale=scale), size, "RGB", file, OutputFormat(sys.argv[2]), Metadata())
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
-@pytest.mark.parametrize(("kind", "bound"), [("png", 500), ("tiff", 500), ("jpeg", 700)])
+@pytest.mark.parametrize(("kind", "bound"), [("png", 500), ("jpeg", 700)])
 def test_a_result_of_a_hundred_megapixels_is_joined_and_written_in_little_memory(
     tmp_path: object, kind: str, bound: int
 ) -> None:

@@ -75,6 +75,7 @@ class Sender:
             size = asked.width, asked.height
             attempt = self._ledger.begin_sending(job, asked.price, limits, size, prepared.tile)
             if isinstance(attempt, BudgetReached):
+                self._spool.remove(name)  # with the room that was set aside
                 return attempt
             key = self._keeper.fingerprint()  # of the key that is about to be sent, not of one that comes meanwhile
             sink = receiving.AnswerSink(file, asked)
@@ -146,6 +147,7 @@ class Sender:
             part = f"tile {prepared.tile.number} of {len(prepared.parameters.tiles)}"
             conclusion = replace(conclusion, error=f"{part}: {conclusion.error}")
         # Before the ledger gives the job back: once it has, another worker may lay its own files under these names.
+        self._spool.remove(name)
         clear()
         self._ledger.conclude(job, attempt, conclusion, due=due)
         self._keeper.learn(conclusion)

@@ -187,3 +187,13 @@ def test_tiles_of_another_profile_are_none_of_this_one(tiled: Workshop) -> None:
 def test_a_picture_that_fits_is_one_call_as_ever(tiled: Workshop) -> None:
     job = tiled.run("small.png", png(300, 300))
     assert (job.state, job.attempts, job.tiles) == (JobState.DONE, 1, 0)
+
+
+def test_of_a_tile_that_brought_no_picture_nothing_is_left_in_the_spool(tiled: Workshop) -> None:
+    admitted(tiled)
+    claim = tiled.conductor.next_claim()
+    assert claim is not None
+    tiled.conductor.conduct(claim)
+    tiled.endpoint.script = [Answer(400, "no")]
+    tiled.work()
+    assert list(tiled.spool.names()) == ["1.1.png"]

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchd import report
-from watchd.adapters import supervision
+from watchd.adapters import logs, supervision
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.control import ControlServer
 from watchd.adapters.lock import StateLock
 from watchd.adapters.tree import FileTree
 from watchd.bell import Bell
 from watchd.config import loading
+from watchd.config.secrets import read_token
 from watchd.engine import Engine, open_ledger
 from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.operating import Operator
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from watchd.model import Settings
+    from watchd.web.app import Health
+    from watchd.web.server import WebServer
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +85,8 @@ class Daemon:
         self._lookout = self._new_lookout()
         self._operator = Operator(self._ledger, self._clock, self._refresh)
         self._control = ControlServer(self._state, self._answer)
+        self._web: WebServer | None = None
+        self._started = False
 
     def _new_engine(self, settings: Settings) -> Engine:
         return Engine(settings, self._ledger, self._clock, self._environ, once=False, failed=self._fail)
@@ -99,6 +104,8 @@ class Daemon:
             signal.signal(number, handler)
         self._control.start()  # first, so that `status` tells of a start that has to wait
         self._start_engine()
+        self._start_web()
+        self._started = True
         supervision.tell("READY=1")
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._state,
@@ -136,11 +143,58 @@ class Daemon:
                 return
             if not self._reloads.empty():
                 self._reload()
-            if not (self._engine.alive() and self._lookout.is_alive() and self._control.is_alive()):
+            if any(self._troubles().values()):
                 self._fail(RuntimeError("a thread ended that should not"))
                 return
             self._tend()
             supervision.tell("WATCHDOG=1")
+
+    def _troubles(self) -> dict[str, str | None]:
+        """Part by part, why it does not do its work; nothing but a new start mends what is told here."""
+        parts = {
+            "intake and workers": self._engine.alive(),
+            "watches": self._lookout.is_alive(),
+            "commands": self._control.is_alive(),
+            "web": self._web is None or self._web.is_alive(),
+        }
+        return {name: None if well else "a thread ended that should not" for name, well in parts.items()}
+
+    def _start_web(self) -> None:
+        """Health and metrics, where they are asked for; without them all else works."""
+        web = self._settings.web
+        if web is None:
+            return
+        # A daemon without it pays nothing for it.
+        from watchd.web import app, server  # noqa: PLC0415 -- see above
+
+        ask = app.Questions(self._health, self._status, lambda: [gate.reason for gate in self._gates()])
+        try:
+            token = None
+            if web.token_file is not None:
+                token = read_token(web.token_file).reveal()
+                logs.hide(token)
+            application = app.application(self._state / "ledger.db", ask)
+            self._web = server.WebServer(web, token, application, self._fail)
+        except (server.CannotListenError, ConfigurationError) as error:
+            logger.error(  # noqa: TRY400 -- the words say it all
+                "No health and metrics: %s. All else works; mend it and `watchd reload`.", error,
+                extra={"action": "web_failed"},
+            )  # fmt: skip
+            return
+        self._web.start()
+        logger.info("Health and metrics on %s port %d", web.host, self._web.port, extra={"action": "web"})
+
+    def _stop_web(self) -> None:
+        if self._web is not None:
+            self._web.stop()
+            self._web = None
+
+    def _health(self) -> Health:
+        """Asked by the web room's thread."""
+        from watchd.web.app import Health  # noqa: PLC0415 -- imported long since, as the web room asks
+
+        troubles = {**self._troubles(), "ledger": self._ledger.trouble}
+        return Health(troubles, ready=self._started and not self._ends())
 
     def _ends(self) -> bool:
         return self._stops > 0 or self._failure is not None
@@ -207,6 +261,8 @@ class Daemon:
         self._engine = self._new_engine(settings)
         self._lookout = self._new_lookout()
         self._start_engine(as_they_are=True)
+        self._stop_web()
+        self._start_web()
 
     def _end(self) -> None:
         """Shut down; a fault of ours in the midst of it must not leave a process that nothing ends but a kill."""
@@ -234,6 +290,7 @@ class Daemon:
             reload.finish(STOPPING)
         self._control.stop()
         self._ledger.close()
+        self._stop_web()
         self._lock.close()
         logger.info("Stopped", extra={"action": "stopped"})
 

@@ -196,6 +196,15 @@ class BalanceProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """Where health and metrics are asked after; `token_file` is needed beyond loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    token_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged and in which shape."""
 
@@ -215,6 +224,7 @@ class Settings:
     approval: Approval = field(default_factory=Approval)
     balance_probe: BalanceProbe = field(default_factory=BalanceProbe)
     log: Log = field(default_factory=Log)
+    web: Web | None = None
 
     def folder(self, name: str) -> Folder | None:
         """The folder of that name, if the configuration still has it."""

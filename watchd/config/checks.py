@@ -62,6 +62,7 @@ class Outcome:
     key_file: str | None
     state_dir: str
     folders: list[Ready]
+    web_token_file: str | None = None
 
 
 def check(document: Document, checked: Checked, around: Whereabouts, report: Report) -> Outcome:
@@ -77,7 +78,26 @@ def check(document: Document, checked: Checked, around: Whereabouts, report: Rep
     key_file = _key_file(file, around, report)
     folders = _folders(document, checked, around, state_dir, report)
     unsupported.check(file, checked.positions, report)
-    return Outcome(file, base_url, key_file, state_dir or "", folders)
+    token_file = _web_token_file(file, around, report)
+    return Outcome(file, base_url, key_file, state_dir or "", folders, token_file)
+
+
+def _web_token_file(file: FileSection, around: Whereabouts, report: Report) -> str | None:
+    """The file with the token that visitors are asked for; beyond this machine there has to be one."""
+    web = file.web
+    if web is None or report.broken(("web",)):
+        return None
+    if web.token_file is None:
+        if not is_loopback(web.listen.rpartition(":")[0].strip("[]")):
+            why = "anybody on the network could ask, expected `token_file:` with a file that holds a token, or loopback"
+            report.add(("web", "listen"), f"{why}, {found(web.listen)}")
+        return None
+    try:
+        return absolute(web.token_file, around.base, around.environ)
+    except RefusedError:
+        # The text is not told again: somebody may have written the token itself here.
+        report.add(("web", "token_file"), "not a path that can be used, expected one whose variables and users exist")
+        return None
 
 
 def _check_blanks(document: Document, report: Report) -> None:

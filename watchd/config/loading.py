@@ -10,7 +10,7 @@ from watchd.config.folder_sections import ProfileSection
 from watchd.config.locate import read
 from watchd.config.report import Report
 from watchd.config.validating import validate
-from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, OutputFormat, Price, Settings
+from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, OutputFormat, Price, Settings, Web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,16 @@ def _settings(source: str, outcome: Outcome) -> Settings:
         approval=Approval(file.approval.cost, file.approval.files) if file.approval else Approval(None, None),
         balance_probe=BalanceProbe(file.balance_probe.first, file.balance_probe.longest),
         log=Log(file.log.level, file.log.format),
+        web=_web(outcome),
     )
+
+
+def _web(outcome: Outcome) -> Web | None:
+    section = outcome.file.web
+    if section is None:
+        return None
+    host, _, port = section.listen.rpartition(":")
+    return Web(host.strip("[]"), int(port), outcome.web_token_file)
 
 
 def _api(outcome: Outcome) -> Api:

@@ -8,6 +8,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from watchd.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -127,3 +129,15 @@ def _checked(text: str, source: str, warning: str | None = None) -> KeyFound | K
     if not all("!" <= char <= "~" for char in key):
         return KeyTrouble(f"{source} holds characters that no API key has, expected printable ASCII")
     return KeyFound(Secret(key), source, warning)
+
+
+def read_token(path: str) -> Secret:
+    """The token that visitors are asked for; it is hidden from the log like the key.
+
+    Raises:
+        ConfigurationError: there is none to be had.
+    """
+    found = _from_file(path, "web.token_file", shared_is_news=False)
+    if isinstance(found, KeyFound):
+        return found.key
+    raise ConfigurationError([f"{path} is not there" if found is None else found.problem.replace("API key", "token")])

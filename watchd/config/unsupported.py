@@ -26,10 +26,7 @@ class NotYet:
     values: tuple[str, ...] = ()
 
 
-NOT_YET = (
-    NotYet("web"),
-    NotYet("notify"),
-)
+NOT_YET = (NotYet("notify"),)
 
 
 def check(file: FileSection, positions: list[int], report: Report) -> None:

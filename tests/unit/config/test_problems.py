@@ -168,7 +168,6 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
 @pytest.mark.parametrize(
     ("line", "place"),
     [
-        ("web: {}", "4:1: web"),
         ("notify: {on: [paused]}", "4:1: notify"),
     ],
 )
@@ -207,6 +206,13 @@ def test_where_originals_go_and_what_outputs_are_has_to_fit_together(
     (problem,) = problems(tmp_path, f"{ONE_FOLDER}{lines}\n")
     assert problem.startswith(f"{place}: ")
     assert what in problem
+
+
+def test_what_listens_beyond_this_machine_needs_a_token(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"{ONE_FOLDER}web: {{listen: 0.0.0.0:8787}}\n")
+    assert problem.startswith("4:15: web.listen: anybody on the network could ask")
+    assert problems(tmp_path, f"{ONE_FOLDER}web: {{listen: 0.0.0.0:8787, token_file: token}}\n") == []
+    assert problems(tmp_path, f"{ONE_FOLDER}web: {{}}\n") == []
 
 
 TILED = "folders:\n- path: /srv/a\n  oversize: tile\n  profile: {enhance: true%s}\n"

@@ -5,6 +5,7 @@ Plain sqlite3, since `watchd status` is to answer at once and the library that t
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from watchd.errors import LedgerError
 from watchd.model import MICROS_PER_USD, Gate, GateReason, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -102,6 +103,34 @@ class LedgerReader:
     def calls(self, job: int) -> list[dict[str, Any]]:
         """Rows of the view `attempts` of one job, oldest first."""
         return list(self._rows("attempts_of", job_id=job))
+
+    def calls_by_outcome(self) -> dict[str, int]:
+        """How many calls ended how."""
+        return {row["outcome"]: row["number"] for row in self._rows("calls_by_outcome")}
+
+    def calls_by_status(self) -> dict[int, int]:
+        """How many answers had which HTTP status."""
+        return {row["status"]: row["number"] for row in self._rows("calls_by_status")}
+
+    def seconds_of_calls(self, bounds: Sequence[float]) -> tuple[list[int], float]:
+        """How many calls that brought a picture took up to each bound, and how many more; the sum of their seconds."""
+        return self._buckets("seconds_of_calls", bounds)
+
+    def seconds_in_queue(self, bounds: Sequence[float]) -> tuple[list[int], float]:
+        """The same of the time that jobs waited for their first call."""
+        return self._buckets("seconds_in_queue", bounds)
+
+    def _buckets(self, name: str, bounds: Sequence[float]) -> tuple[list[int], float]:
+        counts, total = [0] * (len(bounds) + 1), 0.0
+        for row in self._rows(name, bounds=json.dumps([*bounds])):
+            counts[row["bucket"]] = row["number"]
+            total += row["total"]
+        return counts, total
+
+    def oldest_waiting(self) -> float | None:
+        """When the oldest file was seen that is not done with, in Unix seconds; None: there is none."""
+        row = next(self._rows("oldest_waiting"), None)
+        return None if row is None else row["at"]
 
     def moved(self, job: int) -> str | None:
         """Where the original of a job has been moved; None: it lies where it was, as far as we know."""

@@ -67,3 +67,29 @@ SELECT * FROM job WHERE output = :output ORDER BY id DESC LIMIT 1;
 
 -- name: last_job
 SELECT * FROM job WHERE folder = :folder AND path = :path ORDER BY id DESC LIMIT 1;
+
+-- name: calls_by_outcome
+SELECT outcome, count(*) AS number FROM attempt WHERE outcome IS NOT NULL GROUP BY outcome;
+
+-- name: calls_by_status
+SELECT http_status AS status, count(*) AS number FROM attempt WHERE http_status IS NOT NULL GROUP BY http_status;
+
+-- name: seconds_of_calls
+-- How many calls that brought a picture fell into each bucket: the number of bounds that are below their seconds.
+SELECT (SELECT count(*) FROM json_each(:bounds) WHERE value < call.seconds) AS bucket, count(*) AS number,
+       sum(call.seconds) AS total
+FROM (SELECT max(0, finished_at - started_at) AS seconds FROM attempt WHERE outcome = 'ok') AS call GROUP BY bucket;
+
+-- name: seconds_in_queue
+-- The same of the time from a job's admission to its first call.
+SELECT (SELECT count(*) FROM json_each(:bounds) WHERE value < waited.seconds) AS bucket, count(*) AS number,
+       sum(waited.seconds) AS total
+FROM (SELECT max(0, min(attempt.started_at) - job.created_at) AS seconds
+      FROM attempt JOIN job ON job.id = attempt.job_id GROUP BY job.id) AS waited GROUP BY bucket;
+
+-- name: oldest_waiting
+-- When the oldest file was seen that is not done with: one that waits, or a job that has not ended.
+SELECT min(at) AS at FROM (
+    SELECT min(seen_at) AS at FROM sighting WHERE job_id IS NULL AND own = 0
+    UNION ALL
+    SELECT min(created_at) FROM job WHERE state IN ('queued', 'sending', 'armed', 'received'));

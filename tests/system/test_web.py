@@ -1,0 +1,194 @@
+"""Health, readiness and metrics, and whoever should not be answered."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.system.house import Daemon, House, until
+from tests.system.pictures import picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "tok-5f0c1a7be2d94c60"  # noqa: S105 -- made up here
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path) as made:
+        yield made
+        made.assert_books_balance()
+
+
+class Served:
+    """A daemon with a web room, and a client of it."""
+
+    def __init__(self, house: House, listen: str = "127.0.0.1", **web: Any) -> None:
+        self.port = free_port()
+        self.house = house
+        house.configure(web={"listen": f"{listen}:{self.port}"} | web)
+        self.daemon: Daemon = house.start()
+        self.daemon.wait_for("web")
+        self.base = f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(method, f"{self.base}{path}", headers=named, timeout=10, trust_env=False)
+
+    def figures(self) -> dict[str, float]:
+        answer = self.get("/metrics")
+        assert answer.status_code == 200, answer.text
+        lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_a_daemon_that_is_well_says_so(house: House) -> None:
+    served = Served(house)
+    answer = served.get("/healthz")
+    assert (answer.status_code, answer.json()["alive"]) == (200, True)
+    assert set(answer.json()["parts"].values()) == {"well"}
+    assert served.get("/readyz").json() == {"ready": True}
+
+
+def test_every_figure_is_the_ledgers(house: House) -> None:
+    house.open_sandbox(fail=("415:1",))
+    served = Served(house)
+    for number in range(4):
+        house.drop(f"{number}.png", picture(number))
+    until(lambda: sorted(house.states()) == ["done", "done", "done", "failed"], "all have ended")
+    found = served.figures()
+    assert found['watchd_files{state="done"}'] == 3
+    assert found['watchd_files{state="failed"}'] == 1
+    assert found['watchd_calls_total{outcome="ok"}'] == 3
+    assert found['watchd_calls_total{outcome="refused"}'] == 1
+    assert found['watchd_answers_total{status="415"}'] == 1
+    assert found["watchd_spent_usd"] == pytest.approx(0.06)
+    assert found["watchd_spent_today_usd"] == pytest.approx(0.06)
+    assert found["watchd_call_seconds_count"] == 3
+    assert found['watchd_call_seconds_bucket{le="+Inf"}'] == 3
+    assert found["watchd_queue_seconds_count"] == 4
+    assert found['watchd_folder_online{folder="hot"}'] == 1
+    assert found["watchd_oldest_waiting_seconds"] == 0
+
+
+def test_names_follow_the_conventions_and_each_family_is_explained(house: House) -> None:
+    text = Served(house).get("/metrics").text
+    families = re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
+    assert families
+    assert re.findall(r"^# HELP (\S+) .+$", text, re.MULTILINE) == [name for name, _ in families]
+    for name, kind in families:
+        assert re.fullmatch(r"watchd_[a-z_]+", name)
+        assert (kind == "counter") == name.endswith("_total")
+
+
+def test_a_closed_gate_shows(house: House) -> None:
+    served = Served(house)
+    house.watchd("pause")
+    until(lambda: served.figures()['watchd_gate_closed{reason="paused"}'] == 1, "the gate is told")
+
+
+def test_without_the_section_nothing_listens_and_nothing_is_imported(house: House) -> None:
+    house.configure()
+    daemon = house.start()
+    maps = Path(f"/proc/{daemon.pid}/maps").read_text()
+    assert "uvloop" not in maps
+    assert "web" not in daemon.actions()
+    names = {path.read_text().strip() for path in Path(f"/proc/{daemon.pid}/task").glob("*/comm")}
+    assert "web" not in names
+
+
+def test_a_port_that_is_taken_is_told_and_all_else_works(house: House) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        house.configure(web={"listen": f"127.0.0.1:{taken.getsockname()[1]}"})
+        daemon = house.start()
+        daemon.wait_for("web_failed")
+        house.drop("a.png", picture(1))
+        house.wait_for_all(1)
+
+
+def test_a_reload_moves_it(house: House) -> None:
+    served = Served(house)
+    other = free_port()
+    house.configure(web={"listen": f"127.0.0.1:{other}"})
+    assert house.watchd("reload").returncode == 0
+    served.base = f"http://127.0.0.1:{other}"
+    assert served.get("/healthz").status_code == 200
+
+
+def test_it_ends_with_the_daemon_at_once_though_somebody_is_connected(house: House) -> None:
+    served = Served(house)
+    with socket.create_connection(("127.0.0.1", served.port)) as idle:
+        idle.sendall(b"GET /heal")
+        assert served.daemon.stop() == 0
+
+
+ATTACKS = {
+    "a foreign name": ({"host": "evil.example"}, 421),
+    "a foreign name with the port": ({"host": "evil.example:8787"}, 421),
+    "a name that begins like ours": ({"host": "localhost.evil.example"}, 421),
+    "no name": ({"host": ""}, 421),
+    "another site": ({"origin": "https://evil.example"}, 403),
+    "a sandboxed page": ({"origin": "null"}, 403),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_stranger_is_refused(house: House, name: str) -> None:
+    headers, status = ATTACKS[name]
+    served = Served(house)
+    for path in ("/metrics", "/healthz", "/nowhere"):
+        answer = served.get(path, **headers)
+        assert answer.status_code == status
+        assert "watchd_" not in answer.text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_nothing_is_changed_by_anybody(house: House, method: str) -> None:
+    assert Served(house).get("/healthz", method).status_code == 405
+
+
+def test_no_path_leads_to_a_file(house: House) -> None:
+    served = Served(house)
+    for path in (
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "//etc/passwd",
+        "/metrics/../../key",
+        "/.git/config",
+    ):
+        answer = served.get(path)
+        assert answer.status_code == 404
+        assert "root:" not in answer.text
+
+
+def test_every_answer_forbids_a_browser_all_that_it_does_not_need(house: House) -> None:
+    served = Served(house)
+    for path in ("/healthz", "/metrics", "/nowhere"):
+        headers = served.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN])
+def test_beyond_loopback_nobody_is_answered_without_the_token(house: House, given: str | None) -> None:
+    (house.root / "token").write_text(TOKEN + "\n")
+    served = Served(house, "0.0.0.0", token_file=str(house.root / "token"))  # noqa: S104 -- beyond loopback is meant
+    headers = {} if given is None else {"authorization": given}
+    assert served.get("/metrics", **headers).status_code == 401
+    assert served.get("/metrics", authorization=f"Bearer {TOKEN}").status_code == 200
+    assert TOKEN not in served.daemon.text

@@ -85,7 +85,7 @@ def page(job: Job, calls: Sequence[Mapping[str, Any]], before: Shown | str, afte
         "title": escape(f"{job.folder}/{name}"),
         "summary": escape(f"{job.profile}, {scale:.4g}x, {usd(job.booked)}"),
         "number": str(job.id),
-        "stage": _stage(before, after),
+        "stage": stage(before, after),
         "rows": "\n".join(_row(*row) for row in _figures(job, calls, before, after)),
     }
     parts = {"style": _part("compare.css"), "script": _part("compare.js")}
@@ -103,7 +103,8 @@ def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _stage(before: Shown | str, after: Shown | str) -> str:
+def stage(before: Shown | str, after: Shown | str) -> str:
+    """Both pictures with their controls, for `compare.css` and `compare.js`; or why one is not shown."""
     figures = _figure("after", "After", after) + _figure("before", "Before", before)
     if isinstance(before, str) or isinstance(after, str):
         return f"<div>{figures}</div>"

@@ -167,7 +167,10 @@ class Daemon:
         # A daemon without it pays nothing for it.
         from watchd.web import app, server  # noqa: PLC0415 -- see above
 
-        ask = app.Questions(self._health, self._status, lambda: [gate.reason for gate in self._gates()])
+        ask = app.Questions(
+            self._health, self._status, lambda: [gate.reason for gate in self._gates()], self._answer,
+            lambda: self._settings,
+        )  # fmt: skip
         try:
             token = None
             if web.token_file is not None:

@@ -192,3 +192,142 @@ def test_beyond_loopback_nobody_is_answered_without_the_token(house: House, give
     assert served.get("/metrics", **headers).status_code == 401
     assert served.get("/metrics", authorization=f"Bearer {TOKEN}").status_code == 200
     assert TOKEN not in served.daemon.text
+
+
+def page_of(served: Served, path: str = "/") -> str:
+    answer = served.get(path)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    return answer.text
+
+
+def test_the_page_can_be_read_without_scripts(house: House) -> None:
+    house.open_sandbox(fail=("415:1",))
+    served = Served(house)
+    for number in range(2):
+        house.drop(f"{number}.png", picture(number))
+    until(lambda: sorted(house.states()) == ["done", "failed"], "both have ended")
+    text = page_of(served)
+    for shown in ("Calls are made.", "hot", "1 failed, 0 unknown", "0.png", "1.png", "Today $0.02"):
+        assert shown in text
+
+
+def test_jobs_can_be_searched_and_filtered(house: House) -> None:
+    served = Served(house)
+    for name in ("berlin.png", "paris_1.png", "parisX1.png"):
+        house.drop(name, picture(len(name)))
+    house.wait_for_all(3)
+    assert "berlin" not in page_of(served, "/?q=paris")
+    assert "parisX1" not in page_of(served, "/?q=paris_1")
+    assert "berlin" not in page_of(served, "/?state=failed")
+    assert "berlin" in page_of(served, "/?state=done&folder=hot")
+    assert "berlin" not in page_of(served, "/?before=1")
+
+
+def test_a_job_is_shown_with_its_life_and_its_pictures(house: House) -> None:
+    served = Served(house)
+    house.drop("a.png", picture(1))
+    house.wait_for_all(1)
+    text = page_of(served, "/job/1")
+    for shown in ("armed", "published as", "/picture/1/before", "/picture/1/after"):
+        assert shown in text
+    for side in ("before", "after"):
+        answer = served.get(f"/picture/1/{side}?small")
+        assert answer.headers["content-type"] == "image/jpeg"
+
+
+def test_what_people_named_is_text_on_the_page(house: House) -> None:
+    served = Served(house)
+    house.drop('"><script>alert(1)<!-- .png', picture(1))
+    house.wait_for_all(1)
+    for path in ("/", "/job/1", "/?q=%3Cscript%3Ealert(1)", "/?folder=%22%3E%3Cscript%3E"):
+        text = page_of(served, path)
+        assert "<script>alert" not in text
+        assert '"><script>' not in text
+
+
+def test_only_what_the_ledger_knows_is_shown(house: House) -> None:
+    served = Served(house)
+    for path in ("/job/1", "/picture/1/before", "/picture/1/key", "/picture/-1/before", "/picture/1/../../key",
+                 "/picture/99999999999999999999/after", "/job/1e9", "/page.css/../server.py"):  # fmt: skip
+        assert served.get(path).status_code in {404, 400}, path
+
+
+def test_a_link_in_the_place_of_an_original_is_not_followed(house: House) -> None:
+    served = Served(house)
+    path = house.drop("a.png", picture(1))
+    house.wait_for_all(1)
+    secret = house.root / "secret.png"
+    secret.write_bytes(picture(9))
+    path.unlink()
+    path.symlink_to(secret)
+    assert served.get("/picture/1/before").status_code == 404
+    assert served.get("/picture/1/before?small").status_code == 404
+
+
+def act(served: Served, path: str, origin: str | None = None, **fields: str) -> httpx.Response:
+    headers = {"origin": served.base if origin is None else origin}
+    return httpx.post(f"{served.base}{path}", data=fields, headers=headers, timeout=10, trust_env=False)
+
+
+def test_pause_resume_and_retry_do_what_the_commands_do(house: House) -> None:
+    house.open_sandbox(fail=("415:1",))
+    served = Served(house)
+    assert act(served, "/do/pause").status_code == 303
+    assert house.status()["gate"]["reason"] == "paused"
+    assert "No calls: paused." in page_of(served)
+    assert act(served, "/do/resume").status_code == 303
+    house.drop("a.png", picture(1))
+    house.wait_for_states("failed")
+    assert act(served, "/do/retry", id="1").headers["location"] == "/job/1"
+    house.wait_for_states("done")
+
+
+def test_all_that_failed_is_tried_again_by_one_button(house: House) -> None:
+    house.open_sandbox(fail=("415:2",))
+    served = Served(house)
+    for number in range(2):
+        house.drop(f"{number}.png", picture(number))
+    until(lambda: house.states() == ["failed", "failed"], "both failed")
+    assert act(served, "/do/retry", all="yes").status_code == 303
+    house.wait_for_all(2)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://127.0.0.1:1", "file://"])
+def test_another_site_changes_nothing(house: House, origin: str) -> None:
+    served = Served(house)
+    assert act(served, "/do/pause", origin=origin).status_code == 403
+    answer = httpx.post(f"{served.base}/do/pause", timeout=10, trust_env=False)
+    assert answer.status_code == 403
+    assert house.status()["gate"]["open"] is True
+
+
+def test_nothing_is_changed_by_reading(house: House) -> None:
+    served = Served(house)
+    for path in ("/do/pause", "/do/retry?all=yes"):
+        assert served.get(path).status_code in {404, 405}
+    assert house.status()["gate"]["open"] is True
+
+
+@pytest.mark.parametrize("path", ["/do/dismiss", "/do/reprocess", "/do/reload", "/do/status", "/do/"])
+def test_nothing_else_can_be_done_from_a_page(house: House, path: str) -> None:
+    assert act(Served(house), path, id="1", all="yes").status_code in {404, 405}
+
+
+def test_a_change_is_told_within_a_third_of_a_second(house: House) -> None:
+    served = Served(house)
+    with httpx.stream("GET", f"{served.base}/events", timeout=10, trust_env=False) as stream:
+        lines = stream.iter_lines()
+        assert next(lines).startswith("retry")
+        house.drop("a.png", picture(1))
+        for line in lines:
+            if line == "event: changed":
+                break
+    house.wait_for_all(1)
+
+
+def test_a_browser_may_give_the_token_as_a_password(house: House) -> None:
+    (house.root / "token").write_text(TOKEN + "\n")
+    served = Served(house, "0.0.0.0", token_file=str(house.root / "token"))  # noqa: S104 -- beyond loopback is meant
+    assert httpx.get(served.base, auth=("anybody", TOKEN), timeout=10, trust_env=False).status_code == 200
+    assert httpx.get(served.base, auth=("anybody", "wrong"), timeout=10, trust_env=False).status_code == 401

@@ -1,1 +1,1 @@
-"""Health, readiness and metrics over HTTP: asked by machines, and answered from what the daemon and its ledger know."""
+"""Health, metrics and a page over HTTP, answered from what the daemon and its ledger know."""

@@ -14,6 +14,7 @@ from watchd.adapters.ledger.reader import LedgerReader
 from watchd.core import exposition
 from watchd.errors import LedgerError
 from watchd.web import metrics
+from watchd.web.site import Daemon, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from watchd.model import GateReason
+    from watchd.model import GateReason, Settings
 
 UNAVAILABLE = 503
 
@@ -46,6 +47,8 @@ class Questions:
     health: Callable[[], Health]
     status: Callable[[], dict[str, Any]]
     gates: Callable[[], Sequence[GateReason]]
+    act: Callable[[dict[str, Any]], dict[str, Any]]
+    settings: Callable[[], Settings]
 
 
 def application(ledger: Path, ask: Questions) -> Starlette:
@@ -72,7 +75,9 @@ def application(ledger: Path, ask: Questions) -> Starlette:
             return PlainTextResponse(f"# {error}\n", UNAVAILABLE)
         return Response(exposition.text(found), media_type=exposition.CONTENT_TYPE)
 
+    site = Site(ledger, Daemon(ask.status, ask.act, ask.settings))
     return Starlette(routes=[
+        *site.routes(),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", figures, methods=["GET"]),

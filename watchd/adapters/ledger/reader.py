@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -131,6 +132,30 @@ class LedgerReader:
         """When the oldest file was seen that is not done with, in Unix seconds; None: there is none."""
         row = next(self._rows("oldest_waiting"), None)
         return None if row is None else row["at"]
+
+    def history_page(
+        self, words: str | None, state: str | None, folder: str | None, *, before: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Rows of the view `jobs`, newest first; `words`: a part of the path; `before`: jobs older than this one."""
+        escaped = None if words is None else re.sub(r"([%_!])", r"!\1", words)
+        like = None if escaped is None else f"%{escaped}%"
+        return list(self._rows("history_page", like=like, state=state, folder=folder, before=before, limit=limit))
+
+    def ended_badly(self, limit: int) -> list[dict[str, Any]]:
+        """Rows of the view `jobs` that are failed or unknown, newest first."""
+        return list(self._rows("ended_badly", limit=limit))
+
+    def told(self, number: int) -> dict[str, Any] | None:
+        """A row of the view `jobs` with its `calls` and its `steps`."""
+        job = next(self._rows("job_told", id=number), None)
+        if job is not None:
+            job["calls"] = self.calls(number)
+            job["steps"] = list(self._rows("events_of", job_id=number))
+        return job
+
+    def version(self) -> int:
+        """Another number whenever the daemon has written since the last question of this very reader."""
+        return next((int(row["data_version"]) for row in self._rows("version")), 0)
 
     def moved(self, job: int) -> str | None:
         """Where the original of a job has been moved; None: it lies where it was, as far as we know."""

@@ -93,3 +93,22 @@ SELECT min(at) AS at FROM (
     SELECT min(seen_at) AS at FROM sighting WHERE job_id IS NULL AND own = 0
     UNION ALL
     SELECT min(created_at) FROM job WHERE state IN ('queued', 'sending', 'armed', 'received'));
+
+-- name: history_page
+-- Jobs that are asked for, newest first.
+SELECT * FROM jobs
+WHERE (:before IS NULL OR id < :before) AND (:like IS NULL OR path LIKE :like ESCAPE '!')
+  AND (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folder)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: ended_badly
+-- Jobs that wait for a decision, newest first. By the table's own states, for which there is an index.
+SELECT jobs.* FROM job JOIN jobs ON jobs.id = job.id
+WHERE job.state IN ('failed', 'unknown') ORDER BY job.id DESC LIMIT :limit;
+
+-- name: job_told
+SELECT * FROM jobs WHERE id = :id;
+
+-- name: version
+-- Another number whenever somebody else has committed.
+PRAGMA data_version;

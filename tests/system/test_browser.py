@@ -1,0 +1,156 @@
+"""The page in a real browser: it lives, slides, acts, and fits on a phone. Skipped where there is no Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.system.house import House, until
+from tests.system.pictures import picture
+from tests.system.test_web import Served
+from watchd.sandbox import photographs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+FIRST_PAINT = """() => new Promise(resolve => new PerformanceObserver(list => {
+    for (const one of list.getEntries()) if (one.name === "first-contentful-paint") resolve(one.startTime);
+}).observe({ type: "paint", buffered: true }))"""
+"""Milliseconds from the request until something was to be seen."""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        yield context.new_page()
+        chromium.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Page) -> Iterator[Page]:
+    """A fresh page; whatever a script complains of fails the test."""
+    complaints: list[str] = []
+    browser.on("pageerror", lambda error: complaints.append(str(error)))
+    browser.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    yield browser
+    browser.goto("about:blank")
+    assert [line for line in complaints if "404" not in line] == []
+
+
+def test_jobs_appear_by_themselves(house: House, page: Page) -> None:
+    served = Served(house)
+    page.goto(served.base)
+    expect(page.locator("#live")).to_have_text("live")
+    house.drop("just-now.png", picture(1))
+    expect(page.locator("#history")).to_contain_text("just-now.png")
+    expect(page.locator("#history tr.done")).to_be_visible()
+
+
+def test_pause_and_resume_work_and_the_reason_is_told(house: House, page: Page) -> None:
+    served = Served(house)
+    page.goto(served.base)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#now")).to_contain_text("No calls: paused.")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#now")).to_contain_text("Calls are made.")
+    assert house.status()["gate"]["open"] is True
+
+
+def test_a_failed_file_is_tried_again_by_its_button(house: House, page: Page) -> None:
+    house.open_sandbox(fail=("415:1",))
+    served = Served(house)
+    house.drop("a.png", picture(1))
+    house.wait_for_states("failed")
+    page.goto(served.base)
+    page.get_by_role("button", name="Try all 1 again").click()
+    expect(page.locator("#trouble")).to_contain_text("Nothing failed")
+    house.wait_for_states("done")
+
+
+def test_the_slider_moves_by_mouse_and_keyboard_and_the_picture_zooms(house: House, page: Page, tmp_path: Path) -> None:
+    house.open_sandbox(engine="lanczos")
+    served = Served(house)
+    list(photographs.photographs(house.hot))
+    house.wait_for_all(5)
+    page.goto(f"{served.base}/job/1")
+    stage = page.locator(".stage.live")
+    expect(stage).to_be_visible()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for _ in range(3):
+        slider.press("End")
+    assert stage.evaluate("node => node.style.getPropertyValue('--at')") == "100%"
+    slider.fill("25")
+    assert stage.evaluate("node => node.style.getPropertyValue('--at')") == "25%"
+    before = page.locator("#zoom").text_content()
+    page.get_by_role("button", name="Larger").click()
+    assert page.locator("#zoom").text_content() != before
+    page.screenshot(path=tmp_path / "job.png", full_page=True)
+    assert (tmp_path / "job.png").stat().st_size > 20_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_is_cut_off(house: House, page: Page, tmp_path: Path, scheme: str) -> None:
+    house.open_sandbox(engine="lanczos", fail=("415:1",))
+    served = Served(house)
+    list(photographs.photographs(house.hot))
+    house.drop("a-very-long-name-" + "x" * 120 + ".png", picture(1))
+    house.drop("no-picture.png", b"<html>")
+    until_ended(house, 7)
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+    page.set_viewport_size({"width": 375, "height": 700})
+    try:
+        page.goto(served.base)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+        page.screenshot(path=tmp_path / f"phone-{scheme}.png", full_page=True)
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def until_ended(house: House, number: int) -> None:
+    until(lambda: sum(state in {"done", "failed"} for state in house.states()) == number, "all have ended")
+
+
+def test_a_hundred_thousand_jobs_are_shown_in_half_a_second(house: House, page: Page) -> None:
+    house.configure()
+    house.once()
+    connection = sqlite3.connect(house.state / "ledger.db")
+    connection.executemany(
+        "INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, state, created_at)"
+        " VALUES ('hot', ?, ?, ?, 1, 1, '{\"scale\": 2}', 'p', ?, 1)",
+        (
+            (f"{n}.png".encode(), f"{n}.png", f"{n}", "failed" if n % 1000 == 0 else "done")
+            for n in range(100_000)
+        ),
+    )  # fmt: skip
+    connection.commit()
+    connection.close()
+    served = Served(house)
+    page.goto(served.base)
+    painted = []
+    for _ in range(3):
+        page.reload()
+        painted.append(page.evaluate(FIRST_PAINT))
+    print(f"first paint after {min(painted):.0f} ms")  # noqa: T201 -- shown with a failure
+    assert min(painted) < 500

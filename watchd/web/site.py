@@ -1,0 +1,205 @@
+"""The page and what it asks for: shown to people, changed by POST alone, told by events that something has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from watchd.adapters.ledger.reader import LedgerReader
+from watchd.core.money import usd
+from watchd.web import pages
+from watchd.web.showing import LARGE, SMALL, Gallery
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from watchd.model import Job, Settings
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks whether anything has changed, while somebody has the page open."""
+BREATH = 15.0
+"""Seconds after which a word is sent all the same, so that a lost connection is noticed."""
+ASSETS = {
+    "/page.css": ("watchd.web", "page.css", "text/css"),
+    "/page.js": ("watchd.web", "page.js", "text/javascript"),
+    "/compare.css": ("watchd.cli", "compare.css", "text/css"),
+    "/compare.js": ("watchd.cli", "compare.js", "text/javascript"),
+}
+MOST_BODY = 4096
+LAST = 2**63 - 1
+"""No job has a larger number, and SQLite knows none."""
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """What the site asks of the daemon, from threads of its own."""
+
+    status: Callable[[], dict[str, Any]]
+    act: Callable[[dict[str, Any]], dict[str, Any]]
+    settings: Callable[[], Settings]
+
+
+class Site:
+    """Its routes; each request reads the ledger through a connection of its own."""
+
+    def __init__(self, ledger: Path, daemon: Daemon) -> None:
+        self._ledger = ledger
+        self._daemon = daemon
+        self._gallery = Gallery(self._root)
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        shown = [Route(path, self._asset, methods=["GET"]) for path in ASSETS]
+        return [
+            Route("/", self._front, methods=["GET"]),
+            Route("/job/{number:int}", self._job, methods=["GET"]),
+            Route("/picture/{number:int}/{side}", self._picture, methods=["GET"]),
+            Route("/events", self._events, methods=["GET"]),
+            Route("/do/{what}", self._do, methods=["POST"]),
+            *shown,
+        ]
+
+    def _root(self, folder: str) -> str | None:
+        found = self._daemon.settings().folder(folder)
+        return None if found is None else found.path
+
+    def _asset(self, request: Request) -> Response:
+        package, name, kind = ASSETS[request.url.path]
+        return Response((files(package) / name).read_bytes(), media_type=kind)
+
+    def _front(self, request: Request) -> Response:
+        asked = {
+            name: value for name, value in request.query_params.items() if name in {"q", "state", "folder"} and value
+        }
+        before = request.query_params.get("before", "")
+        reader = LedgerReader(self._ledger)
+        try:
+            counts = reader.counts()
+            shown = reader.history_page(
+                asked.get("q"), asked.get("state"), asked.get("folder"),
+                before=min(int(before), LAST) if before.isascii() and before.isdigit() else None, limit=pages.PAGE,
+            )  # fmt: skip
+            bad = reader.ended_badly(pages.PAGE)
+            spent = reader.spent(datetime.now(UTC).astimezone())
+        finally:
+            reader.close()
+        status = self._daemon.status()
+        main = (
+            pages.now(status, counts, spent, self._budget())
+            + pages.folders(status["folders"])
+            + pages.trouble(bad, counts["failed"], counts["unknown"])
+            + pages.history(shown, asked, [folder["name"] for folder in status["folders"]])
+        )
+        return HTMLResponse(pages.page("watchd", main))
+
+    def _budget(self) -> str:
+        budget = self._daemon.settings().budget
+        said = [
+            f"{usd(most)} a {period}"
+            for period, most in (("day", budget.day), ("month", budget.month))
+            if most is not None
+        ]
+        return f"Budget: {', '.join(said)}." if said else "No budget is set."
+
+    def _job(self, request: Request) -> Response:
+        number = min(request.path_params["number"], LAST)
+        reader = LedgerReader(self._ledger)
+        try:
+            job = reader.job(number)
+            told = reader.told(number)
+        finally:
+            reader.close()
+        if job is None or told is None:
+            return PlainTextResponse("there is no such job\n", NOT_FOUND)
+        return HTMLResponse(pages.page(f"Job {number}", pages.job(told, self._stage(job))))
+
+    def _stage(self, job: Job) -> str:
+        from watchd.comparing import Shown, stage  # noqa: PLC0415 -- only where a job is looked at
+
+        def side(name: str, why: str) -> Shown | str:
+            if self._gallery.show(job, name, LARGE) is None:
+                return why
+            return Shown(f"/picture/{job.id}/{name}", job.width, job.height, 0)
+
+        before = side("before", "it is not where it was, or cannot be shown")
+        after = side("after", "there is none, or it cannot be shown")
+        return stage(before, after) + '<script src="/compare.js" defer></script>'
+
+    def _picture(self, request: Request) -> Response:
+        side = request.path_params["side"]
+        reader = LedgerReader(self._ledger)
+        try:
+            job = reader.job(min(request.path_params["number"], LAST))
+        finally:
+            reader.close()
+        longest = SMALL if "small" in request.query_params else LARGE
+        made = self._gallery.show(job, side, longest) if job is not None and side in {"before", "after"} else None
+        if made is None:
+            return PlainTextResponse("there is no such picture\n", NOT_FOUND)
+        return Response(made, media_type="image/jpeg")
+
+    async def _events(self, _request: Request) -> Response:
+        return StreamingResponse(self._changes(), media_type="text/event-stream")
+
+    async def _changes(self) -> AsyncIterator[str]:
+        """A word whenever the ledger or a folder is other than it was."""
+        reader = LedgerReader(self._ledger)
+        try:
+            seen = None
+            quiet = 0.0
+            yield "retry: 1000\n\n"
+            while True:
+                found = reader.version(), json.dumps(self._daemon.status(), sort_keys=True)
+                if found != seen and seen is not None:
+                    yield "event: changed\ndata: now\n\n"
+                    quiet = 0.0
+                elif quiet >= BREATH:
+                    yield ": here\n\n"
+                    quiet = 0.0
+                seen = found
+                await asyncio.sleep(LOOK_EVERY)
+                quiet += LOOK_EVERY
+        finally:
+            reader.close()
+
+    async def _do(self, request: Request) -> Response:
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BODY:
+                return PlainTextResponse("that is too long\n", 413)
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        requests = _requests(request.path_params["what"], fields)
+        if requests is None:
+            return PlainTextResponse("nothing of that name can be done\n", NOT_FOUND)
+        for one in requests:
+            answer = await asyncio.to_thread(self._daemon.act, one)
+            if "error" in answer:
+                return PlainTextResponse(f"{answer['error']}\n", 409)
+        back = f"/job/{fields['id']}" if fields.get("id", "").isdigit() else "/"
+        return RedirectResponse(back, 303)
+
+
+def _requests(what: str, fields: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """What is asked of the daemon; None: nothing that may be."""
+    match what:
+        case "pause" | "resume":
+            return [{"command": what}]
+        case "retry" if fields.get("all") == "yes":
+            return [{"command": "retry", "state": state} for state in ("failed", "unknown")]
+        case "retry" if fields.get("id", "").isascii() and fields.get("id", "").isdigit():
+            return [{"command": "retry", "ids": [min(int(fields["id"]), LAST)]}]
+        case _:
+            return None

@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Most tests wait for a process or a clock, so a third one keeps two cores busy.
+# Most tests wait for a process or a clock, so a third one keeps two cores busy. Whoever is done takes over from others.
 TESTERS := 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -32,7 +32,7 @@ demo: $(VENV)/.demo ## the main job, end to end, on real photographs
 	$(BIN)/watchd demo
 
 test: $(VENV)/.dev ## the tests
-	$(BIN)/python -m pytest -n $(TESTERS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from watchd.model import Settings
+    from watchd.telling import Teller
     from watchd.web.app import Health
     from watchd.web.server import WebServer
 
@@ -86,6 +87,7 @@ class Daemon:
         self._operator = Operator(self._ledger, self._clock, self._refresh)
         self._control = ControlServer(self._state, self._answer)
         self._web: WebServer | None = None
+        self._teller: Teller | None = None
         self._started = False
 
     def _new_engine(self, settings: Settings) -> Engine:
@@ -105,6 +107,7 @@ class Daemon:
         self._control.start()  # first, so that `status` tells of a start that has to wait
         self._start_engine()
         self._start_web()
+        self._start_teller()
         self._started = True
         supervision.tell("READY=1")
         logger.info(
@@ -187,6 +190,26 @@ class Daemon:
         self._web.start()
         logger.info("Health and metrics on %s port %d", web.host, self._web.port, extra={"action": "web"})
 
+    def _start_teller(self) -> None:
+        """Notices, where somebody wants them; a reload goes on from what was told before."""
+        last = None
+        if self._teller is not None:
+            last = self._teller.last
+            self._teller.stop()
+            self._teller = None
+        if self._settings.notify is not None:
+            # A daemon without notices pays nothing for them.
+            from watchd.telling import Teller  # noqa: PLC0415 -- see above
+
+            self._teller = Teller(self._settings, self._settings.notify, self._state / "ledger.db", last)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._teller is None:
+            return
+        offline = {hot.folder.name: hot.reason or "" for hot in self._engine.intake.folders() if not hot.online}
+        self._teller.look(self._gates(), offline)
+
     def _stop_web(self) -> None:
         if self._web is not None:
             self._web.stop()
@@ -216,6 +239,7 @@ class Daemon:
         if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
             self._engine.look_at_key()
         self._lookout.tend()
+        self._tell()
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
@@ -266,6 +290,7 @@ class Daemon:
         self._start_engine(as_they_are=True)
         self._stop_web()
         self._start_web()
+        self._start_teller()
 
     def _end(self) -> None:
         """Shut down; a fault of ours in the midst of it must not leave a process that nothing ends but a kill."""
@@ -294,6 +319,8 @@ class Daemon:
         self._control.stop()
         self._ledger.close()
         self._stop_web()
+        if self._teller is not None:
+            self._teller.stop()
         self._lock.close()
         logger.info("Stopped", extra={"action": "stopped"})
 

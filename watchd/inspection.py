@@ -89,16 +89,25 @@ def _folder(folder: Folder) -> Iterator[Finding]:
         yield Finding(Grade.WARNING, subject, text)
     else:
         yield Finding(Grade.WELL, subject, f"{path} on {kind}, watched")
-    yield _output(subject, Path(folder.output))
+    yield _written(subject, "output", Path(folder.output))
+    if folder.archive is not None:
+        yield _written(subject, "archive", Path(folder.archive))
+    if folder.failed is not None:
+        yield _written(subject, "failed", Path(folder.failed))
+    takes_away = folder.originals != "keep" or folder.failed is not None
+    if takes_away and path.is_dir() and not os.access(path, os.W_OK):
+        text = f"{path} cannot be written by this user, so originals stay there though the folder says otherwise"
+        yield Finding(Grade.WARNING, subject, text)
 
 
-def _output(subject: str, output: Path) -> Finding:
-    place = output if output.exists() else output.parent
+def _written(subject: str, what: str, folder: Path) -> Finding:
+    """Whether a folder that files go to can be written, or be made in the one that holds it."""
+    place = folder if folder.exists() else folder.parent
     if not place.is_dir():
-        return Finding(Grade.WRONG, subject, f"output {output}: {place} is not there; only the last folder is made")
+        return Finding(Grade.WRONG, subject, f"{what} {folder}: {place} is not there; only the last folder is made")
     if not os.access(place, os.W_OK | os.X_OK):
-        return Finding(Grade.WRONG, subject, f"output {output}: {place} cannot be written by this user")
-    return _room(f"{subject}, output", place)
+        return Finding(Grade.WRONG, subject, f"{what} {folder}: {place} cannot be written by this user")
+    return _room(f"{subject}, {what}", place)
 
 
 def _room(subject: str, path: Path) -> Finding:

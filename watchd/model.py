@@ -205,6 +205,15 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told of what. `urls` may hold secrets; `urls_file` has more of them, one a line."""
+
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    urls_file: str | None = None
+    on: frozenset[str] = frozenset({"paused", "resumed", "failed", "budget"})
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What is logged and in which shape."""
 
@@ -225,6 +234,7 @@ class Settings:
     balance_probe: BalanceProbe = field(default_factory=BalanceProbe)
     log: Log = field(default_factory=Log)
     web: Web | None = None
+    notify: Notify | None = None
 
     def folder(self, name: str) -> Folder | None:
         """The folder of that name, if the configuration still has it."""

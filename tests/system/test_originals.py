@@ -249,3 +249,11 @@ def test_a_daemon_moves_each_original_as_soon_as_its_output_is_safe(house: House
     until(lambda: archive.is_dir() and len(list(archive.iterdir())) == 5, "all originals are archived")
     assert list(house.hot.iterdir()) == [] or all(path.name.startswith(".") for path in house.hot.iterdir())
     assert daemon.stop() == 0
+
+
+def test_check_looks_at_the_folders_that_originals_go_to(house: House) -> None:
+    archive, failed = str(house.root / "nowhere" / "archive"), str(house.root / "failed")
+    house.configure({"originals": "archive", "archive": archive, "failed": failed})
+    told = house.watchd("check", "--offline").stdout
+    assert f"archive {house.root}/nowhere/archive: {house.root}/nowhere is not there" in told
+    assert "folder hot, failed" in told

@@ -209,19 +209,6 @@ profiles:
     assert "did you mean gold" in told["golden"].replace("`", "").replace('"', "")
 
 
-def test_what_is_still_to_come_is_refused_at_its_place_and_never_ignored(house: House) -> None:
-    house.configure({"oversize": "tile", "originals": "archive", "archive": str(house.root / "kept"), "chain": True})
-    ended = house.watchd("check", "--offline")
-    refused = [line for line in ended.stderr.splitlines() if "not supported yet" in line]
-    if ended.returncode == 0:
-        assert refused == []  # all of it has come
-    else:
-        assert ended.returncode == 2
-        place = rf"{re.escape(str(house.config))}:\d+:\d+: folders\S+: "
-        assert refused == ended.stderr.splitlines()
-        assert all(re.match(place, line) and "expected" in line for line in refused)
-
-
 def test_the_example_configuration_loads_and_is_what_the_schema_describes(house: House) -> None:
     checked = run_elsewhere(house, "--config", str(EXAMPLE), "check", "--offline")
     assert checked.returncode == 0, checked.stderr

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from watchd.config import overlap, profiling, unsupported
+from watchd.config import overlap, profiling
 from watchd.config.folder_sections import ProfileSection
 from watchd.config.kinds import Choice
 from watchd.config.paths import absolute, default_state_dir
@@ -63,6 +63,7 @@ class Outcome:
     state_dir: str
     folders: list[Ready]
     web_token_file: str | None = None
+    notify_urls_file: str | None = None
 
 
 def check(document: Document, checked: Checked, around: Whereabouts, report: Report) -> Outcome:
@@ -77,9 +78,20 @@ def check(document: Document, checked: Checked, around: Whereabouts, report: Rep
     state_dir = _state_dir(file, around, report)
     key_file = _key_file(file, around, report)
     folders = _folders(document, checked, around, state_dir, report)
-    unsupported.check(file, checked.positions, report)
     token_file = _web_token_file(file, around, report)
-    return Outcome(file, base_url, key_file, state_dir or "", folders, token_file)
+    urls_file = _notify_urls_file(file, around, report)
+    return Outcome(file, base_url, key_file, state_dir or "", folders, token_file, urls_file)
+
+
+def _notify_urls_file(file: FileSection, around: Whereabouts, report: Report) -> str | None:
+    if file.notify is None or file.notify.urls_file is None or report.broken(("notify",)):
+        return None
+    try:
+        return absolute(file.notify.urls_file, around.base, around.environ)
+    except RefusedError:
+        # The text is not told again: somebody may have written an address with its secret here.
+        report.add(("notify", "urls_file"), "not a path that can be used, expected one whose variables and users exist")
+        return None
 
 
 def _web_token_file(file: FileSection, around: Whereabouts, report: Report) -> str | None:

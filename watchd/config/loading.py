@@ -10,7 +10,7 @@ from watchd.config.folder_sections import ProfileSection
 from watchd.config.locate import read
 from watchd.config.report import Report
 from watchd.config.validating import validate
-from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, OutputFormat, Price, Settings, Web
+from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, Notify, OutputFormat, Price, Settings, Web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,15 @@ def _settings(source: str, outcome: Outcome) -> Settings:
         balance_probe=BalanceProbe(file.balance_probe.first, file.balance_probe.longest),
         log=Log(file.log.level, file.log.format),
         web=_web(outcome),
+        notify=_notify(outcome),
     )
+
+
+def _notify(outcome: Outcome) -> Notify | None:
+    section = outcome.file.notify
+    if section is None:
+        return None
+    return Notify(tuple(section.urls), outcome.notify_urls_file, frozenset(section.on))
 
 
 def _web(outcome: Outcome) -> Web | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 from watchd.config.folder_sections import FolderSection, ProfileSection
 from watchd.config.kinds import Kind
 from watchd.config.schema import FileSection, alternatives, sections_of
-from watchd.config.unsupported import NOT_YET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,46 +33,43 @@ This page is made from the schema by `python -m watchd.config.reference`.
 - Anchors, aliases and `<<` of YAML work. Plain values are read as YAML 1.2 reads them, so `on` is a key like any other.
 
 Every problem in the file is told at once, each as `FILE:LINE:COLUMN: key.path: what is wrong, what is expected, what
-was found`. Keys marked *not yet* are known and checked, and refused where they ask for more than their default.
+was found`.
 """
 
 
 def render() -> str:
     """The page, in Markdown."""
     parts = [_HEAD]
-    for title, where, section in _sections():
+    for title, section in _sections():
         parts.append(f"## {title}\n\n{(section.__doc__ or '').strip()}\n")
-        rows = [_row(where, name, field) for name, field in section.model_fields.items()]
+        rows = [_row(name, field) for name, field in section.model_fields.items()]
         parts.append("\n".join(["| key | value | default | what it does |", "|---|---|---|---|", *rows]) + "\n")
     return "\n".join(parts)
 
 
-def _sections() -> Iterator[tuple[str, str, type[Section]]]:
-    yield "The whole file", "", FileSection
+def _sections() -> Iterator[tuple[str, type[Section]]]:
+    yield "The whole file", FileSection
     for name, field in FileSection.model_fields.items():
         if name == "profiles":
-            yield "profiles.NAME", "profiles.*.", ProfileSection
+            yield "profiles.NAME", ProfileSection
         elif name == "folders":
-            yield "folders", "folders.*.", FolderSection
-            yield from _nested("folders.", "folders.*.", FolderSection)
+            yield "folders", FolderSection
+            yield from _nested("folders.", FolderSection)
         else:
             for section in sections_of(field.annotation):
-                yield name, f"{name}.", section
-                yield from _nested(f"{name}.", f"{name}.", section)
+                yield name, section
+                yield from _nested(f"{name}.", section)
 
 
-def _nested(title: str, where: str, section: type[Section]) -> Iterator[tuple[str, str, type[Section]]]:
+def _nested(title: str, section: type[Section]) -> Iterator[tuple[str, type[Section]]]:
     for name, field in section.model_fields.items():
         for inner in sections_of(field.annotation):
             if inner is not ProfileSection:
-                yield f"{title}{name}", f"{where}{name}.", inner
+                yield f"{title}{name}", inner
 
 
-def _row(where: str, name: str, field: FieldInfo) -> str:
+def _row(name: str, field: FieldInfo) -> str:
     said = (field.description or "").rstrip()
-    for entry in NOT_YET:
-        if f"{where}{name}" == entry.key:
-            said += f" *Not yet: {', '.join(entry.values)}.*" if entry.values else " *Not yet.*"
     default = "required" if field.is_required() or name == "folders" else _default(field)
     return f"| `{name}` | {_cell(_value(field))} | {default} | {_cell(said)} |"
 

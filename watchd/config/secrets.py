@@ -6,6 +6,7 @@ import os
 import posixpath
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.errors import ConfigurationError
@@ -141,3 +142,16 @@ def read_token(path: str) -> Secret:
     if isinstance(found, KeyFound):
         return found.key
     raise ConfigurationError([f"{path} is not there" if found is None else found.problem.replace("API key", "token")])
+
+
+def read_addresses(path: str) -> list[str]:
+    """Addresses in a file, one a line; blank lines and those that begin with # are none.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"notify.urls_file: {path} cannot be read ({type(error).__name__})"]) from error
+    return [line for line in lines if line and not line.startswith("#")]

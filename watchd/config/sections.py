@@ -14,7 +14,8 @@ from watchd.config.kinds import Choice, Duration, Money, Text, Whole
 from watchd.config.texts import Listen, PathText, Url
 
 DAY = 86_400.0
-NOTICES = ("paused", "resumed", "failed", "budget")
+NOTICES = ("paused", "resumed", "failed", "budget", "offline", "summary")
+USUAL_NOTICES = NOTICES[:4]
 
 
 class Section(BaseModel):
@@ -130,13 +131,15 @@ class NotifySection(Section):
     """Who is told of what happens."""
 
     urls: Annotated[list[Annotated[str, Text("an Apprise URL", secret=True)]], ForgivingList] = key(
-        [], description="Apprise URLs to notify."
+        [], description="Addresses to notify: http and https get plain JSON, others need Apprise (extra `notify`)."
     )
     urls_file: Annotated[str, PathText(secret=True)] | None = key(
-        None, description="File with one Apprise URL a line, so that secrets stay out of this one."
+        None, description="File with one address a line, so that secrets stay out of this one."
     )
     on: Annotated[list[Annotated[str, Choice(NOTICES)]], ForgivingList] = key(
-        [*NOTICES], description="Events to tell of: paused, resumed, failed, budget."
+        [*USUAL_NOTICES],
+        description="Events to tell of: no calls are made (paused), they are again (resumed), files failed, 80 % and "
+        "100 % of a budget, a folder is offline, a summary of the day.",
     )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.unit.config.writing import ENVIRON, ONE_FOLDER, problems, settings
-from watchd.config import unsupported
 from watchd.config.loading import load
 from watchd.config.schema import all_keys
 from watchd.config.starter import render as starter
@@ -74,10 +73,7 @@ def test_a_proxy_is_taken_as_it_stands_with_its_credentials(tmp_path: Path, prox
     assert settings(tmp_path, f'{ONE_FOLDER}api: {{proxy: "{proxy}"}}\n').api.proxy == proxy
 
 
-def test_keys_to_come_fill_the_model_once_their_line_leaves_the_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unsupported, "NOT_YET", ())
+def test_every_kind_of_value_fills_the_model(tmp_path: Path) -> None:
     text = """
 budget: {day: 10.00, month: 100.10}
 approval: {cost: null, files: 500}
@@ -92,16 +88,12 @@ folders:
     assert folder.budget == Budget(2_000_000, None)
 
 
-def test_null_switches_the_approval_limit_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unsupported, "NOT_YET", ())
+def test_null_switches_the_approval_limit_off(tmp_path: Path) -> None:
     assert settings(tmp_path, f"{ONE_FOLDER}approval: null\n").approval == Approval(None, None)
     assert settings(tmp_path, f"{ONE_FOLDER}approval: {{files: 3}}\n").approval == Approval(20_000_000, 3)
 
 
-def test_chained_folders_may_feed_each_other_but_never_in_a_circle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unsupported, "NOT_YET", ())
+def test_chained_folders_may_feed_each_other_but_never_in_a_circle(tmp_path: Path) -> None:
     chain = """
 folders:
 - {path: /srv/a, profile: {}, output: /srv/b}
@@ -117,8 +109,7 @@ folders:
     assert len(problems(tmp_path, own)) == 1
 
 
-def test_a_key_named_on_is_a_key_and_not_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unsupported, "NOT_YET", ())
+def test_a_key_named_on_is_a_key_and_not_true(tmp_path: Path) -> None:
     assert problems(tmp_path, f"{ONE_FOLDER}notify:\n  on: [paused, failed]\n") == []
 
 

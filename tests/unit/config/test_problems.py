@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOREVER = "each result would be bought again, for ever, expected a folder outside"
-NOT_YET = "not supported yet, expected the key left out or at its default"
 
 IN_A_FILE_WITH_ONE_FOLDER = [
     ("wokers: 3", '4:1: wokers: unknown key here; did you mean "api.workers"?'),
@@ -166,23 +165,13 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_problem(tmp_path: Path, text: st
 
 
 @pytest.mark.parametrize(
-    ("line", "place"),
-    [
-        ("notify: {on: [paused]}", "4:1: notify"),
-    ],
-)
-def test_a_key_whose_behaviour_is_to_come_is_refused(tmp_path: Path, line: str, place: str) -> None:
-    assert problems(tmp_path, f"{ONE_FOLDER}{line}\n") == [f"{place}: {NOT_YET}"]
-
-
-@pytest.mark.parametrize(
     "line",
     [
         "budget: {day: null}", "approval: {cost: 20.00}", "web: null", "  hours: null",
         "  format: {type: png}", "  chain: false", "  originals: keep", "  marker: null", "  budget: {}",
     ],
 )  # fmt: skip
-def test_the_default_of_a_key_that_is_to_come_may_be_written(tmp_path: Path, line: str) -> None:
+def test_a_default_may_be_written(tmp_path: Path, line: str) -> None:
     assert problems(tmp_path, f"{ONE_FOLDER}{line}\n") == []
 
 
@@ -305,7 +294,6 @@ def test_eleven_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Pat
         "api: &a SECRET-0123456789: x",
         "api: !SECRET-0123456789 x",
         "api: *SECRET-0123456789",
-        "notify: {urls: [tgram://SECRET-0123456789/1]}",
         "notify: {urls: tgram://SECRET-0123456789/1}",
         "web: {token: SECRET-0123456789}",
     ],

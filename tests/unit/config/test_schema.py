@@ -8,8 +8,7 @@ from typing import Any
 
 from tests.unit.config.writing import problems
 from watchd.config.reference import render
-from watchd.config.schema import FileSection, all_keys, annotation_at, json_schema, sections_of
-from watchd.config.unsupported import NOT_YET
+from watchd.config.schema import FileSection, all_keys, json_schema, sections_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
@@ -70,10 +69,3 @@ def value(default: Any) -> str:
     if isinstance(default, str):
         return f'"{default}"'
     return "null" if default is None else str(default).lower()
-
-
-def test_the_table_of_keys_to_come_names_keys_of_the_schema() -> None:
-    for entry in NOT_YET:
-        path = tuple(0 if part == "*" and position == 1 and entry.key.startswith("folders") else part
-                     for position, part in enumerate(entry.key.split(".")))  # fmt: skip
-        assert annotation_at(path) is not None, entry.key

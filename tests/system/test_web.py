@@ -191,6 +191,7 @@ def test_beyond_loopback_nobody_is_answered_without_the_token(house: House, give
     headers = {} if given is None else {"authorization": given}
     assert served.get("/metrics", **headers).status_code == 401
     assert served.get("/metrics", authorization=f"Bearer {TOKEN}").status_code == 200
+    assert served.get("/healthz").status_code == 200
     assert TOKEN not in served.daemon.text
 
 

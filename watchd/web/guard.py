@@ -29,6 +29,8 @@ SAFE = {
     "cross-origin-resource-policy": "same-origin",
 }
 READING = frozenset({"GET", "HEAD"})
+OPEN = frozenset({"/healthz", "/readyz"})
+"""What a container's own health check asks; it tells whether watchd lives, and nothing of anybody's files."""
 DOING = "/do/"
 """Where something is changed: by POST, from our own page."""
 
@@ -75,7 +77,7 @@ class Guard:
             return 405, "nothing can be changed here"
         if method == "POST" and origin is None:
             return 403, "asked from nowhere: a browser says where from, and others can send Origin"
-        if self._token is not None and not self._knows(headers.get("authorization", "")):
+        if self._token is not None and path not in OPEN and not self._knows(headers.get("authorization", "")):
             return 401, "a token is needed: Authorization: Bearer TOKEN, or as the password"
         return None
 

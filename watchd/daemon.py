@@ -19,11 +19,13 @@ from watchd import report
 from watchd.adapters import logs, supervision
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.control import ControlServer
+from watchd.adapters.ledger.reader import LedgerReader
 from watchd.adapters.lock import StateLock
 from watchd.adapters.tree import FileTree
 from watchd.bell import Bell
 from watchd.config import loading
 from watchd.config.secrets import read_token
+from watchd.core.money import usd
 from watchd.engine import Engine, open_ledger
 from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.operating import Operator
@@ -88,6 +90,7 @@ class Daemon:
         self._control = ControlServer(self._state, self._answer)
         self._web: WebServer | None = None
         self._teller: Teller | None = None
+        self._said = ""
         self._started = False
 
     def _new_engine(self, settings: Settings) -> Engine:
@@ -240,6 +243,26 @@ class Daemon:
             self._engine.look_at_key()
         self._lookout.tend()
         self._tell()
+        self._tell_manager()
+
+    def _tell_manager(self) -> None:
+        """One line for `systemctl status`; said again only when it has changed."""
+        if not supervision.listens():
+            return
+        try:
+            reader = LedgerReader(self._state / "ledger.db")
+            try:
+                counts, spent = reader.counts(), reader.spent(self._clock.local())
+            finally:
+                reader.close()
+        except LedgerError:
+            return  # it waits for room, say; the gate is told
+        closed = "".join(f"; no calls: {gate.reason}" for gate in self._gates()[:1])
+        flying = self._engine.keeper.in_flight()
+        line = f"{flying} in flight, {counts['queued']} queued, {usd(round(spent['today'] * 1e6))} today{closed}"
+        if line != self._said:
+            self._said = line
+            supervision.tell(f"STATUS={line}")
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd know all the while that this is no hang."""

@@ -20,6 +20,11 @@ def tell(state: str) -> None:
         sender.sendto(state.encode(), address)
 
 
+def listens() -> bool:
+    """Whether there is a service manager to be told."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def ping_every() -> float | None:
     """Seconds between two signs of life, half of what systemd allows; None if it asks for none."""
     allowed = os.environ.get("WATCHDOG_USEC", "")

@@ -91,7 +91,8 @@ class Daemon:
         self._web: WebServer | None = None
         self._teller: Teller | None = None
         self._said = ""
-        self._started = False
+        self._works = False
+        """Whether an engine is at work: not while watchd starts, stops, or waits for calls before a reload."""
 
     def _new_engine(self, settings: Settings) -> Engine:
         return Engine(settings, self._ledger, self._clock, self._environ, once=False, failed=self._fail)
@@ -111,7 +112,7 @@ class Daemon:
         self._start_engine()
         self._start_web()
         self._start_teller()
-        self._started = True
+        self._works = True
         supervision.tell("READY=1")
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._state,
@@ -156,10 +157,13 @@ class Daemon:
             supervision.tell("WATCHDOG=1")
 
     def _troubles(self) -> dict[str, str | None]:
-        """Part by part, why it does not do its work; nothing but a new start mends what is told here."""
+        """Part by part, why it does not do its work; nothing but a new start mends what is told here.
+
+        Who ends to make room for a new configuration is well: the calls that it waits for have their time limit.
+        """
         parts = {
-            "intake and workers": self._engine.alive(),
-            "watches": self._lookout.is_alive(),
+            "intake and workers": not self._works or self._engine.alive(),
+            "watches": not self._works or self._lookout.is_alive(),
             "commands": self._control.is_alive(),
             "web": self._web is None or self._web.is_alive(),
         }
@@ -223,7 +227,7 @@ class Daemon:
         from watchd.web.app import Health  # noqa: PLC0415 -- imported long since, as the web room asks
 
         troubles = {**self._troubles(), "ledger": self._ledger.trouble}
-        return Health(troubles, ready=self._started and not self._ends())
+        return Health(troubles, ready=self._works and not self._ends())
 
     def _ends(self) -> bool:
         return self._stops > 0 or self._failure is not None
@@ -305,12 +309,14 @@ class Daemon:
         return asked
 
     def _take_over(self, settings: Settings) -> None:
+        self._works = False
         self._alive_during(self._engine.stop)
         self._lookout.stop()
         self._settings = settings
         self._engine = self._new_engine(settings)
         self._lookout = self._new_lookout()
         self._start_engine(as_they_are=True)
+        self._works = True
         self._stop_web()
         self._start_web()
         self._start_teller()

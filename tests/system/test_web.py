@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,20 @@ def test_a_reload_moves_it(house: House) -> None:
     assert house.watchd("reload").returncode == 0
     served.base = f"http://127.0.0.1:{other}"
     assert served.get("/healthz").status_code == 200
+
+
+def test_a_reload_that_waits_for_a_call_is_alive_and_not_ready(house: House) -> None:
+    house.open_sandbox(latency="3s")
+    served = Served(house)
+    house.drop("a.png", picture(1))
+    until(lambda: house.states() == ["sending"], "a call is under way")
+    served.daemon.signal(signal.SIGHUP)
+    until(lambda: served.get("/readyz").json() == {"ready": False}, "the reload waits")
+    answer = served.get("/healthz")
+    assert house.states() == ["sending"], "the call ended before anybody asked"
+    assert (answer.status_code, set(answer.json()["parts"].values())) == (200, {"well"})
+    served.daemon.wait_for("reloaded")
+    assert served.get("/readyz").json() == {"ready": True}
 
 
 def test_it_ends_with_the_daemon_at_once_though_somebody_is_connected(house: House) -> None:

@@ -3,6 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY watchd ./watchd
+COPY systemd ./systemd
 RUN python -m venv /opt/watchd \
     && /opt/watchd/bin/pip install --no-cache-dir --constraint constraints.txt '.[heic]' \
     && /opt/watchd/bin/python -m compileall -q /opt/watchd/lib

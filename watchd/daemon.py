@@ -108,6 +108,7 @@ class Daemon:
         """Work until told to stop; the exit status."""
         for number, handler in ((signal.SIGTERM, self._stop), (signal.SIGINT, self._stop), (signal.SIGHUP, self._hup)):
             signal.signal(number, handler)
+        self._bell.ring_at_signals()
         self._control.start()  # first, so that `status` tells of a start that has to wait
         self._start_engine()
         self._start_web()
@@ -270,11 +271,8 @@ class Daemon:
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
-        thread = threading.Thread(target=step, name="draining")
-        thread.start()
-        while thread.is_alive():
-            thread.join(min(LOOK_EVERY, supervision.ping_every() or LOOK_EVERY))
-            supervision.tell("WATCHDOG=1")
+        every = min(LOOK_EVERY, supervision.ping_every() or LOOK_EVERY)
+        self._bell.listen_during(step, every, lambda: supervision.tell("WATCHDOG=1"))
 
     def _load(self) -> Settings:
         settings = loading.load(self._settings.source, self._environ)

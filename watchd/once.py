@@ -99,6 +99,7 @@ class Once:
         """Work until nothing can go on without the operator, a window or a folder that returns."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self._bell.ring_at_signals()
         self._engine.adopt()
         self._engine.start()
         try:
@@ -112,7 +113,7 @@ class Once:
                     "Stopping; %d calls in flight end first. A second signal cuts them.",
                     self._engine.keeper.in_flight(), extra={"action": "stopping"},
                 )  # fmt: skip
-            self._engine.stop()
+            self._bell.listen_during(self._engine.stop)
             result = self._result()
             self._ledger.close()
             self._lock.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -12,13 +13,13 @@ import threading
 import time
 from contextlib import ExitStack
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from watchd.sandbox.server import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
 KEY = "vk-3b1f9c77d04e4a5e8f21"
@@ -87,6 +88,12 @@ class Daemon:
             found = came()
             assert len(found) >= count, f"{len(found)} of {count} lines {action!r} in:\n{''.join(self._lines)}"
             return found
+
+    def signal_thread(self, number: signal.Signals) -> None:
+        """Send a signal as the kernel may: to another thread than the main one."""
+        tasks = sorted(int(task.name) for task in Path(f"/proc/{self.pid}/task").iterdir())
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.tgkill(self.pid, next(task for task in tasks if task != self.pid), int(number)) == 0
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process."""

@@ -114,6 +114,20 @@ def test_a_second_signal_cuts_a_stalled_call_which_is_unknown_then_and_never_sen
     assert house.status()["spent"]["in_doubt"] == 0.02
 
 
+def test_a_signal_that_the_kernel_gives_to_another_thread_is_heard_at_once(house: House) -> None:
+    house.open_sandbox(fail=("stall:1",))
+    house.configure(api={"timeout": "5m"})
+    daemon = house.start()
+    daemon.signal_thread(signal.SIGHUP)
+    daemon.wait_for("reloaded", timeout=4.0)
+    house.drop("a.png", picture(1))
+    assert house.sandbox.wait_for_charges(1)
+    daemon.signal_thread(signal.SIGTERM)
+    daemon.wait_for("stopping", timeout=4.0)
+    daemon.signal_thread(signal.SIGTERM)
+    assert daemon.wait(4.0) == 0
+
+
 def test_sighup_takes_over_a_good_file_and_keeps_the_old_one_where_the_new_is_bad(house: House) -> None:
     house.configure()
     daemon = house.start()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "run", "once", "check", "estimate", "status", "jobs", "explain", "compare", "retry", "reprocess", "approve",
-    "pause", "resume", "dismiss", "reload", "init", "schema", "sandbox", "demo",
+    "pause", "resume", "dismiss", "reload", "init", "install-service", "schema", "sandbox", "demo",
 )  # fmt: skip
 IN_USE_OR_UNTRUSTED = 4
 USAGE = 2
@@ -35,7 +35,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"watchd.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"watchd.cli.{name}"), name)
         return command if isinstance(command, click.Command) else None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,7 +60,9 @@ def test_a_refused_key_is_told_in_the_services_words_and_the_rest_as_well(house:
     house.configure(GOLD)
     house.key.write_text("vk-not-this-one\n")
     found = told(house)
-    assert found["key"] == ("wrong", "the service refuses the key (401: Authentication failed)")
+    assert (found["key"][0], found["key"][1].partition(" → ")[0]) == (
+        "wrong", "the service refuses the key (401: Authentication failed)"
+    )  # fmt: skip
     assert found["enhance"][0] == "ok"
     assert not found.keys() & {"balance", "rate"}
 
@@ -89,3 +93,34 @@ def test_what_the_service_does_not_tell_could_not_be_learnt_and_nothing_is_wrong
     for subject in ("dialect", "enhance", "balance", "rate"):
         grade, text = found[subject]
         assert (grade, "could not be learnt" in text) == ("ok", True), (subject, text)
+
+
+@pytest.mark.parametrize(("seconds", "grade", "words"), [
+    (-3600, "warning", "3,600 s ahead of the service's"),
+    (3600, "warning", "3,600 s behind the service's"),
+    (20, "ok", "agrees"),
+])  # fmt: skip
+def test_a_clock_that_differs_from_the_services_is_told(house: House, seconds: int, grade: str, words: str) -> None:
+    def treat(peer: Peer) -> None:
+        peer.read_head()
+        peer.answer(
+            "200 OK", b"{}", f"Date: {format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)}"
+        )
+
+    with RawServer(treat) as server:
+        house.configure(api={"base_url": server.base_url})
+        found = told(house)["clock"]
+    # The header tells whole seconds, and the answer takes its time.
+    near = [words, *(words.replace("3,600", f"{other:,}") for other in range(3590, 3610))]
+    assert (found[0], any(text in found[1] for text in near)) == (grade, True), found
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 99 Nov 2026 10:00:00 GMT"])
+def test_a_date_that_is_none_says_nothing_of_the_clock(house: House, date: str) -> None:
+    def treat(peer: Peer) -> None:
+        peer.read_head()
+        peer.answer("200 OK", b"{}", f"Date: {date}")
+
+    with RawServer(treat) as server:
+        house.configure(api={"base_url": server.base_url})
+        assert "clock" not in told(house)

@@ -98,3 +98,12 @@ def test_every_line_of_the_compose_file_that_needs_a_reason_has_one() -> None:
     page = (ROOT / "docs" / "container.md").read_text()
     for key in ("user", "read_only", "cap_drop", "security_opt", "tmpfs", "stop_grace_period"):
         assert f"`{key}`" in page
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_every_directive_of_a_unit_has_its_reason(name: str) -> None:
+    page = (SYSTEMD / "README.md").read_text()
+    explained = {
+        word for cell in re.findall(r"^\| (.+?) \| ", page, re.MULTILINE) for word in re.findall(r"(\w+)=", cell)
+    }
+    assert {key for key, _ in directives(name)} - explained - {"Description"} == set()

@@ -79,7 +79,7 @@ def test_the_readme_lists_every_command() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_shell_blocks_call_only_commands_that_exist(page: Path) -> None:
     blocks = [text for kind, text in FENCED.findall(page.read_text(encoding="utf-8")) if kind in {"sh", "console"}]
-    called = re.findall(r"^\s*(?:\$ |/\S*/)?watchd (?:--config \S+ )?(\w+)", "\n".join(blocks), re.MULTILINE)
+    called = re.findall(r"^\s*(?:\$ |/\S*/)?watchd (?:--config \S+ )?([\w-]+)", "\n".join(blocks), re.MULTILINE)
 
     assert set(called) <= set(COMMANDS)
 

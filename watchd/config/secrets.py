@@ -96,6 +96,11 @@ def api_key(api: Api, environ: Mapping[str, str]) -> KeyFound | KeyTrouble:
     return KeyTrouble(f"no API key; looked at {', '.join(places)}. Put the key alone into the key file, with mode 600")
 
 
+def credential_key(path: str) -> KeyFound | KeyTrouble | None:
+    """The key in the file that systemd would hand to a service, None where there is none."""
+    return _from_file(path, f"the systemd credential in {path}", shared_is_news=True)
+
+
 def _from_file(path: str, source: str, *, shared_is_news: bool) -> KeyFound | KeyTrouble | None:
     """The key in a file, None where there is none. A FIFO in its place must not hold up the daemon."""
     try:

@@ -24,6 +24,7 @@ class Told:
     status: int
     body: bytes
     content_type: str
+    date: str = ""
 
     def document(self) -> Any:
         """The JSON of a 200; None for anything else."""
@@ -57,4 +58,5 @@ def ask(
             body += piece
             if len(body) > MOST_BYTES:
                 return Told(response.status_code, b"", "")
-        return Told(response.status_code, bytes(body), response.headers.get("content-type", ""))
+        came = response.headers
+        return Told(response.status_code, bytes(body), came.get("content-type", ""), came.get("date", ""))

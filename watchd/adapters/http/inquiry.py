@@ -6,6 +6,7 @@ None of it is promised by the contract, so each answer may be missing or strange
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
@@ -35,7 +36,7 @@ class Inquiry:
     """What was learnt; None, or nothing, where the service does not tell.
 
     `balances`: what is left, by currency. `refilled_at`: when the daily allowance begins anew (ISO 8601).
-    `per_minute`: the most requests a minute.
+    `per_minute`: the most requests a minute. `moment`: what time it is there, in Unix seconds.
     """
 
     dialect: Literal["enhance", "creativity"] | None = None
@@ -44,6 +45,7 @@ class Inquiry:
     refilled_at: str | None = None
     per_minute: int | None = None
     refused: KeyRefused | None = None
+    moment: float | None = None
 
 
 def inquire(api: Api, key: str | None) -> Inquiry | str:
@@ -55,12 +57,12 @@ def inquire(api: Api, key: str | None) -> Inquiry | str:
             limits = _limits(client, api, key)
         except httpx.HTTPError as error:
             return f"it cannot be reached: {hidden(str(error)) or type(error).__name__}"
-    dialect = _dialect(models.document())
+    dialect, moment = _dialect(models.document()), _moment(models.date)
     if limits is None:
-        return Inquiry(dialect)
+        return Inquiry(dialect, moment=moment)
     if limits.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         said = answers.words(limits.body, limits.content_type, hidden)
-        return Inquiry(dialect, refused=KeyRefused(f"{limits.status}: {said}"))
+        return Inquiry(dialect, refused=KeyRefused(f"{limits.status}: {said}"), moment=moment)
     data = _mapping(_mapping(limits.document()).get("data"))
     refilled = data.get("nextEpochBegins")
     return Inquiry(
@@ -69,7 +71,15 @@ def inquire(api: Api, key: str | None) -> Inquiry | str:
         {name: left for name, said in _mapping(data.get("balances")).items() if (left := _number(said)) is not None},
         refilled if isinstance(refilled, str) else None,
         _per_minute(data.get("rateLimits")),
+        moment=moment,
     )
+
+
+def _moment(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
 
 
 def _limits(client: httpx.Client, api: Api, key: str | None) -> Told | None:

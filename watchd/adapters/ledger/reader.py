@@ -56,6 +56,10 @@ class LedgerReader:
         counts["waiting"] = sum(row["number"] for row in self._rows("waiting"))
         return counts
 
+    def newest(self) -> float | None:
+        """Unix seconds of the latest thing that was written down."""
+        return next((row["moment"] for row in self._rows("newest")), None)
+
     def spent(self, now: datetime) -> dict[str, float]:
         """USD booked on the host's own day, in its month, and in all; with what of it is in doubt."""
         today = now.date().isoformat()

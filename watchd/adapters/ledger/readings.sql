@@ -15,6 +15,12 @@ SELECT
     coalesce(sum(booked) FILTER (WHERE outcome IN ('lost', 'bad_answer') OR finished_at IS NULL), 0) AS in_doubt
 FROM attempt WHERE booked > 0;
 
+-- name: newest
+-- The latest moment that was written down, by the last rows of what only grows.
+SELECT max(
+    (SELECT max(created_at) FROM (SELECT created_at FROM job ORDER BY id DESC LIMIT 100)),
+    coalesce((SELECT max(started_at) FROM (SELECT started_at FROM attempt ORDER BY id DESC LIMIT 100)), 0)) AS moment;
+
 -- name: gates
 SELECT reason, since, detail, retry_at, interval, mark FROM gate;
 

@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 TESTERS := 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test check bench faults lint clean
+.PHONY: help demo test confined check bench faults lint clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,13 +40,20 @@ lint: $(VENV)/.dev ## ruff, mypy strict, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test ## lint, then the tests: what CI runs
+# A good part of the suite with its daemons under the limits of their unit; where there is no systemd it says so.
+CONFINED := tests/system/test_run.py tests/system/test_originals.py tests/system/test_web.py
+
+confined: $(VENV)/.dev ## tests with daemons confined as systemd/watchd.service does; root
+	$(BIN)/python -m pytest -q -n $(TESTERS) --dist worksteal --under-unit $(CONFINED)
+
+check: lint confined test ## lint, then the tests: what CI runs
 
 bench: $(VENV)/.dev ## the figures, beside what a user would write instead
 	$(BIN)/python -m benchmarks
 
 faults: $(VENV)/.dev ## the fault campaigns at their full numbers
 	WATCHD_FAULTS=full $(BIN)/python -m pytest tests/system tests/stateful
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --under-unit tests/system
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from watchd.sandbox.server import Sandbox, SandboxOptions
 
@@ -35,10 +35,23 @@ def until(holds: Callable[[], object], what: str, timeout: float = PATIENCE) -> 
         time.sleep(0.02)
 
 
+class Process(Protocol):
+    """What is asked of whatever runs the daemon: a process of ours, or a unit of systemd's."""
+
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Daemon:
     """A `watchd run` under way, with its log as it comes: JSON objects with their `action`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
         self._lines: list[str] = []
         self._changed = threading.Condition()
@@ -116,8 +129,19 @@ class Daemon:
         self.wait()
 
 
+def plainly(house: House) -> Daemon:
+    """A `watchd run` as a shell would start it."""
+    process = subprocess.Popen(
+        house.command("run"), env=house.environment, cwd=house.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    return Daemon(process)
+
+
 class House:
     """A configuration with its folders, a sandbox to pay at, and commands to run. Use it as a context manager."""
+
+    starter: ClassVar[Callable[[House], Daemon]] = plainly
+    """How daemons are started: otherwise with `pytest --under-unit`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -219,10 +243,7 @@ class House:
 
     def launch(self) -> Daemon:
         """`watchd run`, perhaps not ready yet."""
-        process = subprocess.Popen(
-            self.command("run"), env=self.environment, cwd=self.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        daemon = Daemon(process)
+        daemon = type(self).starter(self)
         self._daemons.append(daemon)
         return daemon
 

@@ -36,8 +36,8 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$OWN/over,workdir=$OWN/work" "$
 cd "$OWN/root"
 for place in tmp run srv home root opt var/tmp; do mkdir -p $place; mount -t tmpfs -o mode=755 tmpfs $place; done
 chmod 1777 tmp var/tmp
-mkdir -p srv/studio opt/python opt/watchd opt/source
-mount --bind "$STUDIO" srv/studio
+mkdir -p "./$AT" opt/python opt/watchd opt/source
+mount --bind "$STUDIO" "./$AT"
 mount --bind "$PYTHON" opt/python
 mount --bind "$SOURCE" opt/source
 mkdir "$OWN/venv" "$OWN/beside"
@@ -77,10 +77,11 @@ _NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
 
 
 class Machine:
-    """Use it as a context manager; `root` is the folder that it sees as `/srv/studio`."""
+    """Use it as a context manager; `root` is the folder that it sees as `/srv/studio`, or `at` another place."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, at: Path = STUDIO) -> None:
         self.root = root
+        self.at = at
         self._pid = 0
 
     def __enter__(self) -> Self:
@@ -91,7 +92,8 @@ class Machine:
         log, own = self.root / "boot.log", self.root.with_name(f"{self.root.name}-machine")
         own.mkdir()
         told = {
-            "OWN": own, "STUDIO": self.root, "SOURCE": ROOT, "VENV": sys.prefix, "PYTHON": sys.base_prefix,
+            "OWN": own, "STUDIO": self.root, "AT": self.at,
+            "SOURCE": ROOT, "VENV": sys.prefix, "PYTHON": sys.base_prefix,
         }  # fmt: skip
         with log.open("wb") as out:
             self._unshare = subprocess.Popen(
@@ -123,10 +125,14 @@ class Machine:
         asked = self.run("systemctl", "is-system-running", check=False)
         return asked.stdout.strip() in {"running", "degraded"}
 
+    def command(self, *command: str) -> list[str]:
+        """What runs a program there."""
+        return ["/usr/bin/nsenter", f"--target={self._pid}", *_NAMESPACES, *command]
+
     def run(self, *command: str, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a program there, as root."""
         ended = subprocess.run(
-            ["/usr/bin/nsenter", f"--target={self._pid}", *_NAMESPACES, *command], stdin=subprocess.DEVNULL, cwd="/",
+            self.command(*command), stdin=subprocess.DEVNULL, cwd="/",
             env={"PATH": _PATH, "LANG": "C.UTF-8", "SYSTEMD_PAGER": "cat", "PYTHONWARNINGS": "error"},
             capture_output=True, text=True, check=False, timeout=timeout,
         )  # fmt: skip

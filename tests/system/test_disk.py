@@ -199,6 +199,7 @@ def test_a_daemon_whose_ledger_has_no_room_ends_within_seconds_when_told_to(hous
 
 
 @ROOT
+@pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_a_daemon_whose_ledger_has_no_room_for_the_recovery_says_so_and_goes_on_by_itself(house: House) -> None:
     house.open_sandbox(fail=("stall:1",))
     house.configure()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DROP_IN = "/etc/systemd/system/watchd.service.d/10-this-machine.conf"
 
+pytestmark = pytest.mark.plain("it has a machine of its own")
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:

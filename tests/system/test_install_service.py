@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CONFIG = "/etc/watchd/config.yaml"
 CREDENTIAL = "/etc/credstore/venice-api-key"
 
+pytestmark = pytest.mark.plain("it has a machine of its own")
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:

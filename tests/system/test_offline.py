@@ -156,6 +156,7 @@ TMPFS = ("/bin/mount", "-t", "tmpfs", "watchd-test")
 
 
 @ROOT
+@pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_an_unmounted_folder_is_offline_and_costs_nothing_when_it_is_back(house: House) -> None:
     house.configure(QUICK)
     with mounted(house, *TMPFS):
@@ -178,6 +179,7 @@ def test_an_unmounted_folder_is_offline_and_costs_nothing_when_it_is_back(house:
 
 
 @ROOT
+@pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_a_folder_that_is_watched_is_offline_soon_after_its_unmount_and_watched_again_after_its_mount(
     house: House,
 ) -> None:
@@ -196,6 +198,7 @@ def test_a_folder_that_is_watched_is_offline_soon_after_its_unmount_and_watched_
 
 
 @ROOT
+@pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_a_folder_that_is_mounted_after_the_start_is_taken_up(house: House) -> None:
     house.configure(QUICK)
     daemon = house.start()
@@ -206,6 +209,7 @@ def test_a_folder_that_is_mounted_after_the_start_is_taken_up(house: House) -> N
 
 
 @ROOT
+@pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_a_folder_behind_fuse_is_polled_and_what_comes_through_its_back_door_is_found(house: House) -> None:
     bindfs = shutil.which("bindfs")
     if bindfs is None:

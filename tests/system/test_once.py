@@ -101,6 +101,7 @@ def test_work_that_waits_outranks_files_that_failed(house: House) -> None:
     assert sorted(house.states()) == ["failed", "queued"]
 
 
+@pytest.mark.plain("it compares process ids, and a unit's own are others")
 def test_a_second_one_on_the_same_ledger_ends_at_once_with_4_and_names_the_first(house: House) -> None:
     house.configure()
     house.drop("a.png", picture(1))

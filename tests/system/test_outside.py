@@ -76,6 +76,7 @@ def assert_is_a_status(status: dict[str, Any]) -> None:
 # Answers
 
 
+@pytest.mark.plain("it compares process ids, and a unit's own are others")
 def test_status_has_the_promised_shape_before_the_first_start_beside_a_daemon_and_after_it(house: House) -> None:
     house.configure({}, {"path": str(house.root / "away")})
     house.drop("a.png", picture(1))

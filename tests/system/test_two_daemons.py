@@ -8,6 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.system.house import until
 from tests.system.pictures import picture
 
@@ -28,6 +30,7 @@ def sorted_out(house: House) -> tuple[Daemon, Daemon]:
     return works, ended[0]
 
 
+@pytest.mark.plain("it compares process ids, and a unit's own are others")
 def test_of_two_daemons_started_at_once_exactly_one_works_and_the_other_ends_with_4_naming_it(house: House) -> None:
     house.configure()
     for number in range(ROUNDS):
@@ -41,6 +44,7 @@ def test_of_two_daemons_started_at_once_exactly_one_works_and_the_other_ends_wit
     assert len(house.sent()) == len(set(house.sent())) == ROUNDS
 
 
+@pytest.mark.plain("it compares process ids, and a unit's own are others")
 def test_once_beside_a_daemon_ends_with_4_at_once_and_leaves_the_work_to_it(house: House) -> None:
     house.open_sandbox(latency="2s")
     house.configure()

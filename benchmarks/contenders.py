@@ -139,6 +139,7 @@ def _listening(address: str) -> Iterator[threading.Event]:
         finally:
             told.sendto(_NO_MORE, address)
             listener.join()
+            Path(address).unlink()  # so that a second start finds the name free
 
 
 @contextmanager

@@ -249,6 +249,7 @@ class Daemon:
         self._lookout.tend()
         self._tell()
         self._tell_manager()
+        logs.sum_up()
 
     def _tell_manager(self) -> None:
         """One line for `systemctl status`; said again only when it has changed."""
@@ -349,6 +350,7 @@ class Daemon:
         if self._teller is not None:
             self._teller.stop()
         self._lock.close()
+        logs.sum_up(at_once=True)
         logger.info("Stopped", extra={"action": "stopped"})
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from watchd.adapters import logs
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.lock import StateLock
 from watchd.bell import Bell
@@ -105,6 +106,7 @@ class Once:
         try:
             while not self._finished() or self._is_allowed():
                 self._bell.wait(REDRAW if self._display.live else self._patience())
+                logs.sum_up()
                 if self._display.live:
                     self._display.show(self._progress())
         finally:
@@ -117,6 +119,7 @@ class Once:
             result = self._result()
             self._ledger.close()
             self._lock.close()
+            logs.sum_up(at_once=True)
         if self._failure is not None:
             raise self._failure
         return result

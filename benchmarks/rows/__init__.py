@@ -12,8 +12,9 @@ from benchmarks.rows.scan import Poll, Scan
 from benchmarks.rows.status import Status
 from benchmarks.rows.studio import Studio
 from benchmarks.rows.throughput import Throughput
+from benchmarks.rows.web import Web
 
 if TYPE_CHECKING:
     from benchmarks.figures import Row
 
-ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio())
+ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import statistics
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ from watchd.sandbox import photographs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -29,6 +30,9 @@ FIRST_PAINT = """() => new Promise(resolve => new PerformanceObserver(list => {
 }).observe({ type: "paint", buffered: true }))"""
 """Milliseconds from the request until something was to be seen."""
 
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+"""What was seen last, kept for people to look at."""
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
@@ -39,6 +43,11 @@ def browser() -> Iterator[Page]:
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         yield context.new_page()
         chromium.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _screenshots() -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture
@@ -67,6 +76,87 @@ def test_jobs_appear_by_themselves(house: House, page: Page) -> None:
     expect(page.locator("#history tr.done")).to_be_visible()
 
 
+SEEN = """wanted => void (window.seen = new Promise(resolve => {
+    const look = () => [...document.querySelectorAll("#history tr")].some(
+        row => row.className === wanted.state && row.textContent.includes(wanted.name)) && resolve(Date.now() / 1000);
+    new MutationObserver(look).observe(document.querySelector("main"), { childList: true, subtree: true });
+    look();
+}))"""
+"""The moment at which a row with this name and state is there, by the clock that the ledger has too."""
+
+
+def test_a_stage_is_on_the_page_within_three_tenths_of_a_second(house: House, page: Page) -> None:
+    served = Served(house)
+    page.goto(served.base)
+    expect(page.locator("#live")).to_have_text("live")
+    lags = []
+    for number in range(7):
+        name = f"{number}.png"
+        page.evaluate(SEEN, {"name": name, "state": "done"})
+        house.drop(name, picture(number))
+        shown = page.evaluate("window.seen")
+        (row,) = house.read("SELECT finished_at FROM job WHERE path_text = ?", name)
+        lags.append(shown - row["finished_at"])
+    assert statistics.median(lags) < 0.3, lags
+
+
+def test_a_thousand_jobs_can_be_walked_and_searched(house: House, page: Page) -> None:
+    fill(house, 1_000)
+    served = Served(house)
+    page.goto(served.base)
+    met: set[str] = set()
+    for _ in range(1_000):
+        met.update(page.locator("#history tbody tr td:nth-child(2)").all_text_contents())
+        older = page.get_by_role("link", name="Older")
+        if older.count() == 0:
+            break
+        with page.expect_navigation():
+            older.click()
+    assert len(met) == 1_000
+    page.goto(served.base)
+    page.get_by_role("searchbox").fill("777.png")
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.locator("#history tbody tr")).to_have_count(1)
+    page.screenshot(path=SCREENSHOTS / "search.png")
+
+
+def test_everything_can_be_done_by_keyboard_and_whoever_walks_there_is_not_thrown_out(house: House, page: Page) -> None:
+    house.open_sandbox(fail=("415:1",))
+    served = Served(house)
+    house.drop("a.png", picture(1))
+    house.wait_for_states("failed")
+    page.goto(served.base)
+    expect(page.locator("#live")).to_have_text("live")
+    met = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        met.append(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.name || ''"))
+        if met[-1].startswith("Try all"):
+            break
+    assert {"Pause", "Try all 1 again"} <= set(met)
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none", "nobody sees where the keyboard is"
+    house.drop("b.png", picture(2))
+    expect(page.locator("#history")).to_contain_text("b.png")
+    assert page.evaluate("document.activeElement.textContent").startswith("Try all"), "the focus was lost"
+    page.keyboard.press("Enter")
+    house.wait_for_states("done", "done")
+
+
+def test_the_page_at_work(house: House, page: Page) -> None:
+    house.open_sandbox(engine="lanczos", latency="2s", fail=("415:1",))
+    served = Served(house)
+    list(photographs.photographs(house.hot))
+    house.drop("scan-0041.png", picture(1))
+    house.drop("no-picture.png", b"<html>")
+    until(lambda: "sending" in house.states() and "done" in house.states(), "some are done, some under way")
+    page.goto(served.base)
+    expect(page.locator("#live")).to_have_text("live")
+    until(lambda: page.evaluate("[...document.images].every(one => one.complete)"), "all pictures are there")
+    page.screenshot(path=SCREENSHOTS / "page.png", full_page=True)
+    until_ended(house, 7)
+
+
 def test_pause_and_resume_work_and_the_reason_is_told(house: House, page: Page) -> None:
     served = Served(house)
     page.goto(served.base)
@@ -88,7 +178,7 @@ def test_a_failed_file_is_tried_again_by_its_button(house: House, page: Page) ->
     house.wait_for_states("done")
 
 
-def test_the_slider_moves_by_mouse_and_keyboard_and_the_picture_zooms(house: House, page: Page, tmp_path: Path) -> None:
+def test_the_slider_moves_by_mouse_and_keyboard_and_the_picture_zooms(house: House, page: Page) -> None:
     house.open_sandbox(engine="lanczos")
     served = Served(house)
     list(photographs.photographs(house.hot))
@@ -106,12 +196,12 @@ def test_the_slider_moves_by_mouse_and_keyboard_and_the_picture_zooms(house: Hou
     before = page.locator("#zoom").text_content()
     page.get_by_role("button", name="Larger").click()
     assert page.locator("#zoom").text_content() != before
-    page.screenshot(path=tmp_path / "job.png", full_page=True)
-    assert (tmp_path / "job.png").stat().st_size > 20_000
+    page.screenshot(path=SCREENSHOTS / "job.png", full_page=True)
+    assert (SCREENSHOTS / "job.png").stat().st_size > 20_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_cut_off(house: House, page: Page, tmp_path: Path, scheme: str) -> None:
+def test_on_a_phone_nothing_is_cut_off(house: House, page: Page, scheme: str) -> None:
     house.open_sandbox(engine="lanczos", fail=("415:1",))
     served = Served(house)
     list(photographs.photographs(house.hot))
@@ -123,7 +213,7 @@ def test_on_a_phone_nothing_is_cut_off(house: House, page: Page, tmp_path: Path,
     try:
         page.goto(served.base)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
-        page.screenshot(path=tmp_path / f"phone-{scheme}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"phone-{scheme}.png", full_page=True)
     finally:
         page.set_viewport_size({"width": 1280, "height": 900})
 
@@ -132,7 +222,8 @@ def until_ended(house: House, number: int) -> None:
     until(lambda: sum(state in {"done", "failed"} for state in house.states()) == number, "all have ended")
 
 
-def test_a_hundred_thousand_jobs_are_shown_in_half_a_second(house: House, page: Page) -> None:
+def fill(house: House, number: int) -> None:
+    """So many jobs that were done before."""
     house.configure()
     house.once()
     connection = sqlite3.connect(house.state / "ledger.db")
@@ -141,11 +232,15 @@ def test_a_hundred_thousand_jobs_are_shown_in_half_a_second(house: House, page: 
         " VALUES ('hot', ?, ?, ?, 1, 1, '{\"scale\": 2}', 'p', ?, 1)",
         (
             (f"{n}.png".encode(), f"{n}.png", f"{n}", "failed" if n % 1000 == 0 else "done")
-            for n in range(100_000)
+            for n in range(number)
         ),
     )  # fmt: skip
     connection.commit()
     connection.close()
+
+
+def test_a_hundred_thousand_jobs_are_shown_in_half_a_second(house: House, page: Page) -> None:
+    fill(house, 100_000)
     served = Served(house)
     page.goto(served.base)
     painted = []

@@ -220,3 +220,15 @@ def test_a_photo_taken_upright_is_sent_upright_and_comes_out_upright_turned_once
         assert output.size == (600, 800)
         top, bottom = output.convert("RGB").getpixel((300, 100)), output.convert("RGB").getpixel((300, 700))
         assert (top, bottom) == ((254, 0, 0), (0, 0, 254))
+
+
+def test_a_flood_of_broken_files_is_summed_up_in_the_log_and_whole_in_the_ledger(house: House) -> None:
+    house.configure()
+    for number in range(60):
+        house.drop(f"{number}.png", f"no picture {number}".encode())
+    daemon = house.start()
+    house.wait_for_all(60, "failed")
+    assert daemon.stop() == 0
+    lines = [line for line in daemon.log() if line.get("action") == "failed"]
+    assert [line.get("left_out") for line in lines] == [None] * 20 + [40]
+    assert len(list((house.state / "failed" / "hot").iterdir())) == 60

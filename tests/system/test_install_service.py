@@ -82,6 +82,25 @@ def test_the_installed_service_does_its_work(machine: Machine, sandbox: Sandbox,
     assert sandbox.charges().calls == 1
 
 
+def test_the_journal_has_each_line_with_its_priority_and_its_fields(machine: Machine, sandbox: Sandbox) -> None:
+    give_key(machine)
+    configure(machine, sandbox)
+    machine.watchd("--config", CONFIG, "install-service")
+    machine.path(f"{STUDIO}/hot/\x1b[31mred\n.png").write_bytes(b"no picture")
+
+    def entries() -> dict[str, tuple[str, dict[str, Any]]]:
+        lines = machine.run("journalctl", "--no-pager", "-o", "json", "-u", "watchd").stdout.splitlines()
+        told = [(entry["PRIORITY"], json.loads(entry["MESSAGE"])) for entry in map(json.loads, lines)
+                if str(entry["MESSAGE"]).startswith("{")]  # fmt: skip
+        return {str(fields["action"]): (priority, fields) for priority, fields in told}
+
+    until(lambda: "failed" in entries(), f"it is in the journal: {log(machine)}")
+    found = entries()
+    assert found["started"][0] == "6"
+    assert found["failed"][0] == "4"
+    assert found["failed"][1]["message"].startswith("Failed hot/\\x1b[31mred\\n.png: ")
+
+
 def test_what_is_installed_is_what_systemd_would_have_it(machine: Machine, sandbox: Sandbox) -> None:
     give_key(machine)
     configure(machine, sandbox)

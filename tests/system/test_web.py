@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,12 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 class Served:
-    """A daemon with a web room, and a client of it."""
+    """A daemon with a web room, and a client of it; `top`: more of the configuration."""
 
-    def __init__(self, house: House, listen: str = "127.0.0.1", **web: Any) -> None:
+    def __init__(self, house: House, listen: str = "127.0.0.1", top: dict[str, Any] | None = None, **web: Any) -> None:
         self.port = free_port()
         self.house = house
-        house.configure(web={"listen": f"{listen}:{self.port}"} | web)
+        house.configure(web={"listen": f"{listen}:{self.port}"} | web, **(top or {}))
         self.daemon: Daemon = house.start()
         self.daemon.wait_for("web")
         self.base = f"http://127.0.0.1:{self.port}"
@@ -92,6 +93,17 @@ def test_names_follow_the_conventions_and_each_family_is_explained(house: House)
     for name, kind in families:
         assert re.fullmatch(r"watchd_[a-z_]+", name)
         assert (kind == "counter") == name.endswith("_total")
+
+
+def test_the_page_shows_money_against_the_budget_on_the_hosts_own_clock(house: House) -> None:
+    served = Served(house, top={"budget": {"day": 10, "month": 100}})
+    house.drop("a.png", picture(1))
+    house.wait_for_all(1)
+    text = served.get("/").text
+    assert "Today $0.02 of $10.00 <meter" in text
+    assert "this month $0.02 of $100.00 <meter" in text
+    finished = datetime.fromisoformat(house.jobs()[0]["finished_at"]).astimezone()
+    assert f">{finished:%Y-%m-%d %H:%M:%S}</time>" in text
 
 
 def test_a_closed_gate_shows(house: House) -> None:

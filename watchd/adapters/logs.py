@@ -6,15 +6,25 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from watchd.model import Log
 
 _OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
 _LOUD = ("httpx", "httpcore", "watchdog", "asyncio")
+_NEVER_LEFT_OUT = frozenset({"unknown", "gate_closed", "fatal", "ledger_full", "offline"})
+"""Money, and what is told once: each of these lines is wanted."""
+IN_FULL = 20
+"""Lines of one kind of trouble that are written before the rest of their minute is summed up."""
+WINDOW = 60.0
 
 
 def set_up(log: Log, handler: logging.Handler | None = None) -> None:
@@ -25,6 +35,8 @@ def set_up(log: Log, handler: logging.Handler | None = None) -> None:
         shape = "journal" if os.environ.get("JOURNAL_STREAM") and not sys.stderr.isatty() else "text"
     handler.setFormatter({"text": _Text, "json": _Json, "journal": _Journal}[shape]())
     root = logging.getLogger()
+    if log.level != "debug":
+        handler.addFilter(_summary)
     root.handlers[:] = [handler]
     root.setLevel(log.level.upper())
     for name in _LOUD:
@@ -32,6 +44,67 @@ def set_up(log: Log, handler: logging.Handler | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # watchdog prints one of these, 100 KB long, for each folder in a storm of new ones.
     warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
+
+
+@dataclass(slots=True)
+class _Minute:
+    """Lines of one action since `began`; how many were left out."""
+
+    began: float
+    written: int = 0
+    left_out: int = 0
+
+
+class Summary(logging.Filter):
+    """Of a trouble that repeats itself the first lines are written, and then, once a minute, how many more there were.
+
+    Ten thousand broken files must not push what else happened out of a journal; the ledger has each of them.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._minutes: dict[str, _Minute] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is written."""
+        action = record.__dict__.get("action")
+        trouble = record.levelno >= logging.WARNING or action in {"queued", "later"}
+        if action is None or not trouble or action in _NEVER_LEFT_OUT or record.__dict__.get("left_out"):
+            return True
+        with self._lock:
+            minute = self._minutes.setdefault(action, _Minute(self._clock()))
+            if minute.written < IN_FULL:
+                minute.written += 1
+                return True
+            minute.left_out += 1
+            return False
+
+    def tell(self, *, at_once: bool = False) -> None:
+        """Write how much was left out in the minutes that are over, or in all."""
+        now = self._clock()
+        with self._lock:
+            over = {
+                action: minute for action, minute in self._minutes.items() if at_once or now - minute.began >= WINDOW
+            }
+            for action in over:
+                del self._minutes[action]
+        for action, minute in over.items():
+            if minute.left_out:
+                logging.getLogger(__name__).warning(
+                    "%d more lines like the last %r ones within %.0f s were left out; `watchd jobs` has every file, and"
+                    " `log: {level: debug}` every line",
+                    minute.left_out, action, now - minute.began, extra={"action": action, "left_out": minute.left_out},
+                )  # fmt: skip
+
+
+_summary = Summary()
+
+
+def sum_up(*, at_once: bool = False) -> None:
+    """Write what was left out of a trouble that repeats itself, once its minute is over; to be called now and then."""
+    _summary.tell(at_once=at_once)
 
 
 _hidden: set[str] = set()

@@ -3,6 +3,8 @@
   const live = document.querySelector("#live");
   const main = document.querySelector("main");
   let asking = false, again = false;
+  // As it was sent: what scripts have changed since is no news.
+  const shown = new Map([...main.querySelectorAll("section[id]")].map((section) => [section.id, section.innerHTML]));
 
   async function refresh() {
     if (asking) { again = true; return; }
@@ -14,9 +16,14 @@
         // Section by section, and only what has changed: whoever types or reads is not disturbed.
         for (const section of main.querySelectorAll("section[id]")) {
           const other = fresh.getElementById(section.id);
-          if (other && other.innerHTML !== section.innerHTML && !section.contains(document.activeElement)) {
-            section.replaceWith(other);
-          }
+          if (!other || other.innerHTML === shown.get(section.id)) continue;
+          const held = section.contains(document.activeElement) ? document.activeElement : null;
+          if (held && held.matches("input, select")) continue;
+          shown.set(section.id, other.innerHTML);
+          section.replaceWith(other);
+          // Who walks the page by keyboard stays where they were.
+          const same = held && [...other.querySelectorAll(held.tagName)].find((one) => one.outerHTML === held.outerHTML);
+          if (same) same.focus({ preventScroll: true });
         }
       }
     } finally {
@@ -24,6 +31,11 @@
       if (again) { again = false; refresh(); }
     }
   }
+
+  // A job without a picture to show has none; a browser would draw a broken one.
+  document.addEventListener("error", (event) => {
+    if (event.target instanceof HTMLImageElement) event.target.classList.add("missing");
+  }, true);
 
   const events = new EventSource("/events");
   events.addEventListener("open", () => { live.textContent = "live"; });

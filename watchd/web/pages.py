@@ -5,6 +5,7 @@ Everything that people named passes through `escape`.
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -31,24 +32,46 @@ def page(title: str, main: str) -> str:
     )
 
 
-def now(status: Mapping[str, Any], counts: Mapping[str, int], spent: Mapping[str, float], budget: str) -> str:
+def moment(told: str | None) -> str:
+    """An ISO 8601 moment on the host's own clock, which days, budgets and hours go by; "" for none."""
+    if not told:
+        return ""
+    try:
+        local = datetime.fromisoformat(told).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        local = told
+    return f'<time datetime="{escape(told)}">{escape(local)}</time>'
+
+
+def now(
+    status: Mapping[str, Any], counts: Mapping[str, int], spent: Mapping[str, float], budget: Mapping[str, float | None]
+) -> str:
     """What is under way, what holds it up, and what it costs."""
     gate = status["gate"]
     if gate["open"]:
         door = '<p class="well">Calls are made.</p>' + _button("/do/pause", "Pause", {})
     else:
-        again = f" Tried again at {escape(gate['retry_at'])}." if gate["retry_at"] else ""
+        again = f" Tried again at {moment(gate['retry_at'])}." if gate["retry_at"] else ""
         door = (
             f'<p class="trouble"><strong>No calls: {escape(gate["reason"])}.</strong> {escape(gate["detail"] or "")}'
-            f" Since {escape(gate['since'] or '')}.{again}</p>" + _button("/do/resume", "Resume", {})
+            f" Since {moment(gate['since'])}.{again}</p>" + _button("/do/resume", "Resume", {})
         )
     numbers = "".join(f"<div><dt>{escape(name)}</dt><dd>{number}</dd></div>" for name, number in counts.items())
     doubt = f", ${spent['in_doubt']:.2f} of it in doubt" if spent["in_doubt"] else ""
+    today = _money("Today", spent["today"], budget["today"])
+    month = _money("this month", spent["month"], budget["month"])
+    unlimited = "" if any(budget.values()) else " No budget is set."
     return (
         f'<section id="now"><h2>Now</h2>{door}<dl class="counts">{numbers}</dl>'
-        f"<p>Today ${spent['today']:.2f}, this month ${spent['month']:.2f}, in all ${spent['total']:.2f}{doubt}."
-        f" {escape(budget)}</p></section>"
+        f"<p>{today}, {month}, in all ${spent['total']:.2f}{doubt}.{unlimited}</p></section>"
     )
+
+
+def _money(words: str, spent: float, most: float | None) -> str:
+    if most is None:
+        return f"{words} ${spent:.2f}"
+    meter = f'<meter min="0" max="{most:.2f}" high="{most * 0.8:.2f}" value="{spent:.2f}"></meter>'
+    return f"{words} ${spent:.2f} of ${most:.2f} {meter}"
 
 
 def folders(listed: Iterable[Mapping[str, Any]]) -> str:
@@ -104,11 +127,11 @@ def table(jobs: Sequence[Mapping[str, Any]]) -> str:
         f' width="64" height="64"></a></td><td><a href="/job/{job["id"]}">{escape(on_one_line(job["path"]))}</a><br>'
         f"<small>{escape(job['folder'])}, {escape(job['profile'])}</small></td>"
         f"<td>{escape(job['state'])}<br><small>{escape(job['error'] or '')}</small></td>"
-        f"<td>${job['cost']:.2f}</td><td><small>{escape(job['finished_at'] or job['created_at'])}</small></td></tr>"
+        f"<td>${job['cost']:.2f}</td><td><small>{moment(job['finished_at'] or job['created_at'])}</small></td></tr>"
         for job in jobs
     )
     return (
-        '<table class="jobs"><thead><tr><th><th>File<th>State<th>Cost<th>When (UTC)</tr></thead>'
+        '<table class="jobs"><thead><tr><th><th>File<th>State<th>Cost<th>When</tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
@@ -116,7 +139,7 @@ def table(jobs: Sequence[Mapping[str, Any]]) -> str:
 def job(told: Mapping[str, Any], stage: str) -> str:
     """One job: before and after, its life step by step, and what can be done."""
     steps = "".join(
-        f"<tr><td><small>{escape(step['at'])}</small></td><td>{escape(step['step'])}</td>"
+        f"<tr><td><small>{moment(step['at'])}</small></td><td>{escape(step['step'])}</td>"
         f"<td>{escape(on_one_line(step['detail']))}</td></tr>"
         for step in told["steps"]
     )

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from watchd.adapters.ledger.reader import LedgerReader
-from watchd.core.money import usd
+from watchd.model import MICROS_PER_USD
 from watchd.web import pages
 from watchd.web.showing import LARGE, SMALL, Gallery
 
@@ -104,14 +104,13 @@ class Site:
         )
         return HTMLResponse(pages.page("watchd", main))
 
-    def _budget(self) -> str:
+    def _budget(self) -> dict[str, float | None]:
+        """USD that may be spent over all folders, by the names that `spent` has."""
         budget = self._daemon.settings().budget
-        said = [
-            f"{usd(most)} a {period}"
-            for period, most in (("day", budget.day), ("month", budget.month))
-            if most is not None
-        ]
-        return f"Budget: {', '.join(said)}." if said else "No budget is set."
+        return {
+            name: None if most is None else most / MICROS_PER_USD
+            for name, most in (("today", budget.day), ("month", budget.month))
+        }
 
     def _job(self, request: Request) -> Response:
         number = min(request.path_params["number"], LAST)

@@ -52,7 +52,7 @@ class Teller:
             return
         if self.last is not None:
             for notice in notices.between(self.last, found):
-                if notice.kind in self._on:
+                if notice.is_wanted(self._on):
                     self._notifier.tell(notice)
         self.last = found
 

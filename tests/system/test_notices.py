@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.system.house import House, until
+from tests.system.house import Daemon, House, until
 from tests.system.pictures import picture
 
 if TYPE_CHECKING:
@@ -98,6 +99,47 @@ def test_addresses_may_stand_in_a_file_of_their_own(house: House, webhook: Webho
     house.start()
     house.watchd("pause")
     until(lambda: webhook.kinds() == ["paused"], "it is told", 30)
+
+
+def with_foreign_warnings(house: House) -> Daemon:
+    """A daemon in which a library may use what Python has deprecated."""
+    daemon = house.launch_as(sys.executable, "-m", "watchd", PYTHONWARNINGS="default")
+    daemon.wait_for("started")
+    return daemon
+
+
+def test_what_apprise_knows_is_told_through_it(house: House, webhook: Webhook) -> None:
+    pytest.importorskip("apprise")
+    house.configure(notify={"urls": [webhook.url.replace("http://", "json://")]})
+    daemon = with_foreign_warnings(house)
+    house.watchd("pause")
+    until(lambda: len(webhook.taken) == 1, "it is told", 30)
+    assert webhook.taken[0]["title"] == "watchd makes no calls: paused"
+    assert "Files wait" in webhook.taken[0]["message"]
+    assert daemon.stop() == 0
+
+
+def test_what_apprise_cannot_deliver_is_told_without_its_address(house: House, webhook: Webhook) -> None:
+    pytest.importorskip("apprise")
+    webhook.status = 500
+    house.configure(notify={"urls": [webhook.url.replace("http://", "json://anna:SECRET-word@")]})
+    daemon = with_foreign_warnings(house)
+    house.watchd("pause")
+    until(lambda: len(webhook.taken) == 2, "it is tried twice", 30)
+    assert daemon.stop() == 0
+    assert "SECRET" not in daemon.text
+
+
+def test_a_budget_an_offline_folder_and_the_day_are_told(house: House, webhook: Webhook) -> None:
+    house.configure(
+        notify={"urls": [webhook.url], "on": ["budget", "offline"]}, budget={"day": 0.05},
+    )  # fmt: skip
+    house.start()
+    for number in range(3):
+        house.drop(f"{number}.png", picture(number))
+    until(lambda: webhook.kinds().count("budget") == 2, "80 % and 100 % are told", 30)
+    house.hot.rename(house.root / "away")
+    until(lambda: "offline" in webhook.kinds(), "the folder is told", 30)
 
 
 def test_a_webhook_that_answers_nobody_holds_up_nothing(house: House, webhook: Webhook) -> None:

@@ -42,6 +42,8 @@ def set_up(log: Log, handler: logging.Handler | None = None) -> None:
     for name in _LOUD:
         # Their debug lines would show headers, the key among them.
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its complaints name the address, which may hold a password; ours name its number.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     # watchdog prints one of these, 100 KB long, for each folder in a storm of new ones.
     warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
 

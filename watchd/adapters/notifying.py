@@ -103,7 +103,10 @@ def _by_apprise(url: str, notice: Notice) -> str | None:
         from apprise import Apprise  # noqa: PLC0415 -- an extra, wanted by some
     except ImportError:
         return "it needs an extra: pip install 'watchd[notify]'"
-    apprise = Apprise()
-    if not apprise.add(url):
-        return "Apprise does not know its kind"
-    return None if apprise.notify(title=notice.title, body=notice.text) else "Apprise could not deliver it"
+    try:
+        apprise = Apprise()
+        if not apprise.add(url):
+            return "Apprise does not know its kind"
+        return None if apprise.notify(title=notice.title, body=notice.text) else "Apprise could not deliver it"
+    except Exception as error:  # a hundred plugins of other people's, and what they load: anything may come out
+        return f"Apprise failed with {type(error).__name__}"

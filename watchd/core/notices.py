@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from watchd.core.money import usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 SOON: Final = 80
 """Percent of a budget at which the owner hears of it for the first time."""
@@ -47,11 +47,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message."""
+    """One message; `also`: another kind that it is as well."""
 
     kind: Kind
     title: str
     text: str
+    also: Kind | None = None
+
+    def is_wanted(self, kinds: Collection[str]) -> bool:
+        """Whether somebody who asked for these kinds wants to hear of it."""
+        return self.kind in kinds or self.also in kinds
 
 
 def between(before: Look, after: Look) -> Iterator[Notice]:
@@ -76,7 +81,9 @@ def _gates(before: Look, after: Look) -> Iterator[Notice]:
     for reason, why in closed.items():
         if reason not in before.gates:
             text = f"{why}. Files wait and lose no attempt; `watchd status` says more."
-            yield Notice(Kind.PAUSED, f"watchd makes no calls: {reason}", text)
+            # A budget is used up when what is left is less than a call: mostly a little before its 100 %.
+            kinds = (Kind.BUDGET, Kind.PAUSED) if reason == "budget" else (Kind.PAUSED, None)
+            yield Notice(kinds[0], f"watchd makes no calls: {reason}", text, kinds[1])
     opened = [reason for reason in before.gates if reason not in after.gates and reason not in _PASSING]
     if opened and not closed:
         yield Notice(Kind.RESUMED, "watchd makes calls again", f"No longer closed: {', '.join(opened)}.")

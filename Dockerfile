@@ -11,9 +11,10 @@ RUN python -m venv /opt/watchd \
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/watchd /opt/watchd
 # The user that owns the share outside: given by `user:` in compose.yaml (PUID:PGID), this one is only the default.
-RUN useradd --system --uid 10001 --home-dir /state --shell /usr/sbin/nologin watchd \
+RUN groupadd --system --gid 10001 watchd \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /state --shell /usr/sbin/nologin watchd \
     && install -d -o watchd -g watchd -m 700 /state
-USER watchd
+USER 10001:10001
 ENV PATH=/opt/watchd/bin:$PATH PYTHONUNBUFFERED=1 STATE_DIRECTORY=/state
 VOLUME ["/state"]
 EXPOSE 8787

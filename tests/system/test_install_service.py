@@ -106,6 +106,8 @@ def test_what_is_installed_is_what_systemd_would_have_it(machine: Machine, sandb
     configure(machine, sandbox)
     machine.watchd("--config", CONFIG, "install-service")
     assert machine.run("systemd-analyze", "verify", "/etc/systemd/system/watchd.service").stderr == ""
+    exposure = machine.run("systemd-analyze", "security", "--threshold=15", "watchd.service", check=False)
+    assert exposure.returncode == 0, exposure.stdout[-300:]
 
 
 def test_a_second_time_changes_nothing_but_starts_it_anew(machine: Machine, sandbox: Sandbox) -> None:
@@ -151,6 +153,9 @@ def test_one_of_several_has_its_own_of_everything(machine: Machine, sandbox: San
     (tmp_path / "hot" / "a.png").write_bytes(picture(1))
     until((tmp_path / "hot-out" / "a.png").exists, "the result is there")
     assert machine.path("/var/lib/watchd/studio/ledger.db").exists()
+    assert (
+        machine.run("systemd-analyze", "verify", "/etc/systemd/system/watchd@studio.service", check=False).stderr == ""
+    )
 
 
 def test_an_output_that_the_service_could_not_make_is_made_for_it(machine: Machine, sandbox: Sandbox) -> None:
@@ -206,6 +211,9 @@ def test_a_user_installs_one_without_root(machine: Machine, sandbox: Sandbox) ->
     as_anna = ("setpriv", "--reuid=anna", "--regid=anna", "--clear-groups", *environment)
     told = machine.run(*as_anna, PROGRAM, "install-service", "--user")
     assert "loginctl enable-linger" in told.stdout
+    unit = f"{home}/.config/systemd/user/watchd.service"
+    verified = machine.run(*as_anna, "systemd-analyze", "--user", "--man=no", "verify", unit, check=False)
+    assert verified.stderr == ""
     machine.path(f"{home}/hot/a.png").write_bytes(picture(1))
     until(machine.path(f"{home}/hot-out/a.png").exists, f"the result is there; {told.stdout}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,20 @@ def test_what_the_dockerfile_copies_is_there() -> None:
 
 def test_the_image_runs_as_nobody_in_particular_and_is_asked_after_its_health() -> None:
     told = dict(instructions())
-    assert told["USER"] == "watchd"
+    assert told["USER"] == "10001:10001"
     assert "/healthz" in told["HEALTHCHECK"]
     assert told["ENTRYPOINT"].startswith('["watchd"')
     assert all(":latest" not in rest for name, rest in instructions() if name == "FROM")
     assert "ADD" not in told
+
+
+HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="hadolint has no wheel for this processor")
+def test_the_dockerfile_is_clean() -> None:
+    told = subprocess.run([HADOLINT or "", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (0, "")
 
 
 def test_every_line_of_the_compose_file_that_needs_a_reason_has_one() -> None:

@@ -45,6 +45,7 @@ def configure(machine: Machine, sandbox: Sandbox, path: str = CONFIG, **top: Any
         "state_dir": "/var/lib/watchd",
         "folders": [folder],
     } | top
+    whole = {name: value for name, value in whole.items() if value is not None}
     machine.path(path).write_text(json.dumps(whole))
 
 
@@ -198,8 +199,8 @@ def test_a_user_installs_one_without_root(machine: Machine, sandbox: Sandbox) ->
     machine.run("useradd", "--create-home", "anna")
     home = "/home/anna"
     machine.run("sh", "-c", f"install -d -o anna {home}/.config {home}/.config/watchd {home}/hot /run/user/1000")
-    configure(machine, sandbox, f"{home}/.config/watchd/config.yaml", state_dir=f"{home}/state",
-              folder={"path": f"{home}/hot"})  # fmt: skip
+    configure(machine, sandbox, f"{home}/.config/watchd/config.yaml", folder={"path": f"{home}/hot"}, state_dir=None)
+    machine.run("install", "-m", "600", "/dev/null", f"{home}/.config/watchd/venice.key")
     machine.path(f"{home}/.config/watchd/venice.key").write_text(KEY)
     machine.run("sh", "-c", "chown -R anna: /home/anna /run/user/1000")
     environment = ("env", f"HOME={home}", "XDG_RUNTIME_DIR=/run/user/1000")
@@ -216,6 +217,11 @@ def test_a_user_installs_one_without_root(machine: Machine, sandbox: Sandbox) ->
     assert verified.stderr == ""
     machine.path(f"{home}/hot/a.png").write_bytes(picture(1))
     until(machine.path(f"{home}/hot-out/a.png").exists, f"the result is there; {told.stdout}")
+    asked = machine.run(*as_anna, PROGRAM, "status", "--json")
+    assert json.loads(asked.stdout)["daemon"]["running"] is True, "the shell looks for another ledger"
+    well = machine.run(*as_anna, PROGRAM, "check").stdout
+    assert "unit: watchd.service is active" in well
+    assert [line for line in well.splitlines() if not line.startswith("ok")] == []
 
 
 REFUSED = {

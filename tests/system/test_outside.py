@@ -238,6 +238,17 @@ def test_what_init_writes_is_complete_and_well_and_never_overwritten(house: Hous
     assert (empty / "watchd.yaml").read_text() == before
 
 
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="this machine has a systemd of its own")
+def test_where_there_is_no_systemd_a_service_is_shown_and_not_installed(house: House) -> None:
+    house.configure()
+    shown = house.watchd("install-service", "--user", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert "watchd.service.d/10-this-machine.conf" in shown.stdout
+    ended = house.watchd("install-service", "--user")
+    assert ended.returncode == 2
+    assert "not started by systemd" in ended.stderr
+
+
 # The README
 
 

@@ -152,4 +152,4 @@ def _credential(name: str, *, user: bool) -> str | None:
         if line.startswith("LoadCredential="):
             path = line.partition(":")[2].strip() or None
     instance = name.partition("@")[2].removesuffix(".service")
-    return path and path.replace("%i", instance)
+    return path and path.replace("%i", instance).replace("%h", str(Path.home()))

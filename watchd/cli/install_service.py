@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def install_service(config: str | None, *, user: bool, name: str | None, dry_run: bool) -> None:
     """Make a systemd service of this configuration; with --dry-run, show what that would take."""
+    from watchd.adapters import systemd  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.cli.common import find  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.installing import for_system, for_user  # noqa: PLC0415 -- as above
 
@@ -31,6 +32,13 @@ def install_service(config: str | None, *, user: bool, name: str | None, dry_run
         raise UsageError(
             "a service of the system's is installed by root: sudo, or --user; --dry-run shows it to anybody"
         )
+    if not systemd.is_running():
+        if not dry_run:
+            raise UsageError(
+                "this machine was not started by systemd, so there is nothing to install into: have whatever starts"
+                " services here start `watchd run`, or use the container (docs/container.md); --dry-run shows the steps"
+            )
+        click.echo("This machine was not started by systemd: these are the steps for one that was.", err=True)
     path = str(Path(find(config)).absolute())
     steps = for_user.steps(path, os.environ) if user else for_system.steps(path, os.environ, name)
     for number, step in enumerate(steps, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,15 +36,26 @@ def steps(config: str, environ: Mapping[str, str], name: str | None) -> Iterator
     _refuse_what_is_hidden(config, words[0])
     if accounts.account(USER) is None:
         yield Run(
-            ("useradd", "--system", "--home-dir", str(systemd.STATE), "--shell", "/usr/sbin/nologin", USER),
+            (
+                "useradd",
+                "--system",
+                "--user-group",
+                "--home-dir",
+                str(systemd.STATE),
+                "--shell",
+                "/usr/sbin/nologin",
+                USER,
+            ),
             "a user of its own, that nobody can log in as and that owns nothing but the ledger and the spool",
-        )
+        )  # fmt: skip
     yield from _own_state(settings, state, config, environ)
     access = Access()
     yield from access.look(settings, config)
     credential = systemd.CREDENTIALS / ("venice-api-key" if name is None else f"venice-api-key-{name}")
-    key = Path(settings.api.key_file or "/dev/null/none")
-    if not credential.exists() and not key.exists():
+    key_file = settings.api.key_file
+    from_file = key_file is not None and Path(key_file).exists() and not credential.exists()
+    has_key = from_file or credential.exists()
+    if not has_key:
         yield Remark(
             f"The API key is still to be put in its place:\n"
             f"  install -d -m 700 {systemd.CREDENTIALS}\n"
@@ -55,10 +67,13 @@ def steps(config: str, environ: Mapping[str, str], name: str | None) -> Iterator
         systemd.SYSTEM / shipped, systemd.shipped(shipped),
         "the unit as it came with watchd; systemd/README.md explains its every line",
     )  # fmt: skip
-    with_credential = credential.exists() or not key.exists()
-    yield _local(systemd.SYSTEM / f"{unit}.d" / DROP_IN, config, words, settings, state, access, with_credential)
+    local = _local(config, words, settings, state, access)
+    yield Write(
+        systemd.SYSTEM / f"{unit}.d" / DROP_IN, unit_files.drop_in(replace(local, credential=not from_file)),
+        "what only this machine can say: program, configuration, the folders that may be written, and as whose group",
+    )  # fmt: skip
     yield Run(("systemctl", "daemon-reload"), "systemd reads the two files")
-    if credential.exists() or key.exists():
+    if has_key:
         yield Run(("systemctl", "enable", unit), "it starts with the machine")
         yield Start(unit, user=False, why="it starts now; if it ran, its calls in flight end well first")
     else:
@@ -67,30 +82,23 @@ def steps(config: str, environ: Mapping[str, str], name: str | None) -> Iterator
     yield Remark(f"How it does: systemctl status {unit}; journalctl -u {unit} -f; and `watchd check`, as root.")
 
 
-def _local(
-    path: Path, config: str, words: tuple[str, ...], settings: Settings, state: Path, access: Access,
-    credential: bool,  # noqa: FBT001 -- one of seven facts, all named at their use
-) -> Write:  # fmt: skip
+def _local(config: str, words: tuple[str, ...], settings: Settings, state: Path, access: Access) -> Local:
     writes = {_outside_mounts(place) for place in access.writes}
     if not Path(settings.state_dir).is_relative_to(state):
         writes.add(settings.state_dir)
     homes = {place for place in writes if is_hidden(place)} | {
         folder.path for folder in settings.folders if is_hidden(folder.path)
     }
-    local = Local(
+    return Local(
         program=words,
         config=config,
         needs=(settings.state_dir, words[0]),
         writes=tuple(_tops(writes - homes)),
         homes=tuple(_tops(homes)),
         groups=tuple(sorted(accounts.group_name(gid) for gid in access.groups)),
-        credential=credential,
+        credential=True,
         longest=settings.api.connect_timeout + settings.api.timeout,
     )
-    return Write(
-        path, unit_files.drop_in(local),
-        "what only this machine can say: program, configuration, the folders that may be written, and as whose group",
-    )  # fmt: skip
 
 
 def _refuse_what_is_hidden(config: str, started: str) -> None:

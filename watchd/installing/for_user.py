@@ -39,8 +39,8 @@ def steps(config: str, environ: Mapping[str, str]) -> Iterator[Step]:
         "the unit for one user as it came with watchd; systemd/README.md explains its lines",
     )  # fmt: skip
     local = Local(
-        program(), config, (), (), (), (), credential.exists() or not has_key,
-        settings.api.connect_timeout + settings.api.timeout,
+        program=program(), config=config, needs=(), writes=(), homes=(), groups=(),
+        credential=credential.exists() or not has_key, longest=settings.api.connect_timeout + settings.api.timeout,
     )  # fmt: skip
     yield Write(units / "watchd.service.d" / DROP_IN, unit_files.drop_in(local), "where program and configuration are")
     systemctl = ("systemctl", "--user")

@@ -181,6 +181,20 @@ def test_folders_in_a_home_are_let_in_and_nothing_else_of_it(machine: Machine, s
     assert seen == ["hot", "hot-out"]
 
 
+@pytest.mark.parametrize("name", ["My \"best\" 100% $HOME pics", "back\\slash\ttab", "Фото ☕", "-rw", "a;b'c"])
+def test_a_folder_may_be_called_anything(machine: Machine, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    give_key(machine)
+    hot = tmp_path / name
+    hot.mkdir()
+    hot.chmod(0o777)
+    configure(machine, sandbox, folder={"path": f"{STUDIO}/{name}".replace("$", "$$"), "name": "odd"})
+    machine.watchd("--config", CONFIG, "install-service")
+    (hot / "a.png").write_bytes(picture(1))
+    until((tmp_path / f"{name}-out" / "a.png").exists, f"the result is there; {log(machine)}")
+    told = machine.watchd("--config", CONFIG, "check").stdout
+    assert [line for line in told.splitlines() if not line.startswith("ok")] == []
+
+
 def test_a_share_that_goes_and_comes_back_is_seen_by_the_service(machine: Machine, sandbox: Sandbox) -> None:
     give_key(machine)
     machine.run("mkdir", "/srv/share")

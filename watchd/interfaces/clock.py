@@ -1,0 +1,32 @@
+"""Time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Clock(Protocol):
+    """Two clocks in one."""
+
+    def wall(self) -> float:
+        """Unix seconds as the host believes them now; may jump."""
+        ...
+
+    def steady(self) -> float:
+        """Unix seconds as believed at the start plus the time that passed since, sleep included; never jumps."""
+        ...
+
+    def work(self) -> float:
+        """CPU seconds that the calling thread has used so far."""
+        ...
+
+    def local(self) -> datetime:
+        """The host's local time, with its zone, for days, hours and dates."""
+        ...
+
+    def day_of(self, moment: float) -> str:
+        """The host's own day (ISO) that a moment in Unix seconds fell on."""
+        ...

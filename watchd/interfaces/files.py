@@ -1,0 +1,191 @@
+"""The folders: hot ones, the spool, outputs, originals, notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from watchd.core.matching import Matcher
+    from watchd.model import (
+        Listing,
+        Place,
+        Sample,
+        Writer,
+    )
+
+
+class Tree(Protocol):
+    """A hot folder on its file system, reached without following a link anywhere below its root."""
+
+    def locate(self, path: str, mount_marker: str | None) -> Place:
+        """Where a hot folder really is. Raises FolderOfflineError: gone, no folder, or its mount marker is missing."""
+        ...
+
+    def scan(
+        self, root: str, below: str, matcher: Matcher, known: Callable[[str], Mapping[str, int]]
+    ) -> Iterator[Listing]:
+        """`below` and, where the matcher enters, each folder under it. Raises FolderOfflineError.
+
+        `known` answers a sub-folder's fingerprints by name (see `core.known`); what has the same is `unchanged`.
+        """
+        ...
+
+    def look(self, root: str, path: str) -> Sample | None:
+        """One file; None where it is gone or no regular file. Raises OSError where that cannot be told."""
+        ...
+
+    def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
+        """All bytes through one descriptor, with what it showed. At most `limit` + 1 bytes are read.
+
+        Raises:
+            SourceLostError: it is gone, no regular file, or changed while it was read.
+            OSError: it cannot be read (permission, I/O).
+        """
+        ...
+
+    def digest(self, root: str, path: str) -> str:
+        """The SHA-256 (hex) of a file too large to be read whole. Raises as `read` does."""
+        ...
+
+    def writer(self, root: str, path: str) -> Writer:
+        """Whether another process of this machine has the file open for writing, as far as the kernel tells."""
+        ...
+
+
+class SpoolFile(Protocol):
+    """A file of the spool being written."""
+
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises NoSpaceError."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was written durable, the name included. Raises LaterError."""
+        ...
+
+
+class Spool(Protocol):
+    """The private folder for what is on its way: snapshots to send, answers received. Names have no slash."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a whole file; not synced, as it can be made again."""
+        ...
+
+    def create(self, name: str, reserve: int) -> AbstractContextManager[SpoolFile]:
+        """A new empty file with room for `reserve` bytes set aside. Raises NoSpaceError."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """Open for reading. Raises FileNotFoundError."""
+        ...
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        ...
+
+    def cut(self, name: str, size: int) -> None:
+        """Give back what lies behind the first `size` bytes, and make those durable."""
+        ...
+
+    def draft(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A new empty file to be written in any order; not synced, as it can be made again. Raises LaterError."""
+        ...
+
+    def make_ready(self, size: int) -> None:
+        """Make sure, before anything is paid, that there is room for `size` bytes. Raises NoSpaceError."""
+        ...
+
+    def keep_evidence(self, name: str, kept: str) -> str:
+        """Move a bad answer aside under the name `kept`; answers where it is."""
+        ...
+
+    def remove(self, *names: str) -> None:
+        """Remove what is there of these."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """Everything that lies in the spool."""
+        ...
+
+
+class Outputs(Protocol):
+    """The folders that results go to."""
+
+    def exists(self, root: str, path: str) -> bool:
+        """Whether anything bears that name."""
+        ...
+
+    def make_ready(self, root: str, size: int) -> None:
+        """Make sure, before anything is paid, that the folder is there or can be made and has room for `size` bytes.
+
+        Raises:
+            LaterError: it has not, at present.
+        """
+        ...
+
+    def digest(self, root: str, path: str) -> str | None:
+        """The SHA-256 (hex) of a regular file; None where there is none."""
+        ...
+
+    def open(self, root: str, path: str) -> BinaryIO:
+        """Open an earlier output for reading. Raises FileNotFoundError."""
+        ...
+
+    def make_durable(self, root: str, path: str) -> None:
+        """Sync an output that has its name already, with that name and every folder on the way. Raises LaterError."""
+        ...
+
+    def publish(self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int) -> str | None:
+        """Write, sync, and only then give the name; the folder is synced too. Folders on the way are made.
+
+        Returns:
+            The SHA-256 (hex) of what was published; None if the name was taken and `replace` is false.
+
+        Raises:
+            LaterError: no space, or the output's folder cannot be written at present.
+        """
+        ...
+
+
+class Originals(Protocol):
+    """The files of hot folders once their jobs have ended; each is touched only while it has the bytes of its job.
+
+    Raises:
+        SourceLostError: it is gone, or another file by now; nothing was done.
+        LaterError, OSError: it cannot be done at present; nothing was done.
+    """
+
+    def move(self, root: str, path: str, sha256: str, target: str) -> str:
+        """Move it to the same path below `target`, durable and replacing nothing; where it is now, absolute."""
+        ...
+
+    def delete(self, root: str, path: str, sha256: str) -> None:
+        """Delete it."""
+        ...
+
+    def bring_back(self, moved: str, root: str, path: str) -> bool:
+        """Give a file that was moved its old place again; False where something else lies there, or it is gone."""
+        ...
+
+
+class Notes(Protocol):
+    """The notes beside failed files: NAME.error.json, for people and scripts that do not read the ledger."""
+
+    def write(self, folder: str, path: str, facts: Mapping[str, object]) -> None:
+        """Write or replace a note. A note that cannot be written is logged, never raised: the ledger has it all."""
+        ...
+
+    def remove(self, folder: str, path: str) -> None:
+        """Remove a note that is true no longer."""
+        ...
+
+    def write_beside(self, moved: str, facts: Mapping[str, object]) -> None:
+        """The same beside a file that was moved away."""
+        ...
+
+    def remove_beside(self, moved: str) -> None:
+        """Remove the note beside a file that is there no longer."""
+        ...

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchd.core import endpoint, gating, money, retrying
@@ -13,6 +12,8 @@ from watchd.core.calls import Answered
 from watchd.core.gating import Hold, Open, Probe
 from watchd.core.pacing import LONGEST_HOLD, MINUTE, Pace, PutOff, Ticket, Wait
 from watchd.core.retrying import Scene, Streaks
+from watchd.journey.closed import ClosedGates
+from watchd.journey.holding import Holds
 from watchd.model import Gate, GateReason, Outcome
 
 if TYPE_CHECKING:
@@ -21,20 +22,13 @@ if TYPE_CHECKING:
     from watchd.core.calls import Quota, Trouble
     from watchd.core.retrying import Conclusion, Policy
     from watchd.interfaces import Clock, Endpoint, Ledger
+    from watchd.journey.holding import Held
     from watchd.model import Backlog, BudgetReached, Job
 
 logger = logging.getLogger(__name__)
 
 COUNT_SHARE = 20.0
 """A backlog behind its gate is counted again after twenty times what counting it took."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One folder's calls wait until `until` (steady seconds), and why; everybody else's go on."""
-
-    reason: str
-    until: float
 
 
 class GateKeeper:
@@ -51,7 +45,7 @@ class GateKeeper:
         self._policy = policy
         self._fingerprint = fingerprint
         self._changed = threading.Condition(threading.RLock())
-        self._gates = {reason: self._bounded(gate) for reason, gate in ledger.gates().items()}
+        self._gates = ClosedGates(ledger, clock, self._tell, self._begin_slowly)
         ages = ledger.recent_calls(MINUTE)
         last = clock.steady() - ages[-1] if ages else float("-inf")  # a restart makes no call sooner
         self._pace = Pace(workers, per_minute, last=last)
@@ -61,14 +55,16 @@ class GateKeeper:
         self._probe_called = False
         self._stopping = False
         self._next_count = float("-inf")
-        self._held: dict[str, Held] = {}
+        self._holds = Holds(clock)
         self.on_change: Callable[[], None] = lambda: None
 
-    def _bounded(self, gate: Gate) -> Gate:
-        """A deadline from a clock that was wrong then or is wrong now never holds longer than its interval."""
-        if gate.retry_at is None:
-            return gate
-        return replace(gate, retry_at=min(gate.retry_at, self._clock.steady() + gate.interval))
+    def _tell(self) -> None:
+        """A gate is other than it was: those who wait look again, and others may go to work."""
+        self._changed.notify_all()
+        self.on_change()
+
+    def _begin_slowly(self) -> None:
+        self._pace = self._pace.after_a_pause()
 
     def fingerprint(self) -> str:
         """What tells the key of this moment from another."""
@@ -77,30 +73,23 @@ class GateKeeper:
     def gates(self) -> Mapping[GateReason, Gate]:
         """What is closed now."""
         with self._changed:
-            self._expire()
-            return dict(self._gates)
+            self._gates.expire()
+            return self._gates.all()
 
     def announce(self) -> None:
-        """Say at the start what is closed from before: a daemon that does nothing has to tell why."""
-        for gate in self.gates().values():
-            logger.warning(
-                "No calls: gate %s is closed since before this start, %s. Files wait and lose no attempt; %s.",
-                gate.reason, gate.detail, _when(gate), extra={"action": "closed_at_start", "gate": gate.reason.value},
-            )  # fmt: skip
+        """Say at the start what is closed from before."""
+        with self._changed:
+            self._gates.expire()
+            self._gates.announce()
 
     def decision(self) -> Open | Probe | Hold:
         """Whether a call may be made now; a probe under way holds the others."""
         with self._changed:
-            self._expire()
+            self._gates.expire()
             decided = gating.decide(self._gates.values(), self._clock.steady())
             if isinstance(decided, Probe) and self._probing is not None:
                 return Hold(decided.gate, None)
             return decided
-
-    def _expire(self) -> None:
-        now = self._clock.steady()
-        for gate in [gate for gate in self._gates.values() if gating.expired(gate, now)]:
-            self._open(gate.reason, "its time has passed")
 
     def take_probe(self) -> bool:
         """Become the one probe, if its time has come and nobody else is. The free query is asked first."""
@@ -111,13 +100,12 @@ class GateKeeper:
             self._probing, self._probe_called = decided.gate.reason, False
             # Written before the probe is made: a restart in its midst does not make another at once.
             gate = gating.probing(decided.gate, self._clock.steady(), self._policy.balance_probe.first)
-            self._gates[gate.reason] = gate
-            self._ledger.close_gate(gate)
+            self._gates.put_off(gate)
         if gate.reason is GateReason.BALANCE and self._endpoint.permits() is False:
             with self._changed:
                 scene = self._scene(gate.reason)
                 longer = retrying.refused_probe(gate, scene, self._policy.balance_probe.longest)
-                self._set(longer, "the balance query, free of charge, says that there is nothing to spend yet")
+                self._gates.close(longer, "the balance query, free of charge, says that there is nothing to spend yet")
                 self._probing = None
             return False
         logger.info("Gate %s: one call is made as a probe", gate.reason, extra={"action": "probe"})
@@ -127,10 +115,9 @@ class GateKeeper:
         """The probe ended, or found nothing to try. One whose job needed no call is not spent: the next may try."""
         with self._changed:
             reason, self._probing = self._probing, None
-            if had_job and not self._probe_called and reason in self._gates:
-                gate = replace(self._gates[reason], retry_at=self._clock.steady())
-                self._gates[reason] = gate
-                self._ledger.close_gate(gate)
+            gate = self._gates.get(reason)
+            if had_job and not self._probe_called and gate is not None:
+                self._gates.put_off(replace(gate, retry_at=self._clock.steady()))
             self._changed.notify_all()
 
     def enter(self, *, again: bool, probe: bool) -> Ticket | PutOff | None:
@@ -163,7 +150,7 @@ class GateKeeper:
         """Whether nothing is closed; for the probe, nothing but what it is to try."""
         if not probe:
             return isinstance(self.decision(), Open)
-        self._expire()
+        self._gates.expire()
         others = [gate for gate in self._gates.values() if gate.reason not in gating.PROBED]
         return isinstance(gating.decide(others, self._clock.steady()), Open)
 
@@ -216,7 +203,7 @@ class GateKeeper:
             )  # fmt: skip
 
     def _scene(self, probe: GateReason | None) -> Scene:
-        return Scene(self._policy, self._streaks, dict(self._gates), probe, self._clock.steady(), 0.5)
+        return Scene(self._policy, self._streaks, self._gates.all(), probe, self._clock.steady(), 0.5)
 
     def succeeded(self, ticket: Ticket, quota: Quota) -> None:
         """A picture came: the streaks end, the pace grows, and a probe opens what it was made for."""
@@ -224,8 +211,8 @@ class GateKeeper:
             self._streaks = Streaks()
             was_narrowed = self._pace.is_narrowed()
             if ticket.probe:
-                for reason in gating.PROBED & self._gates.keys():
-                    self._open(reason, "the probe succeeded")
+                for reason in gating.PROBED & self._gates.all().keys():
+                    self._gates.open(reason, "the probe succeeded")
             self._pace = self._pace.succeeded(self._clock.steady(), again=ticket.again)
             self._hear(quota)
             if was_narrowed and not self._pace.is_narrowed():
@@ -241,7 +228,7 @@ class GateKeeper:
             if gate.reason is GateReason.RATE and before is not None and (before.retry_at or 0) > (gate.retry_at or 0):
                 self._ledger.close_gate(before)  # another call was told to wait longer while this one was concluded
                 return
-            self._set(gate, conclusion.error)
+            self._gates.close(gate, conclusion.error)
 
     def budget_reached(self, reached: BudgetReached) -> None:
         """A call would have passed a budget: nobody calls until its period is over, or that folder alone does not."""
@@ -257,19 +244,12 @@ class GateKeeper:
     def hold(self, folder: str, reason: str, seconds: float) -> None:
         """Let one folder make no calls for a while; everybody else's go on."""
         with self._changed:
-            if folder not in self.held():
-                logger.warning(
-                    "Folder %s waits: %s. The others go on, and nothing is lost or paid twice.", folder, reason,
-                    extra={"action": "folder_waits"},
-                )  # fmt: skip
-            self._held[folder] = Held(reason, self._clock.steady() + seconds)
+            self._holds.hold(folder, reason, seconds)
 
     def held(self) -> dict[str, Held]:
-        """Folders that wait by themselves: their own budget is reached, or their output cannot be written."""
+        """Folders that wait by themselves."""
         with self._changed:
-            now = self._clock.steady()
-            self._held = {name: held for name, held in self._held.items() if held.until > now}
-            return dict(self._held)
+            return self._holds.all()
 
     def review_backlog(self, coming: Backlog) -> float | None:
         """Hold a backlog that passes `approval`, and let one go that no longer does.
@@ -294,53 +274,22 @@ class GateKeeper:
         with self._changed:
             if money.passes(allowed, files, cost):
                 self.close(Gate(GateReason.APPROVAL, self._clock.steady(), money.of_backlog(files, cost)))
-            elif GateReason.APPROVAL in self._gates:
-                self._open(GateReason.APPROVAL, "the backlog is within `approval` now")
+            elif self._gates.get(GateReason.APPROVAL) is not None:
+                self._gates.open(GateReason.APPROVAL, "the backlog is within `approval` now")
         return None
 
     def refresh(self) -> None:
         """Take over what a command changed in the ledger's gates."""
         with self._changed:
-            before = self._gates.keys()
-            self._gates = {reason: self._bounded(gate) for reason, gate in self._ledger.gates().items()}
-            if before - self._gates.keys():
-                self._pace = self._pace.after_a_pause()
             self._pace = replace(self._pace, told=None)  # the owner says: try again now
-            self._held.clear()
-            self._changed.notify_all()
-            self.on_change()
+            self._holds.clear()
+            self._gates.read_again()
 
     def close(self, gate: Gate) -> None:
         """Close a gate for a reason that no call told, such as a full disk."""
         with self._changed:
             before = self._gates.get(gate.reason)
-            self._set(replace(gate, since=before.since) if before else gate, gate.detail)
-
-    def _set(self, gate: Gate, why: str) -> None:
-        before = self._gates.get(gate.reason)
-        if gate == before:
-            return
-        self._gates[gate.reason] = gate
-        self._ledger.close_gate(gate)
-        when = _when(gate)
-        if before is None:
-            logger.warning(
-                "No calls: gate %s closed, %s. Files wait and lose no attempt; %s.", gate.reason, gate.detail, when,
-                extra={"action": "gate_closed", "gate": gate.reason.value},
-            )  # fmt: skip
-        elif gate.retry_at != before.retry_at:
-            logger.info("Gate %s stays closed: %s; %s", gate.reason, why, when, extra={"action": "gate_closed"})
-        self._changed.notify_all()
-        self.on_change()
-
-    def _open(self, reason: GateReason, why: str) -> None:
-        del self._gates[reason]
-        self._ledger.open_gate(reason)
-        self._pace = self._pace.after_a_pause()
-        level = logging.DEBUG if reason is GateReason.RATE else logging.INFO
-        logger.log(level, "Gate %s open again: %s", reason, why, extra={"action": "gate_open", "gate": reason.value})
-        self._changed.notify_all()
-        self.on_change()
+            self._gates.close(replace(gate, since=before.since) if before else gate, gate.detail)
 
     def is_probe_due(self) -> bool:
         """Whether a closed gate is being tried, or may be tried now."""
@@ -352,30 +301,16 @@ class GateKeeper:
         with self._changed:
             gate = self._gates.get(GateReason.KEY)
             if gate is not None and gate.mark and gate.mark != self._fingerprint():
-                self._open(GateReason.KEY, "the key has changed")
-
-    def _some_due(self, now: float) -> bool:
-        return any(gate.retry_at is not None and gate.retry_at <= now for gate in self._gates.values())
+                self._gates.open(GateReason.KEY, "the key has changed")
 
     def next_change(self) -> float | None:
         """Steady time at which a closed gate may open or be probed."""
         with self._changed:
             now = self._clock.steady()
             decided = gating.decide(self._gates.values(), now)
-            moments = [held.until for held in self._held.values()]
+            moments = [*self._holds.moments()]
             if isinstance(decided, Hold) and decided.until is not None:
                 moments.append(decided.until)
-            elif not isinstance(decided, Hold) and self._probing is None and self._some_due(now):
+            elif not isinstance(decided, Hold) and self._probing is None and self._gates.is_due():
                 moments.append(now)  # its time has come since somebody looked and found it closed
             return min(moments, default=None)
-
-
-def _when(gate: Gate) -> str:
-    """When it is tried again, or what lets it go on."""
-    if gate.retry_at is not None:
-        return f"the next try is at {_clock_time(gate.retry_at)}"
-    return "`watchd approve`" if gate.reason is GateReason.APPROVAL else "`watchd resume`"
-
-
-def _clock_time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%H:%M:%S")

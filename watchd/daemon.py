@@ -19,13 +19,11 @@ from watchd import report
 from watchd.adapters import logs, supervision
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.control import ControlServer
-from watchd.adapters.ledger.reader import LedgerReader
 from watchd.adapters.lock import StateLock
 from watchd.adapters.tree import FileTree
+from watchd.attending import Answers, Attendants
 from watchd.bell import Bell
 from watchd.config import loading
-from watchd.config.secrets import read_token
-from watchd.core.money import usd
 from watchd.engine import Engine, open_ledger
 from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.operating import Operator
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from watchd.model import Settings
-    from watchd.telling import Teller
-    from watchd.web.app import Health
-    from watchd.web.server import WebServer
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +83,11 @@ class Daemon:
         self._lookout = self._new_lookout()
         self._operator = Operator(self._ledger, self._clock, self._refresh)
         self._control = ControlServer(self._state, self._answer)
-        self._web: WebServer | None = None
-        self._teller: Teller | None = None
-        self._said = ""
+        answers = Answers(
+            lambda: {**self._troubles(), "ledger": self._ledger.trouble}, lambda: self._works and not self._ends(),
+            self._status, self._gates, self._answer,
+        )  # fmt: skip
+        self._attendants = Attendants(self._clock, answers, self._fail)
         self._works = False
         """Whether an engine is at work: not while watchd starts, stops, or waits for calls before a reload."""
 
@@ -111,10 +108,10 @@ class Daemon:
         self._bell.ring_at_signals()
         self._control.start()  # first, so that `status` tells of a start that has to wait
         self._start_engine()
-        self._start_web()
-        self._start_teller()
+        self._attendants.start(self._settings)
         self._works = True
         supervision.tell("READY=1")
+        self._look()
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._state,
             extra={"action": "started"},
@@ -166,69 +163,14 @@ class Daemon:
             "intake and workers": not self._works or self._engine.alive(),
             "watches": not self._works or self._lookout.is_alive(),
             "commands": self._control.is_alive(),
-            "web": self._web is None or self._web.is_alive(),
+            "web": self._attendants.is_alive(),
         }
         return {name: None if well else "a thread ended that should not" for name, well in parts.items()}
 
-    def _start_web(self) -> None:
-        """Health and metrics, where they are asked for; without them all else works."""
-        web = self._settings.web
-        if web is None:
-            return
-        # A daemon without it pays nothing for it.
-        from watchd.web import app, server  # noqa: PLC0415 -- see above
-
-        ask = app.Questions(
-            self._health, self._status, lambda: [gate.reason for gate in self._gates()], self._answer,
-            lambda: self._settings,
-        )  # fmt: skip
-        try:
-            token = None
-            if web.token_file is not None:
-                token = read_token(web.token_file).reveal()
-                logs.hide(token)
-            application = app.application(self._state / "ledger.db", ask)
-            self._web = server.WebServer(web, token, application, self._fail)
-        except (server.CannotListenError, ConfigurationError) as error:
-            logger.error(  # noqa: TRY400 -- the words say it all
-                "No health and metrics: %s. All else works; mend it and `watchd reload`.", error,
-                extra={"action": "web_failed"},
-            )  # fmt: skip
-            return
-        self._web.start()
-        logger.info("Health and metrics on %s port %d", web.host, self._web.port, extra={"action": "web"})
-
-    def _start_teller(self) -> None:
-        """Notices, where somebody wants them; a reload goes on from what was told before."""
-        last = None
-        if self._teller is not None:
-            last = self._teller.last
-            self._teller.stop()
-            self._teller = None
-        if self._settings.notify is not None:
-            # A daemon without notices pays nothing for them.
-            from watchd.telling import Teller  # noqa: PLC0415 -- see above
-
-            self._teller = Teller(self._settings, self._settings.notify, self._state / "ledger.db", last)
-            self._tell()
-
-    def _tell(self) -> None:
-        if self._teller is None:
-            return
+    def _look(self) -> None:
+        """Let the attendants tell what is new."""
         offline = {hot.folder.name: hot.reason or "" for hot in self._engine.intake.folders() if not hot.online}
-        self._teller.look(self._gates(), offline)
-
-    def _stop_web(self) -> None:
-        if self._web is not None:
-            self._web.stop()
-            self._web = None
-
-    def _health(self) -> Health:
-        """Asked by the web room's thread."""
-        from watchd.web.app import Health  # noqa: PLC0415 -- imported long since, as the web room asks
-
-        troubles = {**self._troubles(), "ledger": self._ledger.trouble}
-        return Health(troubles, ready=self._works and not self._ends())
+        self._attendants.look(offline, self._engine.keeper.in_flight())
 
     def _ends(self) -> bool:
         return self._stops > 0 or self._failure is not None
@@ -247,28 +189,8 @@ class Daemon:
         if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
             self._engine.look_at_key()
         self._lookout.tend()
-        self._tell()
-        self._tell_manager()
+        self._look()
         logs.sum_up()
-
-    def _tell_manager(self) -> None:
-        """One line for `systemctl status`; said again only when it has changed."""
-        if not supervision.listens():
-            return
-        try:
-            reader = LedgerReader(self._state / "ledger.db")
-            try:
-                counts, spent = reader.counts(), reader.spent(self._clock.local())
-            finally:
-                reader.close()
-        except LedgerError:
-            return  # it waits for room, say; the gate is told
-        closed = "".join(f"; no calls: {gate.reason}" for gate in self._gates()[:1])
-        flying = self._engine.keeper.in_flight()
-        line = f"{flying} in flight, {counts['queued']} queued, {usd(round(spent['today'] * 1e6))} today{closed}"
-        if line != self._said:
-            self._said = line
-            supervision.tell(f"STATUS={line}")
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
@@ -316,9 +238,8 @@ class Daemon:
         self._lookout = self._new_lookout()
         self._start_engine(as_they_are=True)
         self._works = True
-        self._stop_web()
-        self._start_web()
-        self._start_teller()
+        self._attendants.start(settings)
+        self._look()
 
     def _end(self) -> None:
         """Shut down; a fault of ours in the midst of it must not leave a process that nothing ends but a kill."""
@@ -346,9 +267,7 @@ class Daemon:
             reload.finish(STOPPING)
         self._control.stop()
         self._ledger.close()
-        self._stop_web()
-        if self._teller is not None:
-            self._teller.stop()
+        self._attendants.stop()
         self._lock.close()
         logs.sum_up(at_once=True)
         logger.info("Stopped", extra={"action": "stopped"})

@@ -25,16 +25,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+HOUR = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the daemon answers, from memory and from any thread. `troubles`: part by part, None where it is well."""
+    """What the daemon answers, from memory and from any thread.
+
+    `troubles`: part by part, None where it is well. `commits`: another number whenever the ledger was written.
+    """
 
     troubles: Callable[[], Mapping[str, str | None]]
     is_ready: Callable[[], bool]
     status: Callable[[], dict[str, Any]]
     gates: Callable[[], Sequence[Gate]]
     act: Callable[[dict[str, Any]], dict[str, Any]]
+    commits: Callable[[], int]
 
 
 class Attendants:
@@ -49,6 +55,7 @@ class Attendants:
         self._web: WebServer | None = None
         self._teller: Teller | None = None
         self._said = ""
+        self._seen: object = None
 
     def start(self, settings: Settings) -> None:
         """Begin, or begin anew under another configuration; notices go on from what was told before."""
@@ -77,9 +84,12 @@ class Attendants:
 
     def look(self, offline: Mapping[str, str], in_flight: int) -> None:
         """Tell what is new; `offline`: folder → why."""
+        # The hour, since days and months begin whether anything is written or not.
+        mark = self._answers.commits(), int(self._clock.wall() // HOUR)
         if self._teller is not None:
-            self._teller.look(self._answers.gates(), offline)
-        self._tell_manager(in_flight)
+            self._teller.look(self._answers.gates(), offline, mark)
+        if self._settings is not None and supervision.listens():
+            self._tell_manager(Path(self._settings.state_dir, "ledger.db"), in_flight, mark)
 
     def _new_web(self, settings: Settings, ledger: Path) -> WebServer | None:
         """The server, listening; None where it is not asked for, or cannot be had: without it all else works."""
@@ -114,19 +124,21 @@ class Attendants:
 
         return Health(self._answers.troubles(), ready=self._answers.is_ready())
 
-    def _tell_manager(self, in_flight: int) -> None:
-        """One line for `systemctl status`; said again only when it has changed."""
-        if self._settings is None or not supervision.listens():
+    def _tell_manager(self, ledger: Path, in_flight: int, mark: tuple[int, int]) -> None:
+        """One line for `systemctl status`; said again only when it has changed, and counted only when it may have."""
+        closed = "".join(f"; no calls: {gate.reason}" for gate in self._answers.gates()[:1])
+        seen = mark, in_flight, closed
+        if seen == self._seen:
             return
         try:
-            reader = LedgerReader(Path(self._settings.state_dir, "ledger.db"))
+            reader = LedgerReader(ledger)
             try:
                 counts, spent = reader.counts(), reader.spent(self._clock.local())
             finally:
                 reader.close()
         except LedgerError:
             return  # it waits for room, say; the gate is told
-        closed = "".join(f"; no calls: {gate.reason}" for gate in self._answers.gates()[:1])
+        self._seen = seen
         today = usd(round(spent["today"] * MICROS_PER_USD))
         line = f"{in_flight} in flight, {counts['queued']} queued, {today} today{closed}"
         if line != self._said:

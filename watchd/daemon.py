@@ -85,7 +85,7 @@ class Daemon:
         self._control = ControlServer(self._state, self._answer)
         answers = Answers(
             lambda: {**self._troubles(), "ledger": self._ledger.trouble}, lambda: self._works and not self._ends(),
-            self._status, self._gates, self._answer,
+            self._status, self._gates, self._answer, lambda: self._ledger.commits,
         )  # fmt: skip
         self._attendants = Attendants(self._clock, answers, self._fail)
         self._works = False

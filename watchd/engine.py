@@ -23,7 +23,7 @@ from watchd.adapters.outputs import FileOutputs
 from watchd.adapters.pixels.studio import PillowStudio
 from watchd.adapters.spool import FileSpool
 from watchd.adapters.tree import FileTree
-from watchd.config.secrets import KeyFound, KeyTrouble, api_key
+from watchd.config.secrets import KeyFound, KeyTrouble, api_key, mark_of_key
 from watchd.core import endpoint, scheduling, spooled
 from watchd.core.gating import Hold
 from watchd.core.retrying import Policy
@@ -78,6 +78,7 @@ class Engine:
         self._clock = clock
         self._environ = environ
         self._failed = failed
+        self._key_mark: tuple[object, ...] | None = None
         state = Path(settings.state_dir)
         self._spool = FileSpool(state / "spool")
         self._tree = FileTree()
@@ -198,11 +199,15 @@ class Engine:
 
     def look_at_key(self) -> None:
         """Close the gate while there is no key at all, and open it when the key is another than was refused."""
+        mark = mark_of_key(self.settings.api, self._environ)
+        if mark == self._key_mark:
+            return
         found = api_key(self.settings.api, self._environ)
-        if isinstance(found, KeyTrouble):
+        if isinstance(found, KeyTrouble):  # looked at each time, as the owner's `resume` may have opened the gate
             self.keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=self._fingerprint()))
-        else:
-            self.keeper.look_at_key()
+            return
+        self.keeper.look_at_key()
+        self._key_mark = mark  # as it was before the file was read: what came since is looked at the next time
 
     def adopt(self, *, polled: Collection[str] = (), as_they_are: bool = False) -> None:
         """Recover, and take over the folders; nobody works on them yet. `polled` names those that get no events."""

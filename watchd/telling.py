@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class Teller:
         self._on = notify.on
         self._ledger = ledger
         self.last = last
+        self._seen: object = None
         urls = [*notify.urls]
         if notify.urls_file is not None:
             try:
@@ -44,10 +46,13 @@ class Teller:
         self._notifier = Notifier(urls)
         self._notifier.start()
 
-    def look(self, gates: Sequence[Gate], offline: Mapping[str, str]) -> None:
-        """Compare with the last look, and tell what is new; a ledger that cannot be read is looked at the next time."""
+    def look(self, gates: Sequence[Gate], offline: Mapping[str, str], mark: object) -> None:
+        """Compare with the last look, and tell what is new; a ledger that cannot be read is looked at the next time.
+
+        `mark` is another one whenever the ledger's figures may be others.
+        """
         try:
-            found = self._found(gates, offline)
+            found = self._found(gates, offline, mark)
         except LedgerError:
             return
         if self.last is not None:
@@ -56,16 +61,20 @@ class Teller:
                     self._notifier.tell(notice)
         self.last = found
 
-    def _found(self, gates: Sequence[Gate], offline: Mapping[str, str]) -> Look:
+    def _found(self, gates: Sequence[Gate], offline: Mapping[str, str], mark: object) -> Look:
+        told = {gate.reason.value: gate.detail for gate in gates}
+        if self.last is not None and mark == self._seen:
+            return replace(self.last, gates=told, offline=dict(offline))
         now = datetime.now(UTC).astimezone()
         reader = LedgerReader(self._ledger)
         try:
             counts, spent = reader.counts(), reader.spent(now)
         finally:
             reader.close()
+        self._seen = mark
         budget = self._settings.budget
         return Look(
-            day=now.date().isoformat(), gates={gate.reason.value: gate.detail for gate in gates}, offline=dict(offline),
+            day=now.date().isoformat(), gates=told, offline=dict(offline),
             done=counts["done"], failed=counts["failed"], unknown=counts["unknown"],
             spent_today=round(spent["today"] * MICROS_PER_USD), spent_month=round(spent["month"] * MICROS_PER_USD),
             budget_day=budget.day, budget_month=budget.month,

@@ -6,6 +6,8 @@ import os
 import socket
 from contextlib import suppress
 
+_sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+
 
 def tell(state: str) -> None:
     """Send one sd_notify(3) datagram, such as `READY=1`."""
@@ -14,10 +16,9 @@ def tell(state: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     # A manager that does not listen must neither hold up the daemon nor end it; it draws its own conclusions.
-    with socket.socket(socket.AF_UNIX, kind) as sender, suppress(OSError):
-        sender.sendto(state.encode(), address)
+    with suppress(OSError):
+        _sender.sendto(state.encode(), address)
 
 
 def listens() -> bool:

@@ -101,6 +101,21 @@ def credential_key(path: str) -> KeyFound | KeyTrouble | None:
     return _from_file(path, f"the systemd credential in {path}", shared_is_news=True)
 
 
+def mark_of_key(api: Api, environ: Mapping[str, str]) -> tuple[object, ...]:
+    """Other than before wherever `api_key` may have another answer, and cheaper to ask."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    places = (api.key_file, posixpath.join(directory, CREDENTIAL) if directory else None)
+    return (*(_mark_of(place) for place in places if place is not None), environ.get(VARIABLE))
+
+
+def _mark_of(path: str) -> object:
+    try:
+        about = os.stat(path)  # noqa: PTH116 -- asked every few seconds for months
+    except OSError as error:
+        return error.errno
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
 def _from_file(path: str, source: str, *, shared_is_news: bool) -> KeyFound | KeyTrouble | None:
     """The key in a file, None where there is none. A FIFO in its place must not hold up the daemon."""
     try:

@@ -69,6 +69,8 @@ class Writer:
         self.trouble: str | None = None
         """Why the ledger cannot be written at present; everybody who wants to waits. Read without the lock."""
         self.trouble_since = 0.0
+        self.commits = 0
+        """Transactions so far, for those who look often whether anything has changed. Read without the lock."""
         self._path = path
         self._sql = statements.load("queries.sql")
         self._given_up = False
@@ -93,6 +95,7 @@ class Writer:
             with suppress(sqlite3.Error):  # a full disk may have rolled back by itself
                 self.db.conn.execute("ROLLBACK")
             raise
+        self.commits += 1
         if self.trouble is not None:
             self.trouble = None
             self._load_ballast()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.system.house import KEY
-from tests.system.machine import STUDIO, Machine
+from tests.system.machine import PROGRAM, STUDIO, Machine
 from tests.system.test_install_service import CONFIG, CREDENTIAL, configure, give_key
 from watchd.sandbox.server import Sandbox, SandboxOptions
 
@@ -52,6 +52,14 @@ def test_an_installed_service_is_well_in_the_eyes_of_its_own_user(installed: Mac
     assert "looked at as watchd" in shown
     assert "unit: watchd.service is active" in shown
     assert f"key: from the systemd credential in {CREDENTIAL}" in shown
+
+
+def test_whoever_may_not_ask_systemd_is_told_of_everything_else(installed: Machine) -> None:
+    as_watchd = ("setpriv", "--reuid=watchd", "--regid=watchd", "--init-groups")
+    told_to_it = installed.run(*as_watchd, PROGRAM, "--config", CONFIG, "check").stdout
+    assert "looked at as watchd" in told_to_it
+    assert "unit:" not in told_to_it
+    assert "folder hot" in told_to_it
 
 
 def shell(command: str) -> Callable[[Machine, Sandbox], None]:

@@ -181,6 +181,16 @@ def test_folders_in_a_home_are_let_in_and_nothing_else_of_it(machine: Machine, s
     assert seen == ["hot", "hot-out"]
 
 
+def test_a_configuration_may_be_called_anything(machine: Machine, sandbox: Sandbox, tmp_path: Path) -> None:
+    give_key(machine)
+    path = "/etc/watchd/my 100% $HOME config.yaml"
+    configure(machine, sandbox, path)
+    machine.watchd("--config", path, "install-service")
+    (tmp_path / "hot" / "a.png").write_bytes(picture(1))
+    until((tmp_path / "hot-out" / "a.png").exists, f"the result is there; {log(machine)}")
+    assert "unit: watchd.service is active" in machine.watchd("--config", path, "check").stdout
+
+
 @pytest.mark.parametrize("name", ['My "best" 100% $HOME pics', "back\\slash\ttab", "Фото ☕", "-rw", "a;b'c"])
 def test_a_folder_may_be_called_anything(machine: Machine, sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     give_key(machine)

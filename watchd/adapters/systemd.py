@@ -102,14 +102,18 @@ def serving(config: str, *, user: bool) -> Unit | None:
     """
     for name in ("watchd.service", f"watchd@{Path(config).stem}.service"):
         told = show(name, _PROPERTIES, user=user)
-        if told.get("LoadState") == "loaded" and config in _command_of(told.get("ExecStart", "")):
+        if told.get("LoadState") == "loaded" and _names(told.get("ExecStart", ""), config):
             return _unit(name, told, user=user)
     return None
 
 
-def _command_of(told: str) -> list[str]:
-    """The words of `{ path=… ; argv[]=… ; …}`."""
-    return told.partition("argv[]=")[2].partition(" ; ")[0].split(" ")
+def _names(told: str, config: str) -> bool:
+    """Whether `{ path=… ; argv[]=… ; …}` has this file as a word.
+
+    Words are printed with nothing around them, and a dollar as it stood in the unit.
+    """
+    command = told.partition("argv[]=")[2].partition(" ; ")[0].replace("$$", "$")
+    return f" {config} " in f"{command} " or f"={config} " in f"{command} "
 
 
 def _unit(name: str, told: Mapping[str, str], *, user: bool) -> Unit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,15 +38,27 @@ def standpoint(config: str, environ: Mapping[str, str]) -> Standpoint:
     """The service's own where that can be had, else the asker's."""
     if not systemd.is_running():
         return Standpoint(environ)
-    root = os.geteuid() == 0
+    path = str(Path(config).absolute())
+    if os.geteuid() != 0:
+        return Standpoint(environ, unit=_unit_of_ours(path))
     try:
-        unit = systemd.serving(str(Path(config).absolute()), user=not root)
+        unit = systemd.serving(path, user=False)
     except LaterError as error:
         return Standpoint(environ, trouble=str(error))
-    if unit is None or not root:
-        return Standpoint(environ, unit=unit)
+    if unit is None:
+        return Standpoint(environ)
     # What stands in root's own environment is not in the service's.
     its = {name: value for name, value in environ.items() if name != VARIABLE}
     if unit.state:
         its["STATE_DIRECTORY"] = unit.state
     return Standpoint(its, accounts.account(unit.user, unit.groups) if unit.user else None, unit)
+
+
+def _unit_of_ours(config: str) -> Unit | None:
+    """The system's unit, else the user's own. Not everybody may ask either systemd, and nobody has to."""
+    for user in (False, True):
+        with suppress(LaterError):
+            unit = systemd.serving(config, user=user)
+            if unit is not None:
+                return unit
+    return None

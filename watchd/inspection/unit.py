@@ -32,7 +32,7 @@ _STATUS = {
 def unit(settings: Settings, stand: Standpoint) -> Iterator[Finding]:
     """All about the unit, where there is a systemd to be asked."""
     if stand.trouble is not None:
-        yield warning("unit", stand.trouble, "ask as root, or in a session of your own")
+        yield warning("unit", stand.trouble, "journalctl -b -p err may say why; `systemctl status` asks the same")
         return
     found = stand.unit
     if found is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,11 +41,16 @@ class UnitProcess:
         """Starts it."""
         self._machine = machine
         self._unit = unit
+        self._begun = False
         os.mkfifo(log)
         reading = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
         machine.run("systemctl", "start", "--no-block", unit)
-        until(lambda: self._pid_within() != "0" or self.poll() is not None, f"{unit} starts")
-        os.set_blocking(reading, True)  # only now, as until somebody writes there is nothing but an end to be read
+        # A pipe that nobody has opened to write has nothing but an end to be read: a first word is waited for.
+        poller = select.poll()
+        poller.register(reading, select.POLLIN)
+        until(lambda: poller.poll(100) or self.poll() is not None, f"{unit} says something")
+        self._begun = True
+        os.set_blocking(reading, True)
         self.stderr = os.fdopen(reading, "rb")
 
     def _pid_within(self) -> str:
@@ -67,8 +73,9 @@ class UnitProcess:
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs."""
-        if self._machine.show(self._unit, "ActiveState") not in {"inactive", "failed"}:
-            return None
+        state = self._machine.show(self._unit, "ActiveState")
+        if state != "failed" and not (state == "inactive" and self._begun):
+            return None  # before it has begun it is inactive as well
         status = int(self._machine.show(self._unit, "ExecMainStatus"))
         return status if self._machine.show(self._unit, "ExecMainCode") in {"0", "1"} else -status
 

@@ -29,8 +29,6 @@ BAN_WAIT = 30.0
 SERVER_STREAK = 5
 REFUSAL_STREAK = 3
 NETWORK_STREAK = 3
-DOUBT_STREAK = 10
-"""Different files in a row whose answer was lost or wrong: each may be paid for, so the next ones are not sent too."""
 MAX_UPLOAD_CUTS = 5
 
 
@@ -49,7 +47,6 @@ class Streaks:
     """How many different jobs in a row, over all workers, met the same trouble without one success between."""
 
     server_jobs: frozenset[int] = frozenset()
-    doubtful_jobs: frozenset[int] = frozenset()
     refusal: int = 0
     network: int = 0
     rate: int = 0
@@ -67,7 +64,7 @@ class Streaks:
             case Answered(answer):
                 return self._answered(job_id, answer.status)
             case _:
-                return replace(self, network=0, doubtful_jobs=self.doubtful_jobs | {job_id})
+                return replace(self, network=0)
 
     def _answered(self, job_id: int, status: int) -> Streaks:
         reached = replace(self, network=0)
@@ -76,12 +73,10 @@ class Streaks:
                 return replace(reached, server_jobs=self.server_jobs | {job_id})
             case Outcome.RATE:
                 return replace(reached, rate=self.rate + 1)
-            case Outcome.LOST:
-                return replace(reached, doubtful_jobs=self.doubtful_jobs | {job_id})
             case Outcome.REFUSED if not endpoint.names_the_file(status):
                 return replace(reached, refusal=self.refusal + 1)
             case _:
-                return replace(reached, doubtful_jobs=frozenset())  # it speaks sense
+                return reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +125,9 @@ def conclude(trouble: Trouble, job: Job, scene: Scene) -> Conclusion:
         case NotSent():
             return _not_sent(trouble, job, scene)
         case Lost(reason, traffic, status):
-            return _in_doubt(lost(job, Outcome.LOST, reason, traffic, policy=scene.policy, status=status), scene)
+            return lost(job, Outcome.LOST, reason, traffic, policy=scene.policy, status=status)
         case BadAnswer(reason, traffic):
-            return _in_doubt(lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=scene.policy, status=200), scene)
+            return lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=scene.policy, status=200)
         case _:
             assert_never(trouble)
 
@@ -152,17 +147,6 @@ def lost(
     )  # fmt: skip
 
 
-def _in_doubt(conclusion: Conclusion, scene: Scene) -> Conclusion:
-    """A service that loses or garbles every answer takes money for nothing: after some files one call tries it."""
-    streak = len(scene.streaks.doubtful_jobs)
-    if GateReason.SERVICE not in scene.gates and streak < DOUBT_STREAK:
-        return conclusion
-    detail = (
-        f"{streak} files in a row may have been charged and brought no picture ({conclusion.error.partition(';')[0]})"
-    )
-    return replace(conclusion, gate=service_gate(scene, detail))
-
-
 def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, scene: Scene) -> Conclusion:
     words = f"the service answered {answer.status}: {answer.message}"
     outcome = endpoint.meaning(answer.status)
@@ -178,7 +162,7 @@ def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, scene: Scene)
         case Outcome.SERVER:
             return _server(words, answer.status, traffic, job, scene)
         case Outcome.LOST:
-            return _in_doubt(lost(job, outcome, words, traffic, policy=scene.policy, status=answer.status), scene)
+            return lost(job, Outcome.LOST, words, traffic, policy=scene.policy, status=answer.status)
         case _:
             return _refused(words, answer.status, traffic, scene)
     return Conclusion(outcome, JobState.QUEUED, words, traffic, answer.status, gate=gate, balance=answer)

@@ -33,8 +33,8 @@ def closed(reason: GateReason, interval: float = 60.0, since: float = NOW - 100)
 
 
 def scene(*gates: Gate, probe: GateReason | None = None, luck: float = 0.5, **streaks: int) -> Scene:
-    jobs, doubtful = (frozenset(range(streaks.pop(name, 0))) for name in ("server", "doubtful"))
-    return Scene(POLICY, Streaks(jobs, doubtful, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
+    jobs = frozenset(range(streaks.pop("server", 0)))
+    return Scene(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
 
 
 def gate_of(conclusion: Conclusion) -> Gate:
@@ -348,39 +348,3 @@ def test_without_the_owners_policy_a_doubt_is_never_sent_again(doubt: str) -> No
 @pytest.mark.parametrize("doubt", IN_DOUBT)
 def test_a_doubt_closes_no_gate(doubt: str) -> None:
     assert conclude(IN_DOUBT[doubt], JOB, scene(server=9, refusal=9, network=9, rate=9)).gate is None
-
-
-# --- a service that takes money for nothing ---------------------------------------------------------------------------
-
-DOUBTS: dict[str, Trouble] = {
-    "an answer that is lost": Lost("reset", WIRE),
-    "an answer that is wrong": BadAnswer("an HTML page", WIRE),
-    "an answer of a proxy that gave up": Answered(Answer(504, "gateway timeout"), WIRE),
-}
-
-
-@pytest.mark.parametrize("name", DOUBTS)
-def test_ten_doubts_in_a_row_over_different_files_close_the_gate_and_each_stays_unknown(name: str) -> None:
-    ninth, tenth = (conclude(DOUBTS[name], JOB, scene(doubtful=count)) for count in (9, 10))
-    assert ninth.gate is None
-    assert gate_of(tenth).reason is GateReason.SERVICE
-    assert "10 files in a row may have been charged" in gate_of(tenth).detail
-    assert {ninth.state, tenth.state} == {JobState.UNKNOWN}
-
-
-@pytest.mark.parametrize("name", DOUBTS)
-def test_a_probe_that_ends_in_doubt_makes_the_next_one_later(name: str) -> None:
-    gate = closed(GateReason.SERVICE, interval=5.0)
-    found = gate_of(conclude(DOUBTS[name], JOB, scene(gate, probe=GateReason.SERVICE, doubtful=11)))
-    assert (found.interval, found.retry_at) == (10.0, NOW + 10.0)
-
-
-@pytest.mark.parametrize("name", DOUBTS)
-def test_doubts_are_counted_by_file_and_any_answer_with_sense_ends_the_row(name: str) -> None:
-    streaks = Streaks()
-    for job in (1, 1, 1, 2):
-        streaks = streaks.after(job, DOUBTS[name])
-    assert len(streaks.doubtful_jobs) == 2
-    for passing in (Answered(Answer(500, "no"), WIRE), NotSent("refused", uploading=False, traffic=WIRE)):
-        assert len(streaks.after(3, passing).doubtful_jobs) == 2
-    assert not streaks.after(3, Answered(Answer(415, "no"), WIRE)).doubtful_jobs

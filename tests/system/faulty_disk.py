@@ -16,6 +16,7 @@ import json
 import os
 import stat
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ class Disk:
         self._journal = os.open(told["journal"], os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         self._write = os.write
         self._lock = threading.Lock()
+        self._order = threading.Lock()
+        """Held from a name's making, or a folder's sync, until it is written down: no other may come between."""
         self._met = 0
 
     def keep(self, call: str, path: Path | str, inode: int, error: str | None) -> None:
@@ -62,13 +65,14 @@ class Disk:
             self.keep(call, path, inode(), f"fired {refused}")
             number = getattr(errno, refused)
             raise OSError(number, os.strerror(number), str(path))
-        try:
-            answer = act()
-        except OSError as error:
-            self.keep(call, path, 0, errno.errorcode[error.errno or 0])
-            raise
-        self.keep(call, path, inode(), None)
-        return answer
+        with nullcontext() if call in {"write", "fsync"} else self._order:
+            try:
+                answer = act()
+            except OSError as error:
+                self.keep(call, path, 0, errno.errorcode[error.errno or 0])
+                raise
+            self.keep(call, path, inode(), None)
+            return answer
 
     def by_descriptor(self, name: str) -> None:
         """Stand before a function of `os` whose first argument is a descriptor."""

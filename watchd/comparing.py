@@ -19,6 +19,7 @@ from watchd.core.metadata import collect
 from watchd.core.money import usd
 from watchd.core.naming import on_one_line
 from watchd.core.picture import Broken, Picture
+from watchd.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ def _figure(kind: str, title: str, shown: Shown | str) -> str:
 def _figures(
     job: Job, calls: Sequence[Mapping[str, Any]], before: Shown | str, after: Shown | str
 ) -> list[tuple[str, str]]:
-    paid = [call for call in calls if call["outcome"] == "ok"]
+    paid = [call for call in calls if call["outcome"] == Outcome.OK]
     rows = [
         ("Folder", job.folder),
         ("File", on_one_line(job.path)),

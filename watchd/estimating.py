@@ -14,10 +14,14 @@ from watchd.core.known import NOTHING
 from watchd.core.matching import Matcher
 from watchd.core.picture import Incomplete
 from watchd.errors import FolderOfflineError, SourceLostError
+from watchd.model import JobState
 
 if TYPE_CHECKING:
     from watchd.adapters.ledger.reader import LedgerReader
-    from watchd.model import Folder, Parameters, Settings
+    from watchd.model import Folder, KnownFile, Parameters, Sample, Settings
+
+
+_ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.UNKNOWN})
 
 
 @dataclass(slots=True)
@@ -31,6 +35,11 @@ class Estimate:
     cost: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     offline: str | None = None
+
+
+def _is_done_with(known: KnownFile | None, sample: Sample) -> bool:
+    """Whether nothing comes of a file that is as it was: its job has ended, or it is an output of ours."""
+    return known is not None and known.sample == sample and (known.own or known.state in _ENDED)
 
 
 class Estimator:
@@ -51,8 +60,7 @@ class Estimator:
             root = self._tree.locate(folder.path, folder.mount_marker).root
             for listing in self._tree.scan(root, "", Matcher(folder), lambda _: NOTHING):
                 for found in listing.fresh:
-                    state, sample = known.get(found.path, (None, None))
-                    if state not in {"done", "failed", "unknown", "own"} or sample != found.sample:
+                    if not _is_done_with(known.get(found.path), found.sample):
                         self._count(estimate, folder, root, found.path)
         except FolderOfflineError as error:
             estimate.offline = str(error)

@@ -171,6 +171,6 @@ class Once:
             progress,
             held_by=gating.foremost(gates) if progress.left else None,
             offline=tuple(hot.folder.name for hot in folders if not hot.online),
-            unreadable=sum(why.startswith("it cannot be read") for hot in folders for why in hot.waiting.values()),
+            unreadable=sum(hot.unreadable() for hot in folders),
             stopped=self._stops > 0,
         )

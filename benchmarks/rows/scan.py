@@ -17,7 +17,7 @@ from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted
 from benchmarks.processes import BenchError, activity, hands, peak_memory_mb, wait_until
 from watchd.adapters.clock import SystemClock
 from watchd.adapters.ledger.writer import SqliteLedger
-from watchd.model import Admission, Sample
+from watchd.model import Admission, Failure, FailureKind, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Bench
 
 IN_A_FOLDER = 1000
+REFUSAL = Failure(FailureKind.UNFIT, "made for a benchmark")
 MAKERS = 2
 """Processes that make files; more would only wait for each other in the file system."""
 SCANS = 3
@@ -145,7 +146,15 @@ def _known(hot: Path, relative: str) -> Admission:
     path.write_bytes(b"known")
     seen = path.stat()
     sample = Sample(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-    return Admission("hot", relative, sample, f"of {relative}", "double", 0, refusal="made for a benchmark")
+    return Admission(
+        "hot",
+        relative,
+        sample,
+        f"of {relative}",
+        "double",
+        0,
+        refusal=Failure(FailureKind.UNFIT, "made for a benchmark"),
+    )
 
 
 def _compare(small: Stage, large: Stage, number: int) -> Mapping[str, float]:

@@ -23,6 +23,8 @@ from watchd.model import (
     Asked,
     Budget,
     BudgetReached,
+    Failure,
+    FailureKind,
     Gate,
     GateReason,
     Job,
@@ -47,6 +49,9 @@ FOLDERS = frozenset({"one", "two"})
 WIRE = Traffic(1000, 2000, "ray")
 SAMPLE = Sample(100, 10**18, 10**18, 7)
 samples = count(1)
+UNFIT = Failure(FailureKind.UNFIT, "no picture that can be sent")
+GONE = Failure(FailureKind.GONE, "it is gone")
+INTERNAL = Failure(FailureKind.INTERNAL, "internal error")
 
 
 class Closable(Protocol):
@@ -91,7 +96,7 @@ def remembered(ledger: Ledger, folder: str) -> dict[str, Sighting]:
 
 def seen(path: str = "a.png", sha256: str = "aa", folder: str = "one", asked: Asked | None = GOLD) -> Admission:
     sample = replace(SAMPLE, inode=next(samples))
-    refusal = None if asked else "no picture"
+    refusal = None if asked else Failure(FailureKind.UNFIT, "no picture")
     return Admission(folder, path, sample, sha256, "profile", 0, asked=asked, refusal=refusal)
 
 
@@ -178,10 +183,10 @@ def test_what_is_done_stays_done_when_it_is_seen_again(ledger: Ledger) -> None:
 
 def test_what_failed_stays_failed_when_it_is_seen_again_unless_it_had_gone(ledger: Ledger) -> None:
     (first,) = admit(ledger, seen())
-    ledger.fail(claim(ledger), "the service refused it")
+    ledger.fail(claim(ledger), UNFIT)
     assert admit(ledger, seen()) == [first]
     (second,) = admit(ledger, seen("b.png", "bb"))
-    ledger.fail(claim(ledger), "gone: it is gone")
+    ledger.fail(claim(ledger), GONE)
     assert admit(ledger, seen("b.png", "bb")) != [second]
 
 
@@ -563,7 +568,7 @@ def test_a_call_that_is_given_back_before_it_was_armed_holds_no_budget(store: St
     if how == "release":
         ledger.release(claimed, store.clock.steady() + 30)
     else:
-        ledger.abandon(claimed, "internal error")
+        ledger.abandon(claimed, INTERNAL)
     assert isinstance(ledger.begin_sending(claim(ledger), 20_000, day), int)
 
 
@@ -611,7 +616,7 @@ def test_a_twin_whose_paid_result_is_gone_is_paid_again_on_retry(ledger: Ledger)
     admit(ledger, seen("1", "1"))
     pay(ledger, claim(ledger))
     admit(ledger, seen("2", "1"))
-    ledger.fail(claim(ledger), "paid on 2027-01-15 as job 1, its output is gone")
+    ledger.fail(claim(ledger), Failure(FailureKind.RESULT_GONE, "its output is gone"))
     ledger.retry(ledger.chosen([2], None, None))
     assert ledger.claim(FOLDERS, ()) is None
     assert ledger.paid_results(claim(ledger)) == []
@@ -778,7 +783,7 @@ def test_what_was_armed_is_told_to_every_later_run_until_it_is_concluded_and_nev
 def test_files_in_the_spool_are_needed_until_their_job_has_ended(ledger: Ledger) -> None:
     admit(ledger, *(seen(str(number), str(number)) for number in range(4)))
     pay(ledger, claim(ledger))
-    ledger.fail(claim(ledger), "no")
+    ledger.fail(claim(ledger), UNFIT)
     claimed = claim(ledger)
     ledger.receive(claimed, arm(ledger, claimed), "3.png", WIRE, 2.0)
     assert set(ledger.needed()) == {3, 4}
@@ -799,7 +804,7 @@ def test_a_job_that_met_a_fault_of_our_own_keeps_its_doubt_and_its_answer(
     crashed_in(store, state)
     ledger = store.open_as("first run")
     booked = job(ledger, 1).booked
-    ledger.abandon(job(ledger, 1), "internal error")
+    ledger.abandon(job(ledger, 1), INTERNAL)
     assert (job(ledger, 1).state, job(ledger, 1).booked) == (becomes, booked)
     assert not ledger.is_claimed()
     assert ledger.claim(FOLDERS, FOLDERS) is None
@@ -819,7 +824,7 @@ def test_progress_counts_the_files_of_a_run_and_what_was_booked_in_it(store: Sto
     store.clock.advance(10)
     since, last = store.clock.wall(), ledger.last_attempt()
     pay(ledger, claim(ledger))
-    ledger.fail(claim(ledger), "no")
+    ledger.fail(claim(ledger), UNFIT)
     lost = claim(ledger)
     ledger.conclude(lost, arm(ledger, lost, 80_000), LOST)
     found = ledger.progress(since, last)
@@ -848,7 +853,7 @@ def test_a_folder_has_work_while_a_file_of_it_waits_or_a_job_of_it_is_under_way(
     assert (ledger.has_work("one"), ledger.has_work("two")) == (True, False)
     claimed = ledger.claim(["one"], ["one"])
     assert claimed is not None
-    ledger.fail(claimed, "no picture")
+    ledger.fail(claimed, UNFIT)
     assert not ledger.has_work("one")
 
 
@@ -924,9 +929,9 @@ def test_tiles_of_another_profile_are_forgotten_with_it(ledger: Ledger) -> None:
 
 def test_tiles_are_needed_while_their_job_may_be_taken_up_again(ledger: Ledger) -> None:
     admit(ledger, *(seen(f"{number}.png", f"{number}", asked=TILED) for number in range(3)))
-    for error in ("no", "gone: it is gone"):
+    for failure in (UNFIT, GONE):
         pay_tile(ledger, claim(ledger), 1)
-        ledger.fail(claim(ledger), error)
+        ledger.fail(claim(ledger), failure)
     assert ledger.needed() == {1, 3}
 
 
@@ -983,7 +988,7 @@ def test_every_start_tries_again_and_takes_back_what_a_former_run_had_claimed(st
 
 def test_a_retry_wants_the_original_and_knows_where_it_went(ledger: Ledger) -> None:
     admit(ledger, seen())
-    ledger.fail(claim(ledger), "no", due=True)
+    ledger.fail(claim(ledger), UNFIT, due=True)
     ledger.end_original(claim(ledger), "/failed/a.png", "moved")
     ledger.retry([job(ledger, 1)])
     claimed = claim(ledger)

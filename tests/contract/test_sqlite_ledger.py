@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.clock import ManualClock
-from watchd.adapters.ledger import statements
+from watchd.adapters.ledger import opening, statements
 from watchd.adapters.ledger.reader import COUNTS, LedgerReader
 from watchd.adapters.ledger.writer import SqliteLedger
 from watchd.core.calls import Traffic
 from watchd.core.endpoint import Answer
 from watchd.core.retrying import Conclusion
 from watchd.errors import LedgerError
-from watchd.model import Admission, Asked, Gate, GateReason, JobState, Outcome, Sample, Sighting
+from watchd.model import Admission, Asked, FailureKind, Gate, GateReason, JobState, Outcome, Sample, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -383,6 +383,66 @@ def test_a_ledger_of_an_older_watchd_is_taken_over_whole_and_a_copy_of_it_is_kep
     ]
     assert rows(path, "PRAGMA user_version") == [{"user_version": len(today)}]
     assert rows(path.with_name("ledger.db.before-2"), "SELECT id, cost FROM jobs") == [{"id": 7, "cost": 0.0}]
+
+
+OLD_ENDS = {
+    "gone: it is gone, or no longer a regular file": FailureKind.GONE,
+    "truncated: it ends before its last chunk (IEND), and nothing more came": FailureKind.TRUNCATED,
+    "paid on 2026-10-01 as job 1, its output is gone; `watchd retry` pays again": FailureKind.RESULT_GONE,
+    "the same picture failed as job 1: no; `watchd retry` tries both again": FailureKind.TWIN,
+    "its paid answer is no longer in the spool; look for its output first": FailureKind.ANSWER_GONE,
+    "dismissed by the owner; before: sent, and then: reset": FailureKind.DISMISSED,
+    "internal error, see the log; `watchd retry` tries it again": FailureKind.INTERNAL,
+    "sent, and then: hot-out cannot be written": FailureKind.LOST,
+    "not a picture that can be sent: it is a PDF": FailureKind.UNFIT,
+}
+"""How the version before told why a job had ended."""
+OLD_CALLS = {
+    "refused": FailureKind.REFUSED, "server": FailureKind.SERVER, "network": FailureKind.UPLOAD_CUT,
+    "lost": FailureKind.LOST, "bad_answer": FailureKind.BAD_ANSWER,
+}  # fmt: skip
+"""The outcome of the call that had ended it."""
+
+
+def of_the_version_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger as it was made before there were kinds of failures: a job for each end, one that is done, one queued."""
+    before = statements.migrations()[:6]
+    with monkeypatch.context() as older:
+        older.setattr(statements, "migrations", lambda: before)
+        opening.open_for_writing(path).conn.close()
+    connection = sqlite3.connect(path)
+    columns = "folder, path, path_text, sha256, size, mtime_ns, parameters, profile, created_at, state, error, booked"
+    values = "'f', x'61', 'a', 's', 1, 1, '{}', 'p', 1.0, ?, ?, ?"
+    for error in OLD_ENDS:
+        connection.execute(f"INSERT INTO job ({columns}) VALUES ({values})", ("failed", error, 0))
+    for outcome in OLD_CALLS:
+        state = "unknown" if outcome in {"lost", "bad_answer"} else "failed"
+        job = connection.execute(
+            f"INSERT INTO job ({columns}) VALUES ({values})", (state, f"of {outcome}", 7)
+        ).lastrowid
+        connection.execute(
+            "INSERT INTO attempt (job_id, started_at, finished_at, day, outcome, error, booked)"
+            " VALUES (?, 1.0, 2.0, '2026-10-01', ?, ?, 7)", (job, outcome, f"of {outcome}"),
+        )  # fmt: skip
+    for state in ("done", "queued"):
+        connection.execute(f"INSERT INTO job ({columns}) VALUES ({values})", (state, None, 0))
+    connection.execute("INSERT INTO balance_failure (at, job_id, message, balance_usd) VALUES (3.0, 1, 'empty', 0.1)")
+    connection.commit()
+    connection.close()
+
+
+def test_what_ended_the_jobs_of_an_older_watchd_is_told_from_its_sentences_and_calls(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_the_version_before(path, monkeypatch)
+    before = {view: rows(path, f"SELECT * FROM {view}") for view in VIEWS}
+    ledger = SqliteLedger(path, ManualClock(), owner="newer", lease=60.0)
+    jobs = ledger.chosen(None, None, None)
+    ledger.close()
+    assert [job.failure for job in jobs] == [*OLD_ENDS.values(), *OLD_CALLS.values(), None, None]
+    assert {view: rows(path, f"SELECT * FROM {view}") for view in VIEWS} == before, "the public face is the same"
+    copy = path.with_name("ledger.db.before-7")
+    assert {view: rows(copy, f"SELECT * FROM {view}") for view in VIEWS} == before, "a copy was kept"
 
 
 def test_walking_all_migrations_from_nothing_gives_the_schema_of_today(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from watchd.model import GONE, Backlog, GateReason, JobState, Outcome
+from watchd.model import Backlog, Failure, FailureKind, GateReason, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -53,6 +53,7 @@ class Work:
     output: str | None = None
     output_sha256: str | None = None
     error: str | None = None
+    failure: FailureKind | None = None
     asked: bool = False
 
     @property
@@ -110,7 +111,7 @@ class Model:
         known = [
             job.id for job in self.jobs.values()
             if (job.folder, job.path, job.sha256) == (given.folder, given.path, given.sha256)
-            and not (job.state is JobState.FAILED and (job.error or "").startswith(GONE))
+            and not (job.state is JobState.FAILED and job.failure is FailureKind.GONE)
         ]  # fmt: skip
         if known:
             return max(known)
@@ -137,7 +138,7 @@ class Model:
         first = [other.id for other in self.jobs.values() if same(other, work) and other.state in UNDER_WAY]
         work.behind = min(first, default=None)
         if given.refusal is not None:
-            work.state, work.error = JobState.FAILED, given.refusal
+            work.state, work.error, work.failure = JobState.FAILED, given.refusal.words, given.refusal.kind
         self.jobs[job] = work
 
     # Who works on what
@@ -172,7 +173,7 @@ class Model:
         return bool(self.paid_results(job)) or (
             first is not None
             and first.state is JobState.FAILED
-            and not (first.error or "").startswith(GONE)
+            and first.failure is not FailureKind.GONE
             and same(first, job)
         )
 
@@ -289,9 +290,8 @@ class Model:
         job.upload_cuts += conclusion.upload_cut
         if conclusion.resend:
             self._excuse(job)
-        job.state, job.error, job.claimed, job.not_before = (
-            conclusion.state, conclusion.error, False, conclusion.not_before,
-        )  # fmt: skip
+        job.state, job.error, job.failure = conclusion.state, conclusion.error, conclusion.failure
+        job.claimed, job.not_before = False, conclusion.not_before
         if conclusion.gate is not None:
             self.gates[conclusion.gate.reason] = conclusion.gate
         self.balance_failures += outcome is Outcome.BALANCE
@@ -301,10 +301,10 @@ class Model:
         for one in self.tries.values():
             one.excused = one.excused or one.job == job.id
 
-    def fail(self, job: Work, error: str) -> None:
+    def fail(self, job: Work, failure: Failure) -> None:
         """It ends without a call; a file that had gone is looked at anew when it is back."""
-        self.end(job, JobState.FAILED, error)
-        if error.startswith(GONE):
+        self.end(job, JobState.FAILED, failure)
+        if failure.kind is FailureKind.GONE:
             self.seen = {place: seen for place, seen in self.seen.items() if seen != job.id}
 
     def requalify(self, job: Work, asked: Asked, profile: str) -> None:
@@ -324,21 +324,22 @@ class Model:
             if one.job == job.id and not one.ended:
                 self._end(one.id, Outcome.LOST if one.armed else Outcome.NETWORK)
 
-    def set_aside(self, job: Work, error: str, now: float) -> None:
+    def set_aside(self, job: Work, failure: Failure, now: float) -> None:
         """A fault of our own: what may be charged is in doubt, what is paid stays to be published."""
         self._end_open(job)
         match job.state:
             case JobState.RECEIVED:
-                job.claimed, job.not_before, job.error = False, now + LONGEST_WAIT, error
+                job.claimed, job.not_before, job.error = False, now + LONGEST_WAIT, failure.words
             case JobState.ARMED:
                 job.attempts += 1
-                self.end(job, JobState.UNKNOWN, error)
+                self.end(job, JobState.UNKNOWN, failure)
             case _:
-                self.end(job, JobState.FAILED, error)
+                self.end(job, JobState.FAILED, failure)
 
-    def end(self, job: Work, state: JobState, error: str | None) -> None:
+    def end(self, job: Work, state: JobState, failure: Failure | None) -> None:
         """It is over."""
-        job.state, job.error, job.claimed = state, error, False
+        job.error, job.failure = (None, None) if failure is None else (failure.words, failure.kind)
+        job.state, job.claimed = state, False
         self.tick += 1
         job.ended = self.tick
 
@@ -363,9 +364,9 @@ class Model:
         """The owner wants a failed or unknown job once more."""
         if job.state not in {JobState.FAILED, JobState.UNKNOWN}:
             return
-        if (job.error or "").startswith("paid on "):
+        if job.failure is FailureKind.RESULT_GONE:
             job.fresh_after = self.tick
-        job.state, job.error, job.behind = JobState.QUEUED, None, None
+        job.state, job.error, job.failure, job.behind = JobState.QUEUED, None, None, None
         job.forgiven, job.upload_cuts, job.not_before, job.approved = job.attempts, 0, 0.0, True
         self._excuse(job)
 
@@ -373,7 +374,7 @@ class Model:
         """The owner lets an unknown job be."""
         if job.state is JobState.UNKNOWN:
             self._excuse(job)
-            self.end(job, JobState.FAILED, "dismissed by the owner")
+            self.end(job, JobState.FAILED, Failure(FailureKind.DISMISSED, "dismissed by the owner"))
 
     def again(self, job: Work) -> bool:
         """Whether `reprocess` makes a new job of this one."""

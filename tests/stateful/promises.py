@@ -31,7 +31,7 @@ class Stand:
     def everything(self) -> list[object]:
         """All that is told outside, to be compared with itself."""
         tables = ("jobs", "attempts", "spending", "balance_failures")
-        rows = [self.face.rows(f"SELECT * FROM {table}") for table in tables]  # noqa: S608 -- names from above
+        rows = [self.face.rows(f"SELECT * FROM {table}") for table in tables]
         return [rows, self.ledger.gates(), self.reader.counts(), self.ledger.backlog(), self.ledger.needed()]
 
 
@@ -56,7 +56,7 @@ def every_job_stands_as_in_the_model(on: Stand) -> None:
         assert job is not None
         compared = (
             "folder", "path", "sha256", "parameters", "profile", "price", "state", "attempts", "forgiven",
-            "resends", "upload_cuts", "behind", "reused_from", "output", "output_sha256",
+            "resends", "upload_cuts", "behind", "failure", "reused_from", "output", "output_sha256",
         )  # fmt: skip
         assert [getattr(job, name) for name in compared] == [getattr(work, name) for name in compared]
         assert on.ledger.name_of(job) == on.model.name_of(work)

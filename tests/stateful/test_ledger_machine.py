@@ -28,6 +28,8 @@ from watchd.model import (
     Admission,
     Asked,
     BudgetReached,
+    Failure,
+    FailureKind,
     Gate,
     GateReason,
     Job,
@@ -49,6 +51,7 @@ PRICES = {"gold": 80_000, "plain": 20_000}
 PRIORITIES = {"east": 0, "north": 1, "west": 0}
 SAMPLE = Sample(1000, 1, 1, 1)
 TRAFFIC = Traffic(1000, 4000, "ray")
+INTERNAL = Failure(FailureKind.INTERNAL, "internal error")
 
 folders = st.sampled_from(FOLDERS)
 some_folders = st.sampled_from((FOLDERS, FOLDERS, FOLDERS, FOLDERS, FOLDERS[:2], FOLDERS[1:], FOLDERS[:1], ()))
@@ -139,9 +142,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _refuse(self, data: st.DataObject) -> None:
         folder, path = data.draw(folders), data.draw(st.sampled_from(PATHS))
-        words, profile = "truncated: nothing more came", self.profile[folder]
+        profile = self.profile[folder]
+        refusal = Failure(FailureKind.TRUNCATED, "truncated: nothing more came")
         sha256 = data.draw(st.sampled_from(PICTURES))
-        self._admit([Admission(folder, path, SAMPLE, sha256, profile, PRIORITIES[folder], refusal=words)])
+        self._admit([Admission(folder, path, SAMPLE, sha256, profile, PRIORITIES[folder], refusal=refusal)])
 
     def _admit(self, given: Sequence[Admission]) -> None:
         answers = self.ledger.admit(given)
@@ -254,9 +258,9 @@ class LedgerMachine(RuleBasedStateMachine):
                     earlier = data.draw(st.sampled_from(results))
                     self._finish(job, work, earlier.reused_from or earlier.id)
                 else:
-                    self._fail(job, work, "paid on 2026-10-01 as job 1, its output is gone; `watchd retry` pays again")
-            case planning.EndWith(reason):
-                self._fail(job, work, reason)
+                    self._fail(job, work, Failure(FailureKind.RESULT_GONE, "its output is gone"))
+            case planning.EndWith(failure):
+                self._fail(job, work, failure)
             case planning.Call():
                 self._call(job, work)
 
@@ -293,9 +297,9 @@ class LedgerMachine(RuleBasedStateMachine):
         work.output, work.output_sha256, work.reused_from = output, digest, reused_from
         self.model.end(work, JobState.DONE, None)
 
-    def _fail(self, job: Job, work: Work, reason: str) -> None:
-        self.ledger.fail(job, reason)
-        self.model.fail(work, reason)
+    def _fail(self, job: Job, work: Work, failure: Failure) -> None:
+        self.ledger.fail(job, failure)
+        self.model.fail(work, failure)
 
     def _release(self, job: Job, work: Work, not_before: float) -> None:
         self.ledger.release(job, not_before)
@@ -312,7 +316,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.finish(job, None, None, reused_from=None, detail="its output is there")
             self.model.end(work, JobState.DONE, None)
         else:
-            self._fail(job, work, "gone: other bytes lie under its name now; they are a new job")
+            self._fail(job, work, Failure(FailureKind.GONE, "other bytes lie under its name now"))
 
     def _meet_trouble(self, data: st.DataObject) -> None:
         job, work = self._drawn(data, self._in_hand(JobState.SENDING, JobState.ARMED))
@@ -327,8 +331,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _set_aside(self, data: st.DataObject) -> None:
         job, work = self._drawn(data, self._in_hand())
-        self.ledger.abandon(job, "internal error")
-        self.model.set_aside(work, "internal error", self.clock.steady())
+        self.ledger.abandon(job, INTERNAL)
+        self.model.set_aside(work, INTERNAL, self.clock.steady())
 
     # The process ends, and another begins
 

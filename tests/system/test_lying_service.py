@@ -112,7 +112,7 @@ def armed(house: House) -> Counter[str]:
 def give_time(house: House, count: int, seconds: float) -> None:
     """Until so many jobs have ended, or for so long: those that have not are for the tests to name."""
     marks = ", ".join("?" * len(ENDED))
-    query = f"SELECT count(*) AS ended FROM jobs WHERE state IN ({marks})"  # noqa: S608 -- marks for our own constants
+    query = f"SELECT count(*) AS ended FROM jobs WHERE state IN ({marks})"
     with suppress(AssertionError):
         until(lambda: house.read(query, *ENDED)[0]["ended"] >= count, "all have ended", seconds)
 

@@ -28,7 +28,7 @@ def check(config: str | None, *, offline: bool) -> int:
     round_ = (*elsewhere(settings, load(config)),) if stand.unit else ()
     for finding in (*round_, *findings(settings, stand, time.time(), offline=offline)):
         wrong += finding.grade is Grade.WRONG
-        untrusted += finding.grade is Grade.WRONG and finding.subject == "ledger"
+        untrusted += finding.untrusted
         click.echo(f"{click.style(f'{finding.grade:<8}', colours[finding.grade])}{finding.subject}: {finding.text}")
     if wrong:
         click.echo(f"{wrong} wrong; what waits for them waits, and goes on when they are mended.", err=True)

@@ -14,6 +14,7 @@ from watchd.cli.common import load, usd
 from watchd.core import gating
 from watchd.core.matching import Matcher, why_not
 from watchd.core.naming import display, on_one_line
+from watchd.model import JobState
 
 if TYPE_CHECKING:
     from watchd.model import Folder, Settings
@@ -49,7 +50,7 @@ def collect(settings: Settings, path: str) -> dict[str, Any]:
         reader.close()
     answer |= {"path": display(relative), "folder": folder.name, "seen": seen, "jobs": jobs}
     answer["verdict"] = _verdict(folder, relative, seen, jobs)
-    if closed is not None and jobs and jobs[-1]["state"] == "queued":
+    if closed is not None and jobs and jobs[-1]["state"] == JobState.QUEUED:
         answer["verdict"] += f"; no calls are made now, gate {closed.reason} is closed: {closed.detail}"
     return answer
 

@@ -8,12 +8,11 @@ import click
 
 from watchd.adapters.ledger.reader import LedgerReader
 from watchd.cli.common import state_dir, table, usd
-
-STATES = ("queued", "sending", "received", "done", "failed", "unknown")
+from watchd.model import SHOWN_STATES
 
 
 @click.command("jobs")
-@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--state", type=click.Choice([state.value for state in SHOWN_STATES]), help="Only jobs in this state.")
 @click.option("--folder", help="Only jobs of this folder.")
 @click.option("--limit", type=click.IntRange(min=1), help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON array, stable and documented.")

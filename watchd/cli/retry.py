@@ -6,6 +6,7 @@ import click
 
 from watchd.cli.common import load
 from watchd.errors import UsageError
+from watchd.model import JobState
 
 
 @click.command("retry")
@@ -25,7 +26,7 @@ def retry(config: str | None, ids: tuple[int, ...], folder: str | None, *, faile
     if folder is not None and load(config).folder(folder) is None:
         raise UsageError(f"there is no folder {folder!r} in the configuration")
     requests: list[dict[str, Any]] = [{"ids": list(ids)}] if ids else []
-    requests += [{"state": "failed", "folder": folder}] if failed else []
-    requests += [{"state": "unknown", "folder": folder}] if unknown else []
+    requests += [{"state": JobState.FAILED, "folder": folder}] if failed else []
+    requests += [{"state": JobState.UNKNOWN, "folder": folder}] if unknown else []
     jobs = [job for request in requests for job in operate(config, {"command": "retry", **request})["jobs"]]
     click.echo(f"{len(jobs)} back in the queue.")

@@ -18,6 +18,7 @@ from PIL import Image
 
 from watchd.adapters.ledger.reader import LedgerReader
 from watchd.cli.common import table, usd
+from watchd.model import JobState
 from watchd.sandbox.photographs import photographs
 from watchd.sandbox.server import Sandbox, SandboxOptions
 
@@ -74,7 +75,7 @@ class Demo:
         click.echo(f"{charges.calls} calls; at the service's prices that would have cost ${charges.usd:.2f}.")
         click.echo(f"Before and after: {self._place}/hot and {self._place}/results; delete them when you have looked.")
         click.echo(f"It took {time.monotonic() - self._began:.0f} s.")
-        return 0 if all(job["state"] == "done" for job in jobs) else 1
+        return 0 if all(job["state"] == JobState.DONE for job in jobs) else 1
 
     def _configure(self, base_url: str) -> Path:
         for folder in ("hot/gold", "hot/plain", "results", "photographs"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from watchd.model import GONE, JobState
+from watchd.model import FailureKind, JobState
 
 if TYPE_CHECKING:
     from watchd.model import Folder, Job
 
-TRUNCATED: Final = "truncated: "
-"""How the error of a file begins that may still be growing somewhere else: it is never moved."""
+_NOT_THERE_OR_NOT_WHOLE: Final = frozenset({FailureKind.GONE, FailureKind.TRUNCATED})
+"""There is nothing to move, or it may still be growing somewhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ def is_due_when_done(folder: Folder) -> bool:
     return folder.originals != "keep"
 
 
-def is_due_when_failed(folder: Folder, error: str) -> bool:
+def is_due_when_failed(folder: Folder, kind: FailureKind) -> bool:
     """Whether an original that failed is moved away."""
-    return folder.failed is not None and not error.startswith((GONE, TRUNCATED))
+    return folder.failed is not None and kind not in _NOT_THERE_OR_NOT_WHOLE
 
 
 def step(job: Job, folder: Folder) -> Keep | Delete | Move:

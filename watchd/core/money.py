@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchd.model import MICROS_PER_USD
+from watchd.model import MICROS_PER_USD, Span
 
 if TYPE_CHECKING:
     from watchd.model import Approval, BudgetReached
-
-A_DAY = len("2026-01-01")
 
 
 def usd(micros: int) -> str:
@@ -32,6 +30,6 @@ def of_backlog(files: int, cost: int) -> str:
 def of_budget(reached: BudgetReached) -> str:
     """What the gate `budget`, or a folder that its own budget holds, says."""
     limit = reached.limit
-    period = "today's" if len(limit.period) == A_DAY else "this month's"
+    period = "today's" if limit.span is Span.DAY else "this month's"
     left = usd(max(0, limit.most - reached.held))
     return f"{period} budget of {usd(limit.most)} has {left} left, and the next call would cost {usd(reached.price)}"

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from watchd.core.money import usd
+from watchd.model import GateReason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 SOON: Final = 80
 """Percent of a budget at which the owner hears of it for the first time."""
 _WHOLE: Final = 100
-_PASSING: Final = frozenset({"rate"})
+_PASSING: Final = frozenset({GateReason.RATE})
 """Gates that open by themselves within a minute or so: nobody wants to hear of them."""
 
 
@@ -82,7 +83,7 @@ def _gates(before: Look, after: Look) -> Iterator[Notice]:
         if reason not in before.gates:
             text = f"{why}. Files wait and lose no attempt; `watchd status` says more."
             # A budget is used up when what is left is less than a call: mostly a little before its 100 %.
-            kinds = (Kind.BUDGET, Kind.PAUSED) if reason == "budget" else (Kind.PAUSED, None)
+            kinds = (Kind.BUDGET, Kind.PAUSED) if reason == GateReason.BUDGET else (Kind.PAUSED, None)
             yield Notice(kinds[0], f"watchd makes no calls: {reason}", text, kinds[1])
     opened = [reason for reason in before.gates if reason not in after.gates and reason not in _PASSING]
     if opened and not closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watchd.model import GONE, JobState
+from watchd.model import Failure, FailureKind, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Reuse:
 class EndWith:
     """The job it waited behind failed, and so does it."""
 
-    reason: str
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,12 @@ def next_step(job: Job, behind: Job | None, paid: Sequence[Job]) -> Reuse | EndW
     if paid:
         return Reuse(tuple(paid))
     if behind is not None and behind.state is JobState.FAILED and _shares_its_end(job, behind):
-        return EndWith(f"the same picture failed as job {behind.id}: {behind.error}; `watchd retry` tries both again")
+        words = f"the same picture failed as job {behind.id}: {behind.error}; `watchd retry` tries both again"
+        return EndWith(Failure(FailureKind.TWIN, words))
     return Call()
 
 
 def _shares_its_end(job: Job, behind: Job) -> bool:
     """Whether what ended the one ends the other: the same request, and not merely that the other's own file went."""
     same = behind.parameters == job.parameters or behind.folder == job.folder
-    return same and not (behind.error or "").startswith(GONE)
+    return same and behind.failure is not FailureKind.GONE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from watchd.core import endpoint
 from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
-from watchd.model import Approval, Gate, GateReason, JobState, Outcome
+from watchd.model import Approval, FailureKind, Gate, GateReason, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,13 @@ class Streaks:
                 return reached
 
 
+ENDS = {
+    Outcome.REFUSED: FailureKind.REFUSED, Outcome.SERVER: FailureKind.SERVER, Outcome.NETWORK: FailureKind.UPLOAD_CUT,
+    Outcome.LOST: FailureKind.LOST, Outcome.BAD_ANSWER: FailureKind.BAD_ANSWER,
+}  # fmt: skip
+"""What has ended a job whose last call ended so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """What the ledger writes about a call that brought no picture, in one transaction.
@@ -99,6 +106,11 @@ class Conclusion:
     upload_cut: bool = False
     gate: Gate | None = None
     balance: endpoint.Answer | None = None
+
+    @property
+    def failure(self) -> FailureKind | None:
+        """What has ended the job; None: it is back in the queue."""
+        return None if self.state is JobState.QUEUED else ENDS[self.outcome]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from watchd.model import Limit
+from watchd.model import Limit, Span
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,9 +26,9 @@ def limits(overall: Budget, own: Budget, folder: str, now: datetime) -> tuple[Li
     found = []
     for scope, budget in ((None, overall), (folder, own)):
         if budget.day is not None:
-            found.append(Limit(scope, day, budget.day, tomorrow))
+            found.append(Limit(scope, day, budget.day, tomorrow, Span.DAY))
         if budget.month is not None:
-            found.append(Limit(scope, month, budget.month, next_month))
+            found.append(Limit(scope, month, budget.month, next_month, Span.MONTH))
     return tuple(found)
 
 

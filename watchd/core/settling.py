@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from watchd.model import Delay, DelayKind
+
 if TYPE_CHECKING:
     from watchd.model import Sample
 
@@ -34,7 +36,7 @@ class Waiting:
     """Not yet: look again at `until`."""
 
     until: float
-    reason: str
+    delay: Delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,13 @@ def observe(before: Observation | None, sample: Sample, now: float, *, proven: b
 def settle(observation: Observation, now: float, quiet: float) -> Waiting | Settled:
     """Whether the file has been quiet for `quiet` seconds; with 0, whether its writer is proven to be done."""
     if observation.sample.size == 0:
-        return Waiting(look_again(observation, now), "it is empty so far")
+        return Waiting(look_again(observation, now), Delay(DelayKind.EMPTY, "it is empty so far"))
     if quiet == 0 and observation.proven:
         return Settled()
     due = observation.since + (quiet or UNPROVEN_QUIET)
     if now >= due:
         return Settled()
-    return Waiting(due, "it changed a moment ago")
+    return Waiting(due, Delay(DelayKind.CHANGED, "it changed a moment ago"))
 
 
 def busy_until(observation: Observation, now: float, quiet: float) -> float | None:

@@ -21,6 +21,8 @@ class Finding:
     grade: Grade
     subject: str
     text: str
+    untrusted: bool = False
+    """What is wrong is that the ledger cannot be trusted: nothing starts."""
 
 
 def well(subject: str, text: str) -> Finding:

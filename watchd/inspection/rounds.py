@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.adapters.accounts import acting_as
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key, credential_key
-from watchd.inspection.finding import Finding, warning, well, wrong
+from watchd.inspection.finding import Finding, Grade, warning, well, wrong
 from watchd.inspection.folders import folder
 from watchd.inspection.ledger import ledger
 from watchd.inspection.machine import watches
@@ -35,7 +36,8 @@ def findings(settings: Settings, stand: Standpoint, now: float, *, offline: bool
     for each in settings.folders:
         yield from _as(stand, f"folder {each.name}", partial(folder, each, stand.who))
     state = Path(settings.state_dir)
-    yield from _as(stand, "ledger", partial(ledger, state, now, stand.who))
+    for finding in _as(stand, "ledger", partial(ledger, state, now, stand.who)):
+        yield replace(finding, untrusted=finding.grade is Grade.WRONG)
     yield from _as(stand, "state_dir", lambda: [room("state_dir", state)])
     yield from _as(stand, "watches", partial(watches, settings))
     if not offline:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Backlog,
         BudgetReached,
         Call,
+        Failure,
         Gate,
         GateReason,
         Interrupted,
@@ -155,15 +156,15 @@ class Ledger(Protocol):
         """How the last call of a job ended; None: there was none."""
         ...
 
-    def fail(self, job: Job, error: str, *, due: bool = False) -> None:
+    def fail(self, job: Job, failure: Failure, *, due: bool = False) -> None:
         """It ends here without a call; its original may be `due` to be moved away."""
         ...
 
-    def abandon(self, job: Job, error: str) -> None:
+    def abandon(self, job: Job, failure: Failure) -> None:
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
         ...
 
-    def lose_answer(self, job: Job, error: str) -> None:
+    def lose_answer(self, job: Job, failure: Failure) -> None:
         """A received answer is nowhere: the job is unknown, since its money was spent."""
         ...
 

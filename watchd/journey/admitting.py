@@ -11,7 +11,7 @@ from watchd.core.appraising import Appraisal, Refused, appraise, too_large
 from watchd.core.keeping import is_due_when_failed
 from watchd.core.picture import Incomplete
 from watchd.errors import SourceLostError
-from watchd.model import Admission, Asked
+from watchd.model import Admission, Asked, Delay, DelayKind, Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +27,7 @@ class NotYet:
     """The file is looked at again at `until` (steady seconds)."""
 
     until: float
-    reason: str
+    delay: Delay
 
 
 class Admitter:
@@ -47,12 +47,12 @@ class Admitter:
             data, sample = self._tree.read(hot.root, path, sendable.MOST_FILE_BYTES)
             if sample.size > sendable.MOST_FILE_BYTES:
                 digest = self._tree.digest(hot.root, path)
-                return _refused(hot.folder, path, sample, digest, too_large(sample.size))
+                return _unfit(hot.folder, path, sample, digest, too_large(sample.size))
         except SourceLostError as error:
             return self._seen_anew(hot, path, str(error))
         except OSError as error:
             until = settling.look_again(hot.making[path], self._clock.steady())
-            return NotYet(until, f"it cannot be read: {error.strerror}")
+            return NotYet(until, Delay(DelayKind.UNREADABLE, f"it cannot be read: {error.strerror}"))
         if sample != hot.making[path].sample:
             return self._seen_anew(hot, path, "it changed a moment ago")
         return self._judge(hot, path, data, sample)
@@ -62,7 +62,7 @@ class Admitter:
         before = hot.making[path]
         hot.look_at_file(path, proven=False)
         if hot.making.get(path) == before:
-            return NotYet(settling.look_again(before, self._clock.steady()), reason)
+            return NotYet(settling.look_again(before, self._clock.steady()), Delay(DelayKind.CHANGED, reason))
         return None
 
     def _judge(self, hot: HotFolder, path: str, data: bytes, sample: Sample) -> Admission | NotYet:
@@ -75,10 +75,12 @@ class Admitter:
                 observation = hot.making[path]
                 given_up = settling.truncated_at(observation, hot.folder.settle, once=self._once)
                 if now < given_up:
-                    return NotYet(min(given_up, settling.look_again(observation, now)), f"it is not complete: {reason}")
-                return _refused(hot.folder, path, sample, digest, f"truncated: {reason}, and nothing more came")
+                    delay = Delay(DelayKind.INCOMPLETE, f"it is not complete: {reason}")
+                    return NotYet(min(given_up, settling.look_again(observation, now)), delay)
+                failure = Failure(FailureKind.TRUNCATED, f"truncated: {reason}, and nothing more came")
+                return _refused(hot.folder, path, sample, digest, failure)
             case Refused(reason):
-                return _refused(hot.folder, path, sample, digest, reason)
+                return _unfit(hot.folder, path, sample, digest, reason)
             case unexpected:
                 assert_never(unexpected)
 
@@ -94,7 +96,11 @@ def _admission(folder: Folder, path: str, sample: Sample, digest: str, asked_for
     return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, asked_for)
 
 
-def _refused(folder: Folder, path: str, sample: Sample, digest: str, reason: str) -> Admission:
+def _unfit(folder: Folder, path: str, sample: Sample, digest: str, words: str) -> Admission:
+    return _refused(folder, path, sample, digest, Failure(FailureKind.UNFIT, words))
+
+
+def _refused(folder: Folder, path: str, sample: Sample, digest: str, failure: Failure) -> Admission:
     name = folder.name
-    due = is_due_when_failed(folder, reason)
-    return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, None, reason, due)
+    due = is_due_when_failed(folder, failure.kind)
+    return Admission(name, path, sample, digest, folder.profile.name, folder.priority, folder.chain, None, failure, due)

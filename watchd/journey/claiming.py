@@ -14,7 +14,7 @@ from watchd.core.picture import Broken, Incomplete
 from watchd.core.stripping import without_private
 from watchd.core.tiling import Rect
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.model import GONE
+from watchd.model import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -72,7 +72,15 @@ class Prepared:
 class Unfit:
     """The job ends here, and why; nothing was paid."""
 
-    reason: str
+    failure: Failure
+
+
+def _gone(words: str) -> Unfit:
+    return Unfit(Failure(FailureKind.GONE, f"gone: {words}"))
+
+
+def _unfit(words: str) -> Unfit:
+    return Unfit(Failure(FailureKind.UNFIT, words))
 
 
 def rect_of(tile: Tile) -> Rect:
@@ -106,11 +114,11 @@ class Preparer:
             except SourceLostError as lost:
                 if self._tree.locate(folder.path, folder.mount_marker) != place:
                     raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
-                return Unfit(f"{GONE}{lost}; if it comes back it is a new job")
+                return _gone(f"{lost}; if it comes back it is a new job")
             if sample.size > sendable.MOST_FILE_BYTES:
-                return Unfit(too_large(sample.size))
+                return _unfit(too_large(sample.size))
             if hashlib.sha256(data).hexdigest() != job.sha256:
-                return Unfit(f"{GONE}other bytes lie under its name now; they are a new job")
+                return _gone("other bytes lie under its name now; they are a new job")
             return self._judge(job, folder, data, have)
 
     def _judge(self, job: Job, folder: Folder, data: bytes, have: Collection[int]) -> Prepared | Unfit:
@@ -118,9 +126,9 @@ class Preparer:
             case Appraisal() as found:
                 return self._lay_out(job, folder, data, found, have)
             case Incomplete(reason):
-                return Unfit(f"truncated: {reason}")
+                return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
             case Refused(reason):
-                return Unfit(reason)
+                return _unfit(reason)
             case unexpected:
                 assert_never(unexpected)
 
@@ -134,7 +142,7 @@ class Preparer:
         if planned.tiles or reasons or picture.alpha:
             raster = self._studio.decode(data, picture, metadata)
             if isinstance(raster, Broken):
-                return Unfit(f"its pixels {raster.reason}")
+                return _unfit(f"its pixels {raster.reason}")
             if planned.tiles or reasons:
                 return self._converted(job, found, tile, raster, reasons)
             alpha = raster.alpha()
@@ -153,7 +161,7 @@ class Preparer:
         """Nothing of the original's metadata is in it, whatever the folder says: EXIF speaks of other pixels."""
         encoded = raster.upload(None if tile is None else rect_of(tile), MAX_UPLOAD_BYTES)
         if encoded is None:
-            return Unfit(f"it cannot be brought below {MAX_UPLOAD_BYTES + 1:,} bytes without visible loss")
+            return _unfit(f"it cannot be brought below {MAX_UPLOAD_BYTES + 1:,} bytes without visible loss")
         kind, sent = encoded
         planned = found.parameters
         upload = self._snapshot(job, planned if tile is None else tile.parameters, kind, sent)

@@ -16,7 +16,7 @@ from watchd.journey import archiving
 from watchd.journey.admitting import asked
 from watchd.journey.claiming import Prepared, Unfit, rect_of
 from watchd.journey.sending import Part, Whole
-from watchd.model import GONE, BudgetReached, Gate, GateReason, JobState
+from watchd.model import BudgetReached, Failure, FailureKind, Gate, GateReason, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -158,7 +158,8 @@ class Conductor:
             if job.due:
                 self._ledger.put_off_original(job, self._clock.steady() + archiving.AGAIN_AFTER)
             else:
-                self._ledger.abandon(job, "internal error, see the log; `watchd retry` tries it again")
+                words = "internal error, see the log; `watchd retry` tries it again"
+                self._ledger.abandon(job, Failure(FailureKind.INTERNAL, words))
         finally:
             self._end_probe(probe=claim.probe, had_job=True)
 
@@ -166,7 +167,7 @@ class Conductor:
         """Give the job back for a while; one whose call has left is not given back but in doubt."""
         current = self._ledger.job(job.id)
         if current is not None and current.state is JobState.ARMED:
-            self._ledger.abandon(job, f"sent, and then: {reason}")
+            self._ledger.abandon(job, Failure(FailureKind.LOST, f"sent, and then: {reason}"))
             return
         if self._put_off_because.get(job.id) != reason:  # once for each reason, or a lasting one would fill the ledger
             self._put_off_because[job.id] = reason
@@ -203,8 +204,8 @@ class Conductor:
         match planning.next_step(job, behind, self._ledger.paid_results(job)):
             case planning.Reuse(results):
                 self._reuse(job, folder, prepared, results)
-            case planning.EndWith(reason):
-                self._fail(job, folder, reason)
+            case planning.EndWith(failure):
+                self._fail(job, folder, failure)
             case planning.Call():
                 self._call(claim, folder, prepared)
             case unexpected:
@@ -215,7 +216,7 @@ class Conductor:
         have = self._ledger.tiles(job) if job.tiles else {}
         prepared = self._stages.preparer.prepare(job, folder, place, have)
         if isinstance(prepared, Unfit):
-            self._fail(job, folder, prepared.reason)
+            self._fail(job, folder, prepared.failure)
             return None
         planned = prepared.parameters
         cut = {tile.number: rect_of(tile) for tile in planned.tiles}
@@ -285,7 +286,8 @@ class Conductor:
             published = self._stages.publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
         except FileNotFoundError:
             # A ledger put back from a backup may know of answers that are published or lost since.
-            self._ledger.lose_answer(job, "its paid answer is no longer in the spool; look for its output first")
+            words = "its paid answer is no longer in the spool; look for its output first"
+            self._ledger.lose_answer(job, Failure(FailureKind.ANSWER_GONE, words))
             return
         self._finish(job, folder, published, reused_from=None, price=job.booked)
 
@@ -299,9 +301,10 @@ class Conductor:
                 return
         self._fail(job, folder, self._gone(results[0]))
 
-    def _gone(self, earlier: Job) -> str:
+    def _gone(self, earlier: Job) -> Failure:
         paid = self._clock.day_of(earlier.finished_at or 0.0)
-        return f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
+        words = f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
+        return Failure(FailureKind.RESULT_GONE, words)
 
     def _ended(self, job: Job) -> None:
         """Nothing of it is needed any more."""
@@ -316,12 +319,12 @@ class Conductor:
         self._stages.recorder.published(job, published, price, reused_from)
         self._ended(job)
 
-    def _fail(self, job: Job, folder: Folder, reason: str) -> None:
+    def _fail(self, job: Job, folder: Folder, failure: Failure) -> None:
         self._clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
-        self._ledger.fail(job, reason, due=keeping.is_due_when_failed(folder, reason))
-        if reason.startswith(GONE):
+        self._ledger.fail(job, failure, due=keeping.is_due_when_failed(folder, failure.kind))
+        if failure.kind is FailureKind.GONE:
             self._lost(job.folder, job.path)
-        self._stages.recorder.ended(job, reason)
+        self._stages.recorder.ended(job, failure.words)
         self._put_off_because.pop(job.id, None)
 
     def _clear(self, job: Job, tiles: Collection[int] = ()) -> None:

@@ -138,8 +138,8 @@ class Intake:
             match self._admitter.admit(hot, path):
                 case None:
                     continue
-                case NotYet(until, reason):
-                    hot.wait(path, until, reason)
+                case NotYet(until, delay):
+                    hot.wait(path, until, delay)
                 case Admission() as admission:
                     batch.append(admission)
                 case unexpected:
@@ -201,7 +201,7 @@ class Intake:
                     "Admitted %s/%s", hot.folder.name, on_one_line(admission.path), extra={"action": "admitted"}
                 )
             else:
-                self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal)
+                self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal.words)
         self._review_again = self._review()
         self._admitted(len(batch))
 

@@ -14,13 +14,14 @@ from watchd.core import settling
 from watchd.core.known import Known
 from watchd.core.matching import Matcher, Ours
 from watchd.errors import FolderOfflineError
+from watchd.model import DelayKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from watchd.core.settling import Observation
     from watchd.interfaces import Clock, Tree
-    from watchd.model import Folder, Place, Sample, Sighting
+    from watchd.model import Delay, Folder, Place, Sample, Sighting
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class HotFolder:
         self.reason: str | None = "not looked at yet"
         self.making: dict[str, Observation] = {}
         self.look_at: dict[str, float] = {}
-        self.waiting: dict[str, str] = {}
+        self.waiting: dict[str, Delay] = {}
         self.noted: dict[str, str] = {}
         self.known = Known()
         for seen in remembered:
@@ -245,12 +246,16 @@ class HotFolder:
         if self.noted.pop(path, None) is not None:
             self.gone.add(path)
 
-    def wait(self, path: str, until: float, reason: str, *, for_marker: bool = False) -> None:
-        """Look again at `until`, or when a marker comes; the reason is told to whoever asks."""
-        if for_marker:
+    def wait(self, path: str, until: float, delay: Delay) -> None:
+        """Look again at `until`, or when a marker comes; why it waits is told to whoever asks."""
+        if delay.kind is DelayKind.UNMARKED:
             self._unmarked.add(path)
         self.look_at[path] = until
-        self.waiting[path] = reason
+        self.waiting[path] = delay
+
+    def unreadable(self) -> int:
+        """Files that cannot be read at present."""
+        return sum(delay.kind is DelayKind.UNREADABLE for delay in self.waiting.values())
 
     def pending(self, now: float) -> bool:
         """Whether a file may still become a job by waiting alone; an empty or unreadable one need not ever."""
@@ -268,7 +273,7 @@ class HotFolder:
 
     def take_unnoted(self) -> dict[str, str]:
         """Files that wait, with their reasons, as far as the ledger does not have that yet."""
-        fresh = {path: why for path, why in self.waiting.items() if self.noted.get(path) != why}
+        fresh = {path: why.words for path, why in self.waiting.items() if self.noted.get(path) != why.words}
         self.noted.update(fresh)
         return fresh
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.core import settling
 from watchd.core.matching import marker_of
 from watchd.core.naming import on_one_line
-from watchd.model import Writer
+from watchd.model import Delay, DelayKind, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +37,12 @@ def _may_be_read(hot: HotFolder, tree: Tree, path: str, now: float) -> bool:
             until = settling.busy_until(observation, now, quiet)
             if until is None:
                 return True
-            hot.wait(path, until, "another program has it open for writing")
+            hot.wait(path, until, Delay(DelayKind.BEING_WRITTEN, "another program has it open for writing"))
             return False
-        case settling.Waiting(until, reason):
+        case settling.Waiting(until, delay):
             if quiet == 0 and observation.sample.size and tree.writer(hot.root, path) is Writer.DONE:
                 return True
-            hot.wait(path, until, reason)
+            hot.wait(path, until, delay)
             return False
         case unexpected:
             assert_never(unexpected)
@@ -57,5 +57,5 @@ def _is_marked(hot: HotFolder, tree: Tree, path: str, template: str, now: float)
     except OSError:
         pass  # it cannot be told at present; the next look may
     until = min(settling.look_again(hot.making[path], now), now + hot.folder.poll_every)
-    hot.wait(path, until, f"its marker {on_one_line(marker)} is not there yet", for_marker=True)
+    hot.wait(path, until, Delay(DelayKind.UNMARKED, f"its marker {on_one_line(marker)} is not there yet"))
     return False

@@ -5,11 +5,12 @@ named `*_at` are Unix time in seconds (float). File names are `str` as the file 
 carried as surrogates (PEP 383); a `path` of a picture is relative to its folder and uses `/`.
 """
 
-from watchd.model.files import Found, Listing, Place, Sample, Sighting, Writer
-from watchd.model.gates import Backlog, BudgetReached, Gate, GateReason, Limit
+from watchd.model.failures import Delay, DelayKind, Failure, FailureKind
+from watchd.model.files import Found, KnownFile, Listing, Place, Sample, Sighting, Writer
+from watchd.model.gates import Backlog, BudgetReached, Gate, GateReason, Limit, Span
 from watchd.model.jobs import (
-    GONE,
     MICROS_PER_USD,
+    SHOWN_STATES,
     Admission,
     Asked,
     Call,
@@ -39,8 +40,9 @@ from watchd.model.settings import (
 )
 
 __all__ = [
-    "GONE", "MICROS_PER_USD", "READABLE", "Admission", "Api", "Approval", "Asked", "Backlog", "BalanceProbe",
-    "Budget", "BudgetReached", "Call", "Folder", "Found", "Gate", "GateReason", "Hours", "Interrupted", "Job",
-    "JobState", "Limit", "Listing", "Log", "Notify", "Outcome", "OutputFormat", "Parameters", "Place", "Price",
-    "Profile", "Progress", "Sample", "Settings", "Sighting", "Tile", "Web", "Writer",
+    "MICROS_PER_USD", "READABLE", "SHOWN_STATES", "Admission", "Api", "Approval", "Asked", "Backlog",
+    "BalanceProbe", "Budget", "BudgetReached", "Call", "Delay", "DelayKind", "Failure", "FailureKind", "Folder",
+    "Found", "Gate", "GateReason", "Hours", "Interrupted", "Job", "JobState", "KnownFile", "Limit", "Listing",
+    "Log", "Notify", "Outcome", "OutputFormat", "Parameters", "Place", "Price", "Profile", "Progress", "Sample",
+    "Settings", "Sighting", "Span", "Tile", "Web", "Writer",
 ]  # fmt: skip

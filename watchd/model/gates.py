@@ -33,6 +33,13 @@ class Gate:
     """What must change for the gate to open by itself: for `key`, a fingerprint of the key that was refused."""
 
 
+class Span(StrEnum):
+    """How long a budget counts before it begins anew."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A budget at work: at most `most` micro-dollars in a period that begins like `period` (a day or month in ISO).
@@ -44,6 +51,7 @@ class Limit:
     period: str
     most: int
     until: float
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from watchd.model.failures import Failure, FailureKind
     from watchd.model.files import Sample
 
 MICROS_PER_USD = 1_000_000
-GONE = "gone: "
-"""How the error of a job begins whose file went, or was changed, before its call: its return is a new job."""
 
 
 class JobState(StrEnum):
@@ -24,6 +23,10 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+SHOWN_STATES = tuple(state for state in JobState if state is not JobState.ARMED)
+"""What the outside knows: an armed job is shown as `sending`."""
 
 
 class Outcome(StrEnum):
@@ -77,6 +80,7 @@ class Job:
 
     `parameters`: the identity of what is asked (see `Parameters`). `behind`: the job of the same picture under way when
     this one was admitted.
+    `failure`: what ended it, where it is failed or unknown; `error`: the same in words, or what its last call met.
     `forgiven`: attempts before the owner's last `retry`. `booked`: micro-dollars. `mtime_ns`: the
     original's. `result`: the spool file of the paid answer, while it is needed. `tiles`: how many of its tiles have
     come, where it is cut into some. `due`: something is still to be done with its original; `moved`: where that has
@@ -105,6 +109,7 @@ class Job:
     width: int = 0
     height: int = 0
     error: str | None = None
+    failure: FailureKind | None = None
     finished_at: float | None = None
     tiles: int = 0
     due: bool = False
@@ -159,7 +164,7 @@ class Admission:
     priority: int
     chain: bool = False
     asked: Asked | None = None
-    refusal: str | None = None
+    refusal: Failure | None = None
     due: bool = False
 
 
@@ -167,7 +172,7 @@ class Admission:
 class Call:
     """How a call ended: `outcome` as in the ledger's `attempts`, the status that was answered, the service's words."""
 
-    outcome: str
+    outcome: Outcome
     status: int | None
     error: str | None
     cf_ray: str | None

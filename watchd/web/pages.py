@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from watchd.core.naming import on_one_line
+from watchd.model import SHOWN_STATES, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 PAGE = 50
-STATES = ("queued", "sending", "received", "done", "failed", "unknown")
 
 
 def page(title: str, main: str) -> str:
@@ -103,7 +103,7 @@ def trouble(jobs: Sequence[Mapping[str, Any]], failed: int, unknown: int) -> str
 
 def history(jobs: Sequence[Mapping[str, Any]], asked: Mapping[str, str], names: Iterable[str]) -> str:
     """Jobs, newest first, as far as they were asked for."""
-    states = "".join(_option(state, asked.get("state")) for state in STATES)
+    states = "".join(_option(state, asked.get("state")) for state in SHOWN_STATES)
     listed = "".join(_option(name, asked.get("folder")) for name in names)
     older = ""
     if len(jobs) == PAGE:
@@ -144,8 +144,8 @@ def job(told: Mapping[str, Any], stage: str) -> str:
         for step in told["steps"]
     )
     again = ""
-    if told["state"] in {"failed", "unknown"}:
-        words = "Try again" if told["state"] == "failed" else "Send again; it may be paid twice"
+    if told["state"] in {JobState.FAILED, JobState.UNKNOWN}:
+        words = "Try again" if told["state"] == JobState.FAILED else "Send again; it may be paid twice"
         again = _button("/do/retry", words, {"id": str(told["id"])})
     error = f'<p class="trouble">{escape(told["error"])}</p>' if told["error"] else ""
     return (

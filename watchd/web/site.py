@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from watchd.adapters.ledger.reader import LedgerReader
-from watchd.model import MICROS_PER_USD
+from watchd.model import MICROS_PER_USD, JobState
 from watchd.web import pages
 from watchd.web.showing import LARGE, SMALL, Gallery
 
@@ -197,7 +197,7 @@ def _requests(what: str, fields: Mapping[str, str]) -> list[dict[str, Any]] | No
         case "pause" | "resume":
             return [{"command": what}]
         case "retry" if fields.get("all") == "yes":
-            return [{"command": "retry", "state": state} for state in ("failed", "unknown")]
+            return [{"command": "retry", "state": state} for state in (JobState.FAILED, JobState.UNKNOWN)]
         case "retry" if fields.get("id", "").isascii() and fields.get("id", "").isdigit():
             return [{"command": "retry", "ids": [min(int(fields["id"]), LAST)]}]
         case _:

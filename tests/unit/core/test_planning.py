@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from watchd.core.planning import Call, EndWith, Reuse, next_step
-from watchd.model import Job, JobState
+from watchd.model import FailureKind, Job, JobState
 
 JOB = Job(2, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.QUEUED)
 PAID = replace(JOB, id=1, state=JobState.DONE, output="/out/a.png")
@@ -27,7 +27,7 @@ def test_every_earlier_result_is_offered_the_best_first() -> None:
 
 
 def test_a_twin_goes_on_where_the_other_only_lost_its_own_file() -> None:
-    gone = replace(FAILED, error="gone: it is gone, or no longer a regular file")
+    gone = replace(FAILED, failure=FailureKind.GONE)
     assert next_step(JOB, gone, []) == Call()
 
 
@@ -38,8 +38,8 @@ def test_a_twin_goes_on_where_the_other_failed_at_another_request() -> None:
 def test_a_twin_fails_with_the_job_it_waited_behind_and_names_it() -> None:
     step = next_step(JOB, FAILED, [])
     assert isinstance(step, EndWith)
-    assert "job 1" in step.reason
-    assert "400: no picture" in step.reason
+    assert "job 1" in step.failure.words
+    assert "400: no picture" in step.failure.words
 
 
 def test_a_twin_of_a_job_that_failed_is_served_where_another_was_paid() -> None:

@@ -19,10 +19,11 @@ from watchd.core.settling import (
     settle,
     truncated_at,
 )
-from watchd.model import Sample
+from watchd.model import Delay, DelayKind, Sample
 
 QUIET = 2.0
 SAMPLE = Sample(size=1000, mtime_ns=10**18, ctime_ns=10**18, inode=7)
+CHANGED = Delay(DelayKind.CHANGED, "it changed a moment ago")
 ANY_TIMES = st.integers(min_value=0, max_value=2**62)
 MOMENTS = st.floats(min_value=0, max_value=1e9)
 
@@ -32,7 +33,7 @@ def seen(sample: Sample = SAMPLE, at: float = 100.0, *, proven: bool = False) ->
 
 
 def test_a_file_is_settled_when_it_was_quiet_for_long_enough() -> None:
-    assert settle(seen(at=100), 101.9, QUIET) == Waiting(102.0, "it changed a moment ago")
+    assert settle(seen(at=100), 101.9, QUIET) == Waiting(102.0, CHANGED)
     assert settle(seen(at=100), 102.0, QUIET) == Settled()
 
 
@@ -71,7 +72,7 @@ def test_with_settle_0_a_proven_file_goes_at_once() -> None:
 
 
 def test_with_settle_0_an_unproven_file_waits_for_a_quiet_time_all_the_same() -> None:
-    assert settle(seen(), 100.0, 0) == Waiting(100.0 + UNPROVEN_QUIET, "it changed a moment ago")
+    assert settle(seen(), 100.0, 0) == Waiting(100.0 + UNPROVEN_QUIET, CHANGED)
     assert settle(seen(), 100.0 + UNPROVEN_QUIET, 0) == Settled()
 
 

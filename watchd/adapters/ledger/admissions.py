@@ -101,19 +101,20 @@ class Admissions(Writer):
         same = {"sha256": admission.sha256, "parameters": asked.parameters, "folder": admission.folder}
         under_way = self.run("under_way", **same).fetchone()
         now = self.clock.wall()
-        refused = admission.refusal is not None
+        refusal = admission.refusal
         row = self.run(
             "insert_job", **same, path=path, path_text=text_of(admission.path), size=admission.sample.size,
             mtime_ns=admission.sample.mtime_ns, profile=admission.profile, priority=admission.priority,
             price=asked.price, width=asked.width, height=asked.height, approved=False,
-            state=JobState.FAILED if refused else JobState.QUEUED, behind=under_way["id"],
-            error=admission.refusal, due=admission.due, at=now, finished_at=now if refused else None,
+            state=JobState.QUEUED if refusal is None else JobState.FAILED, behind=under_way["id"],
+            error=None if refusal is None else refusal.words, failure=None if refusal is None else refusal.kind,
+            due=admission.due, at=now, finished_at=None if refusal is None else now,
         ).fetchone()  # fmt: skip
         job_id = int(row["id"])
         words = f"; asked for: {admission.asked.words}" if admission.asked and admission.asked.words else ""
         self.event(job_id, "admitted", f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}{words}")
-        if admission.refusal is not None:
-            self.event(job_id, "failed", admission.refusal)
+        if refusal is not None:
+            self.event(job_id, "failed", refusal.words)
         elif under_way["id"] is not None:
             self.event(job_id, "queued", f"the same picture is under way as job {under_way['id']}; waits behind it")
         return job_id

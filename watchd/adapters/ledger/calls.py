@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watchd.adapters.ledger.machinery import Writer, transaction
 from watchd.adapters.ledger.rows import text_of
 from watchd.errors import LedgerError
-from watchd.model import GONE, BudgetReached, Call
+from watchd.model import BudgetReached, Call, FailureKind, Outcome
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from watchd.core.calls import Traffic
     from watchd.core.retrying import Conclusion
-    from watchd.model import Job, Limit, Tile
+    from watchd.model import Failure, Job, Limit, Tile
 
 LATER = 3600.0
 """Seconds until a paid answer is tried again whose publishing met a fault of our own."""
@@ -73,7 +73,7 @@ class Calls(Writer):
     def receive(self, job: Job, attempt: int, result: str, traffic: Traffic, scale: float) -> None:
         """The answer is whole and durable in the spool; `scale` is the one applied, as its size proves."""
         self._owned(self.run("receive", id=job.id, me=self.owner, result=result), job)
-        self._end_attempt(attempt, "ok", None, 200, traffic, unbook=False)
+        self._end_attempt(attempt, Outcome.OK, None, 200, traffic, unbook=False)
         self.run("note_scale", attempt_id=attempt, scale=scale)
         told = f"{traffic.received_bytes:,} bytes, {job.width}x{job.height} pixels at scale {scale:g}"
         self.event(job.id, "received", f"{told}, whole and safe in the spool")
@@ -83,7 +83,7 @@ class Calls(Writer):
         """A tile is whole and durable in the spool; unless it makes the picture `whole`, the claim is given back."""
         self._owned(self.run("receive_tile", id=job.id, me=self.owner, attempt_id=attempt, whole=whole), job)
         self.run("keep_tile", attempt_id=attempt)
-        self._end_attempt(attempt, "ok", None, 200, traffic, unbook=False)
+        self._end_attempt(attempt, Outcome.OK, None, 200, traffic, unbook=False)
         self.run("note_scale", attempt_id=attempt, scale=scale)
         told = f"{traffic.received_bytes:,} bytes, a tile, whole and safe in the spool"
         self.event(job.id, "received", f"{told}; all of them are there" if whole else told)
@@ -95,7 +95,7 @@ class Calls(Writer):
         self.event(job.id, "received", "all tiles are there")
 
     def _end_attempt(
-        self, attempt: int, outcome: str, error: str | None, status: int | None, traffic: Traffic, *, unbook: bool
+        self, attempt: int, outcome: Outcome, error: str | None, status: int | None, traffic: Traffic, *, unbook: bool
     ) -> None:
         self.run(
             "end_attempt", attempt_id=attempt, at=self.clock.wall(), outcome=outcome, error=error, status=status,
@@ -112,12 +112,12 @@ class Calls(Writer):
         )  # fmt: skip
         self.run(
             "conclude", id=job.id, me=self.owner, state=conclusion.state, not_before=conclusion.not_before,
-            error=conclusion.error, counts=conclusion.counts, resend=conclusion.resend,
-            upload_cut=conclusion.upload_cut, unbooked=booked if conclusion.unbook else 0, at=self.clock.wall(),
-            due=due,
+            error=conclusion.error, failure=conclusion.failure, counts=conclusion.counts, resend=conclusion.resend,
+            upload_cut=conclusion.upload_cut, unbooked=booked if conclusion.unbook else 0, due=due,
+            at=self.clock.wall(),
         )  # fmt: skip
         self.event(job.id, conclusion.state, conclusion.error)
-        if conclusion.balance is not None and conclusion.outcome == "balance":
+        if conclusion.balance is not None and conclusion.outcome is Outcome.BALANCE:
             self.run(
                 "insert_balance_failure", at=self.clock.wall(), job_id=job.id, message=conclusion.balance.message,
                 balance_usd=conclusion.balance.balance_usd, balance_diem=conclusion.balance.balance_diem,
@@ -144,27 +144,31 @@ class Calls(Writer):
         self.event(job.id, "done", detail)
 
     @transaction
-    def fail(self, job: Job, error: str, *, due: bool = False) -> None:
+    def fail(self, job: Job, failure: Failure, *, due: bool = False) -> None:
         """It ends here without a call; its original may be `due` to be moved away."""
-        self._owned(self.run("fail", id=job.id, me=self.owner, error=error, at=self.clock.wall(), due=due), job)
-        if error.startswith(GONE):
+        self._owned(self._end("fail", job, failure, due=due), job)
+        if failure.kind is FailureKind.GONE:
             self.run("unsee", job_id=job.id, folder=job.folder, path=os.fsencode(job.path))
-        self.event(job.id, "failed", error)
+        self.event(job.id, "failed", failure.words)
+
+    def _end(self, name: str, job: Job, failure: Failure, **more: object) -> sqlite3.Cursor:
+        return self.run(
+            name, id=job.id, me=self.owner, error=failure.words, failure=failure.kind, at=self.clock.wall(), **more
+        )
 
     @transaction
-    def abandon(self, job: Job, error: str) -> None:
+    def abandon(self, job: Job, failure: Failure) -> None:
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
-        later = self.clock.steady() + LATER
-        self.run("abandon", id=job.id, me=self.owner, error=error, at=self.clock.wall(), later=later)
-        self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=error)
-        self.event(job.id, "abandoned", error)
+        self._end("abandon", job, failure, later=self.clock.steady() + LATER)
+        self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=failure.words)
+        self.event(job.id, "abandoned", failure.words)
 
     @transaction
-    def lose_answer(self, job: Job, error: str) -> None:
+    def lose_answer(self, job: Job, failure: Failure) -> None:
         """A received answer is nowhere: the job is unknown, since its money was spent."""
-        self._owned(self.run("lose_answer", id=job.id, me=self.owner, error=error, at=self.clock.wall()), job)
+        self._owned(self._end("lose_answer", job, failure), job)
         self.run("drop_tiles", job_id=job.id)
-        self.event(job.id, "unknown", error)
+        self.event(job.id, "unknown", failure.words)
 
     @transaction
     def end_original(self, job: Job, moved: str | None, detail: str) -> None:
@@ -187,7 +191,11 @@ class Calls(Writer):
     def last_call(self, job_id: int) -> Call | None:
         """How the last call of a job ended; None: there was none."""
         rows = self.rows("last_call", job_id=job_id)
-        return Call(rows[0]["outcome"], rows[0]["http_status"], rows[0]["error"], rows[0]["cf_ray"]) if rows else None
+        return (
+            Call(Outcome(rows[0]["outcome"]), rows[0]["http_status"], rows[0]["error"], rows[0]["cf_ray"])
+            if rows
+            else None
+        )
 
     @transaction
     def note(self, job: Job, step: str, detail: str) -> None:

@@ -61,6 +61,8 @@ def look(path: Path) -> str | None:
         if isinstance(error, sqlite3.OperationalError):
             raise
         return _damaged(path, str(error), newest)
+    except UnicodeDecodeError as error:  # SQLite's own words quote damaged bytes
+        return _damaged(path, repr(error.object), newest)
     finally:
         connection.close()
 

@@ -33,8 +33,8 @@ class Operations(Writer):
     def dismiss(self, jobs: Sequence[Job]) -> None:
         """Unknown jobs end as failed."""
         for job in jobs:
-            error = f"dismissed by the owner; before: {job.error}"
-            if self.run("dismiss", id=job.id, error=error, at=self.clock.wall()).rowcount:
+            words = f"dismissed by the owner; before: {job.error}"
+            if self.run("dismiss", id=job.id, error=words, at=self.clock.wall()).rowcount:
                 self.event(job.id, "failed", "the owner said `dismiss`")
 
     @transaction

@@ -48,7 +48,7 @@ WHERE id = (
                  AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))
            OR EXISTS (
                SELECT 1 FROM job AS first
-               WHERE first.id = candidate.behind AND first.state = 'failed' AND first.error NOT LIKE 'gone: %'
+               WHERE first.id = candidate.behind AND first.state = 'failed' AND first.failure <> 'gone'
                  AND (first.parameters = candidate.parameters OR first.folder = candidate.folder)))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
@@ -116,7 +116,7 @@ SELECT id FROM job WHERE output_sha256 = :sha256 ORDER BY id LIMIT 1;
 -- Whether these bytes under this name in this folder have their job already. One that ended because the file had gone
 -- does not stand in the way of the file's return.
 SELECT id FROM job
-WHERE folder = :folder AND path = :path AND sha256 = :sha256 AND NOT (state = 'failed' AND error LIKE 'gone: %')
+WHERE folder = :folder AND path = :path AND sha256 = :sha256 AND NOT (state = 'failed' AND failure = 'gone')
 ORDER BY id DESC LIMIT 1;
 
 -- name: under_way
@@ -127,9 +127,9 @@ WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
 
 -- name: insert_job
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, behind, error, approved, due, created_at, finished_at)
+                 state, behind, error, failure, approved, due, created_at, finished_at)
 VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
-        :priority, :state, :behind, :error, :approved, :due, :at, :finished_at)
+        :priority, :state, :behind, :error, :failure, :approved, :due, :at, :finished_at)
 RETURNING id;
 
 -- name: sight
@@ -239,7 +239,7 @@ UPDATE attempt SET scale = :scale WHERE id = :attempt_id;
 -- name: conclude
 -- A call that brought no picture: the job back in the queue, failed, or unknown.
 UPDATE job SET
-    state = :state, owner = NULL, lease_until = NULL, not_before = :not_before, error = :error,
+    state = :state, owner = NULL, lease_until = NULL, not_before = :not_before, error = :error, failure = :failure,
     attempts = attempts + :counts, resends = resends + :resend, upload_cuts = upload_cuts + :upload_cut,
     booked = booked - :unbooked, finished_at = CASE WHEN :state IN ('failed', 'unknown') THEN :at END,
     due = :due AND :state = 'failed'
@@ -261,14 +261,14 @@ UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profi
 WHERE id = :id AND owner = :me AND state = 'queued';
 
 -- name: finish
-UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, result = NULL, finished_at = :at,
+UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, failure = NULL, result = NULL, finished_at = :at,
     ended = (SELECT max(id) FROM event),
     output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from,
     due = :due, not_before = 0
 WHERE id = :id AND owner = :me;
 
 -- name: fail
-UPDATE job SET state = 'failed', owner = NULL, lease_until = NULL, error = :error, finished_at = :at,
+UPDATE job SET state = 'failed', owner = NULL, lease_until = NULL, error = :error, failure = :failure, finished_at = :at,
     due = :due, not_before = 0
 WHERE id = :id AND owner = :me;
 
@@ -278,7 +278,8 @@ UPDATE job SET
     state = CASE state WHEN 'armed' THEN 'unknown' WHEN 'received' THEN 'received' ELSE 'failed' END,
     not_before = CASE state WHEN 'received' THEN :later ELSE not_before END,
     finished_at = CASE state WHEN 'received' THEN NULL ELSE :at END,
-    attempts = attempts + (state = 'armed'), owner = NULL, lease_until = NULL, error = :error
+    attempts = attempts + (state = 'armed'), owner = NULL, lease_until = NULL, error = :error,
+    failure = CASE state WHEN 'received' THEN NULL ELSE :failure END
 WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'armed', 'received');
 
 -- name: name_holder
@@ -353,7 +354,7 @@ SELECT started_at FROM attempt WHERE started_at > :since ORDER BY started_at;
 -- Spool files that are still needed: paid tiles of a job that ended without the others, too, until it is tried again.
 SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received')
 UNION
-SELECT id FROM job WHERE tiles > 0 AND (state = 'unknown' OR (state = 'failed' AND error NOT LIKE 'gone: %'));
+SELECT id FROM job WHERE tiles > 0 AND (state = 'unknown' OR (state = 'failed' AND failure <> 'gone'));
 
 -- name: settle_limit
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
@@ -425,13 +426,14 @@ ORDER BY id;
 
 -- name: retry
 -- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, only a new one serves.
-UPDATE job SET state = 'queued', owner = NULL, not_before = 0, error = NULL, finished_at = NULL, behind = NULL,
+UPDATE job SET state = 'queued', owner = NULL, not_before = 0, error = NULL, failure = NULL, finished_at = NULL, behind = NULL,
     forgiven = attempts, upload_cuts = 0, approved = 1, due = 0,
-    fresh_after = CASE WHEN error LIKE 'paid on %' THEN (SELECT max(id) FROM event) ELSE fresh_after END
+    fresh_after = CASE WHEN failure = 'result_gone' THEN (SELECT max(id) FROM event) ELSE fresh_after END
 WHERE id = :id AND state IN ('failed', 'unknown');
 
 -- name: dismiss
-UPDATE job SET state = 'failed', error = :error, finished_at = :at WHERE id = :id AND state = 'unknown';
+UPDATE job SET state = 'failed', error = :error, failure = 'dismissed', finished_at = :at
+WHERE id = :id AND state = 'unknown';
 
 -- name: reprocess
 -- A finished file once more: a job of its own, which no result from before serves. Copies are served by the first of
@@ -457,8 +459,8 @@ UPDATE attempt SET finished_at = :at, reserved = 0, error = :error,
 WHERE job_id = :job_id AND finished_at IS NULL;
 
 -- name: lose_answer
-UPDATE job SET state = 'unknown', owner = NULL, lease_until = NULL, error = :error, finished_at = :at, result = NULL,
-    tiles = 0
+UPDATE job SET state = 'unknown', owner = NULL, lease_until = NULL, error = :error, failure = :failure,
+    finished_at = :at, result = NULL, tiles = 0
 WHERE id = :id AND owner = :me AND state = 'received';
 
 -- name: unsee

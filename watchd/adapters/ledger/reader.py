@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from watchd.adapters.ledger import statements
-from watchd.adapters.ledger.rows import job_of
+from watchd.adapters.ledger.rows import job_of, known_of
 from watchd.errors import LedgerError
-from watchd.model import MICROS_PER_USD, Gate, GateReason, Sample
+from watchd.model import MICROS_PER_USD, Gate, GateReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from watchd.model import Job
+    from watchd.model import Job, KnownFile
 
 COUNTS = ("waiting", "queued", "sending", "received", "done", "failed", "unknown")
 
@@ -79,15 +79,9 @@ class LedgerReader:
         """What is remembered of a path."""
         return next(self._rows("sighting", folder=folder, path=os.fsencode(path)), None)
 
-    def known(self, folder: str) -> dict[str, tuple[str | None, Sample]]:
-        """Path → (the state of its job, the last sample); "own" for an output of ours, None for a file that waits."""
-        rows = self._rows("known", folder=folder)
-        return {
-            os.fsdecode(row["path"]): (
-                row["state"], Sample(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
-            )
-            for row in rows
-        }  # fmt: skip
+    def known(self, folder: str) -> dict[str, KnownFile]:
+        """Every path that was ever seen in a folder."""
+        return {os.fsdecode(row["path"]): known_of(row) for row in self._rows("known", folder=folder)}
 
     def job(self, number: int) -> Job | None:
         """One job as it stands."""

@@ -44,13 +44,13 @@ SELECT strftime('%Y-%m-%dT%H:%M:%fZ', at, 'unixepoch') AS at, step, detail FROM 
 -- name: known
 -- What each path of a folder was when it was last looked at, and how its job stands.
 SELECT sighting.path, sighting.size, sighting.mtime_ns, sighting.ctime_ns, sighting.inode,
-       CASE WHEN sighting.own THEN 'own' ELSE job.state END AS state
+       sighting.own, job.state
 FROM sighting LEFT JOIN job ON job.id = sighting.job_id WHERE sighting.folder = :folder;
 
 -- name: ended
 -- Whether these bytes under this name have come to an end here; a copy of what is done costs nothing either.
 SELECT id FROM job WHERE folder = :folder AND path = :path AND sha256 = :sha256
-  AND state IN ('done', 'failed', 'unknown') AND coalesce(error, '') NOT LIKE 'gone: %' LIMIT 1;
+  AND state IN ('done', 'failed', 'unknown') AND coalesce(failure, '') <> 'gone' LIMIT 1;
 
 -- name: paid
 SELECT id FROM job WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)

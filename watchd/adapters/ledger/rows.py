@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from watchd.core.naming import display
-from watchd.model import Job, JobState, Sample
+from watchd.model import FailureKind, Job, JobState, KnownFile, Sample
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,6 +38,7 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
         width=row["width"],
         height=row["height"],
         error=row["error"],
+        failure=None if row["failure"] is None else FailureKind(row["failure"]),
         finished_at=row["finished_at"],
         tiles=row["tiles"],
         due=bool(row["due"]),
@@ -45,9 +46,15 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
     )
 
 
-def sample_of(row: sqlite3.Row) -> Sample:
+def sample_of(row: sqlite3.Row | Mapping[str, Any]) -> Sample:
     """The sample in a row of table `sighting`."""
     return Sample(row["size"], row["mtime_ns"], row["ctime_ns"], row["inode"])
+
+
+def known_of(row: Mapping[str, Any]) -> KnownFile:
+    """A sighting with the state of its job."""
+    state = None if row["state"] is None else JobState(row["state"])
+    return KnownFile(sample_of(row), state, bool(row["own"]))
 
 
 def text_of(path: str) -> str:

@@ -234,7 +234,10 @@ class Daemon:
         self._alive_during(self._engine.stop)
         self._lookout.stop()
         self._settings = settings
-        self._engine = self._new_engine(settings)
+        with self._one_command:
+            # A new engine begins with the gates as the ledger has them: what a command changes between that and its
+            # being the engine that commands are told to would be told to the old one, and lost.
+            self._engine = self._new_engine(settings)
         self._lookout = self._new_lookout()
         self._start_engine(as_they_are=True)
         self._works = True

@@ -82,7 +82,7 @@ class Lookout:
         """Look after every folder. A dead thread of watchdog's ends all watches, which are then put up anew."""
         if self._moved.is_set():
             self._moved.clear()
-            self._intake.visit()
+            self._hints.visit()
             self._put_to_the_proof()
         if not self._watcher.is_alive():
             self._begin_anew()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.core.naming import on_one_line
 from watchd.journey import settling
 from watchd.journey.admitting import NotYet
-from watchd.journey.seeing import HotFolder, Marks
+from watchd.journey.seeing import HotFolder
 from watchd.model import Admission, Sighting
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from watchd.interfaces import Clock, Ledger, Tree
     from watchd.journey.admitting import Admitter
     from watchd.journey.recording import Recorder
-    from watchd.journey.seeing import Hints
+    from watchd.journey.seeing import Hints, Marks
     from watchd.model import Folder
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,12 @@ BATCH = 512
 
 
 class Intake:
-    """Owns every HotFolder. `run` is its thread; other threads speak to it through the hints."""
+    """Owns every HotFolder.
+
+    Threads: `run` is the intake's own, and all that is not named here belongs to it. Others hint (`hints`), and may
+    call `adopt`, `poll`, `folders`, `pending` and `stop`; the list of folders and the times of their next scans are
+    behind the lock.
+    """
 
     def __init__(
         self, tree: Tree, ledger: Ledger, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
@@ -90,11 +95,6 @@ class Intake:
             self._poll = {*self._poll, name} if polled else self._poll - {name}
         self._hints.everything(name)
 
-    def visit(self) -> None:
-        """Look at the folders themselves now: something was mounted or unmounted."""
-        self._next_visit = 0.0
-        self._hints.wake()
-
     def folders(self) -> Sequence[HotFolder]:
         """The folders as they stand, to be read only."""
         with self._lock:
@@ -106,25 +106,36 @@ class Intake:
         self._hints.wake()
 
     def run(self) -> None:
-        """Look, settle, admit, and sleep until a hint or the next time that something is due."""
-        timeout: float | None = 0.0
+        """Go round whenever there is a hint, or something is due, until told to stop."""
+        seconds: float | None = 0.0
         while not self._stopping.is_set():
-            marks = self._hints.take(timeout)
-            if self._stopping.is_set():
-                return
-            for hot in self.folders():
-                self._attend(hot, marks.get(hot.folder.name, Marks()))
-            if self._review_again is not None and self._review_again <= self._clock.steady():
-                self._review_again = self._review()
-            if self._next_visit <= self._clock.steady():
-                self._next_visit = self._clock.steady() + VISIT_EVERY
-            self._pending = self._some_pending()
-            timeout = self._until_next()
-            self._looked()
+            seconds = self.turn(seconds)
 
-    def _attend(self, hot: HotFolder, marks: Marks) -> None:
+    def turn(self, seconds: float | None) -> float | None:
+        """Wait for a hint, at most so long (None: as long as it takes); then look, settle and admit.
+
+        Returns:
+            Seconds until something is due again; None: nothing is.
+        """
+        hinted = self._hints.take(seconds)
+        if self._stopping.is_set():
+            return None
+        now = self._clock.steady()
+        # Before the folders are looked at: what is asked for meanwhile is a hint, and the next turn's.
+        visit = hinted.visit or self._next_visit <= now
+        if visit:
+            self._next_visit = now + VISIT_EVERY
+        for hot in self.folders():
+            self._attend(hot, hinted.of(hot.folder.name), visit=visit)
+        if self._review_again is not None and self._review_again <= self._clock.steady():
+            self._review_again = self._review()
+        self._pending = self._some_pending()
+        self._looked()
+        return self._until_next()
+
+    def _attend(self, hot: HotFolder, marks: Marks, *, visit: bool) -> None:
         now, name = self._clock.steady(), hot.folder.name
-        due = self._next_scan.get(name, 0.0) <= now or (self._next_visit <= now and hot.has_moved())
+        due = self._next_scan.get(name, 0.0) <= now or (visit and hot.has_moved())
         if marks.everything and not due and now < self._rests_until.get(name, 0.0):
             marks.everything = False
             self._next_scan[name] = min(self._next_scan[name], self._rests_until[name])

@@ -34,14 +34,30 @@ class Marks:
     everything: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """All that was hinted at since the last look: marks by folder; `visit`: the folders themselves may be others."""
+
+    marks: dict[str, Marks]
+    visit: bool
+
+    def of(self, folder: str) -> Marks:
+        """The marks of one folder."""
+        return self.marks.get(folder, Marks())
+
+
 class Hints:
-    """Collects marks from any thread; one thread waits for them and takes them all at once.
+    """Collects marks; one thread waits for them and takes them all at once.
 
     It grows by distinct paths, not by events, so a storm of events on a few files stays small.
+
+    Threads: any may hint; the intake's alone takes. All of it is behind one condition, and taking it empties it, so
+    that what is hinted at during a look is there for the next.
     """
 
     def __init__(self) -> None:
         self._marks: dict[str, Marks] = {}
+        self._visit = False
         self._asked = False
         self._changed = threading.Condition()
 
@@ -70,17 +86,24 @@ class Hints:
             self._marks.setdefault(folder, Marks()).everything = True
             self._changed.notify()
 
+    def visit(self) -> None:
+        """Something was mounted or unmounted: look whether the folders are still what they were."""
+        with self._changed:
+            self._visit = True
+            self._changed.notify()
+
     def wake(self) -> None:
         """Let the waiting thread look at its own state, such as a request to stop."""
         with self._changed:
             self._asked = True
             self._changed.notify()
 
-    def take(self, timeout: float | None) -> dict[str, Marks]:
-        """All marks, after waiting at most `timeout` seconds for the first (None: as long as it takes)."""
+    def take(self, timeout: float | None) -> Hinted:
+        """All hints, after waiting at most `timeout` seconds for the first (None: as long as it takes)."""
         with self._changed:
-            self._changed.wait_for(lambda: self._marks or self._asked, timeout)
-            taken, self._marks, self._asked = self._marks, {}, False
+            self._changed.wait_for(lambda: self._marks or self._visit or self._asked, timeout)
+            taken = Hinted(self._marks, self._visit)
+            self._marks, self._visit, self._asked = {}, False, False
             return taken
 
 

@@ -28,8 +28,9 @@ def waiting(shop: Workshop) -> dict[str, str | None]:
 def keep_looking(shop: Workshop, seconds: float) -> None:
     """Go round whenever something is due, for so long."""
     end = shop.clock.steady() + seconds
-    while (due := shop.intake._until_next()) is not None and shop.clock.steady() + due <= end:
-        shop.look(after=max(due, 0.01))
+    shop.look()
+    while shop.due is not None and shop.clock.steady() + shop.due <= end:
+        shop.look(after=max(shop.due, 0.01))
     shop.clock.advance(max(0.0, end - shop.clock.steady()))
 
 
@@ -381,6 +382,26 @@ def test_a_quiet_file_that_another_program_has_open_is_waited_for_and_not_for_ev
     assert waiting(shop) == {"a.png": "another program has it open for writing"}
     keep_looking(shop, 70.0)
     assert [job.path for job in shop.jobs()] == ["a.png"]
+
+
+def test_a_visit_that_is_asked_for_during_a_visit_is_made(shop: Workshop) -> None:
+    shop.look()
+    locate = shop.tree.locate
+
+    def meanwhile(*given: Any) -> Any:
+        """This look still sees the folder as it was; right after it the share goes, and somebody says so."""
+        seen = locate(*given)
+        shop.tree.locate = locate  # type: ignore[method-assign]  # once
+        shop.tree.unmount(ROOT)
+        shop.hints.visit()
+        return seen
+
+    shop.tree.locate = meanwhile  # type: ignore[method-assign,assignment]  # the moment is what is under test
+    shop.hints.visit()
+    shop.look()
+    assert [hot.online for hot in shop.intake.folders()] == [True]
+    shop.look()
+    assert [hot.online for hot in shop.intake.folders()] == [False]
 
 
 # --- folders that are empty -------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from watchd.journey.gate import GateKeeper
 from watchd.journey.intake import Intake
 from watchd.journey.publishing import Publisher
 from watchd.journey.recording import Recorder
-from watchd.journey.seeing import Hints, Marks
+from watchd.journey.seeing import Hints
 from watchd.journey.sending import Sender, recover_lost
 from watchd.model import Api, BalanceProbe, Budget, Folder, Job, Place, Profile
 
@@ -49,6 +49,8 @@ class Workshop:
         self.budget = Budget()
         self.key = "first key"
         self.runs = 0
+        self.due: float | None = 0.0
+        """Seconds from the last look to the next that is due."""
         (place / "out").mkdir()
         self.settings = folders or (self.folder(),)
         for folder in self.settings:
@@ -117,9 +119,7 @@ class Workshop:
     def look(self, after: float = 0.0) -> None:
         """Let time pass, then let the intake go round once."""
         self.clock.advance(after)
-        marks = self.hints.take(0.0)
-        for hot in self.intake.folders():
-            self.intake._attend(hot, marks.get(hot.folder.name, Marks()))
+        self.due = self.intake.turn(0.0)
 
     def settle(self) -> None:
         """See everything, let it be quiet for long enough, and admit it."""

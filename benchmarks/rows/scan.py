@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from benchmarks import contenders
 from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted
 from benchmarks.processes import BenchError, activity, hands, peak_memory_mb, wait_until
-from watchd.adapters.clock import SystemClock
-from watchd.adapters.ledger.writer import SqliteLedger
+from watchd.adapters.host.system_clock import SystemClock
+from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.model import Admission, Failure, FailureKind, Sample
 
 if TYPE_CHECKING:

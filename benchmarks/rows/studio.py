@@ -15,12 +15,13 @@ from PIL import Image
 
 from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted
 from benchmarks.processes import BenchError
-from watchd.adapters.pixels.studio import PillowStudio
-from watchd.core import dressing, sendable, tiling
-from watchd.core.appraising import Appraisal, appraise
-from watchd.core.metadata import Metadata
-from watchd.core.png_rewriter import PngRewriter
-from watchd.core.xmp import Done
+from watchd.adapters.pixels.pillow_studio import PillowStudio
+from watchd.core.request import sendable, tiling
+from watchd.core.request.appraising import Appraisal, appraise
+from watchd.formats.metadata import dressing
+from watchd.formats.metadata.collecting import Metadata
+from watchd.formats.metadata.xmp import Done
+from watchd.formats.png.rewriter import PngRewriter
 from watchd.model import Api, Folder, Profile
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ LARGE = """
 import io, json, sys
 from functools import partial
 from PIL import Image
-from watchd.adapters.pixels.studio import PillowStudio
-from watchd.core import tiling
-from watchd.core.metadata import Metadata
-from watchd.core.rendering import Answer, Part
+from watchd.adapters.pixels.pillow_studio import PillowStudio
+from watchd.core.request import tiling
+from watchd.formats.metadata.collecting import Metadata
+from watchd.core.outgoing.rendering import Answer, Part
 from watchd.model import OutputFormat
 width, height, scale = json.loads(sys.argv[1])
 rects = tiling.cut(width, height, scale, most_pixels=16_777_216)
@@ -117,7 +118,7 @@ def _metadata() -> tuple[float, float]:
     dressed = dressing.dress(
         Metadata(exif=taken.tobytes()[6:]), keep=True, width=SIDE, height=SIDE, done=done, srgb_profile=None
     )
-    chunks, data = dressing.png_chunks(dressed), target.getvalue()
+    chunks, data = dressing.as_png_chunks(dressed), target.getvalue()
     return _cpu(partial(_rewrite, data, chunks)), _cpu(partial(_pieces, data))
 
 

@@ -26,15 +26,16 @@ from tests.fakes import pictures
 from tests.unit.config import writing
 from watchd.adapters.http import bodies
 from watchd.adapters.http.client import HttpEndpoint
-from watchd.core import appraising, containers, endpoint, sendable
-from watchd.core.calls import Answered, Lost, NotSent
-from watchd.core.metadata import Metadata
-from watchd.core.picture import Format, Picture
-from watchd.core.png_parts import chunk
+from watchd.core.calls.outcomes import Answered, Lost, NotSent
+from watchd.core.request import appraising, endpoint, sendable
 from watchd.errors import ConfigurationError
+from watchd.formats import containers
+from watchd.formats.metadata.collecting import Metadata
+from watchd.formats.picture import Format, Picture
+from watchd.formats.png.png_chunks import chunk
 from watchd.model import Api, Parameters
 from watchd.sandbox import contract
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from watchd.core.endpoint import Dialect
+    from watchd.core.request.endpoint import Dialect
     from watchd.model import Settings
 
 Oversize = Literal["fit", "fail"]
@@ -94,10 +95,10 @@ def planned(loaded: Settings | None, size: Size, kind: Format = Format.PNG) -> P
 
 def served(
     fields: Mapping[str, object], size: Size, dialect: Dialect, *, textual: bool = False
-) -> contract.Plan | contract.Refusal:
+) -> contract.Plan | contract.ContractRefusal:
     """What the service makes of the fields with a picture of that size."""
     read = contract.read_parameters(fields, has_image=True, textual=textual, dialect=dialect)
-    return read if isinstance(read, contract.Refusal) else contract.plan_result(read, *size)
+    return read if isinstance(read, contract.ContractRefusal) else contract.plan_result(read, *size)
 
 
 def raw(asked: Asked) -> dict[str, object]:
@@ -216,7 +217,7 @@ def requests(draw: st.DrawFn, dialect: Dialect) -> tuple[Asked, list[Size]]:
 
 def assert_agreement(plan: Parameters | None, asked: Asked, size: Size, dialect: Dialect) -> None:
     if plan is None:
-        assert isinstance(served(raw(asked), size, dialect), contract.Refusal)
+        assert isinstance(served(raw(asked), size, dialect), contract.ContractRefusal)
         return
     for answer in (
         served(as_json(plan), size, dialect),
@@ -252,7 +253,7 @@ def test_with_oversize_fail_exactly_what_the_service_would_make_of_the_profile_i
     for size in drawn:
         plan, alone = planned(loaded, size), served(raw(asked), size, dialect)
         if plan is None:
-            assert isinstance(alone, contract.Refusal)
+            assert isinstance(alone, contract.ContractRefusal)
         else:
             assert served(as_json(plan), size, dialect) == alone
 
@@ -335,7 +336,7 @@ def test_what_lies_just_outside_an_edge_is_refused_by_both(
     desk: Path, dialect: Dialect, oversize: Oversize, asked: Asked, size: Size
 ) -> None:
     assert planned(configured(desk, dialect, oversize, asked), size) is None
-    assert isinstance(served(raw(asked), size, dialect), contract.Refusal)
+    assert isinstance(served(raw(asked), size, dialect), contract.ContractRefusal)
 
 
 STRICTER: list[tuple[Dialect, Asked]] = [

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import ManualClock
-from watchd.adapters.clock import SystemClock
+from watchd.adapters.host.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from watchd.interfaces import Clock

@@ -13,10 +13,11 @@ from PIL import Image
 
 from tests.unit.core import sample_pictures as sample
 from watchd.adapters.pixels.encoding import encode
-from watchd.core import dressing, formats, xmp
-from watchd.core.containers import inspect
-from watchd.core.metadata import Metadata, collect
-from watchd.core.picture import Format, Picture
+from watchd.core.outgoing import output_formats
+from watchd.formats.containers import inspect
+from watchd.formats.metadata import dressing, xmp
+from watchd.formats.metadata.collecting import Metadata, collect
+from watchd.formats.picture import Format, Picture
 from watchd.model import OutputFormat
 
 if TYPE_CHECKING:
@@ -93,16 +94,16 @@ def test_the_pixels_come_back(name: str, mode: str) -> None:
     assert image.format == form.type.upper()
     assert image.size == SIZE
     expected = original(mode)
-    if not formats.holds_alpha(form) and mode.endswith("A"):
+    if not output_formats.holds_alpha(form) and mode.endswith("A"):
         white = Image.new("RGB", SIZE, "white")
         white.paste(expected.convert("RGB"), mask=expected.getchannel("A"))
         expected = white
-    kind = "RGBA" if mode.endswith("A") and formats.holds_alpha(form) else "RGB"
+    kind = "RGBA" if mode.endswith("A") and output_formats.holds_alpha(form) else "RGB"
     if image.mode.startswith("I;16"):
         image = image.convert("I").point(lambda level: level / 257).convert("L")
     pairs = zip(image.convert(kind).tobytes(), expected.convert(kind).tobytes(), strict=True)
     worst = max(abs(one - other) for one, other in pairs)
-    assert worst <= (0 if formats.is_lossless(form) else 24)
+    assert worst <= (0 if output_formats.is_lossless(form) else 24)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -158,7 +159,7 @@ def asked(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("name", FORMS)
 def test_exiftool_reads_what_was_said(tmp_path: Path, name: str, mode: str) -> None:
-    path = tmp_path / f"a.{formats.extension(FORMS[name])}"
+    path = tmp_path / f"a.{output_formats.extension(FORMS[name])}"
     path.write_bytes(written(name, mode))
     found = asked(path)
     assert found["IFD0:Make"] == "Camera maker"
@@ -176,7 +177,7 @@ def test_exiftool_reads_what_was_said(tmp_path: Path, name: str, mode: str) -> N
 @pytest.mark.skipif(EXIFTOOL is None, reason="exiftool is not installed")
 @pytest.mark.parametrize("name", FORMS)
 def test_exiftool_finds_nothing_of_the_original_where_it_was_stripped(tmp_path: Path, name: str) -> None:
-    path = tmp_path / f"a.{formats.extension(FORMS[name])}"
+    path = tmp_path / f"a.{output_formats.extension(FORMS[name])}"
     path.write_bytes(written(name, "RGB", keep=False))
     said = [key for key in asked(path) if key.startswith(("GPS", "ExifIFD", "XMP", "IPTC", "ICC"))]
     assert said == []
@@ -186,7 +187,7 @@ def test_exiftool_finds_nothing_of_the_original_where_it_was_stripped(tmp_path: 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", [name for name in FORMS if FORMS[name].type != "avif"])
 def test_imagemagick_reads_the_same_size_and_depth(tmp_path: Path, name: str, mode: str) -> None:
-    path = tmp_path / f"a.{formats.extension(FORMS[name])}"
+    path = tmp_path / f"a.{output_formats.extension(FORMS[name])}"
     path.write_bytes(written(name, mode))
     answer = subprocess.run(
         [IDENTIFY or "", "-format", "%m %w %h %[bit-depth]", str(path)], capture_output=True, text=True, check=True

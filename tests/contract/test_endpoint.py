@@ -11,11 +11,11 @@ import pytest
 from tests.contract.uploads import GOLD, upload
 from tests.fakes.endpoint import CutAfterwards, FakeEndpoint, Unreachable
 from watchd.adapters.http.client import HttpEndpoint
-from watchd.core.calls import Answered, Lost, NotSent
-from watchd.core.containers import Picture, inspect
-from watchd.core.endpoint import Answer
+from watchd.core.calls.outcomes import Answered, Lost, NotSent
+from watchd.core.request.endpoint import Answer
+from watchd.formats.containers import Picture, inspect
 from watchd.model import Api
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,12 +17,12 @@ from tests.fakes.raw_server import Peer, RawServer
 from watchd import __version__
 from watchd.adapters.http.bodies import HELD_BACK
 from watchd.adapters.http.client import HttpEndpoint
-from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Received
-from watchd.core.endpoint import MAX_ANSWER_BYTES
+from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Received
+from watchd.core.request.endpoint import MAX_ANSWER_BYTES
 from watchd.errors import LaterError
-from watchd.journey.receiving import AnswerSink
+from watchd.journey.work.receiving import AnswerSink
 from watchd.model import Api
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.fakes.clock import ManualClock
-from watchd.adapters.ledger.writer import SqliteLedger
-from watchd.core.calls import Traffic
-from watchd.core.endpoint import Answer
-from watchd.core.naming import candidates, collision_key
-from watchd.core.retrying import Conclusion
-from watchd.core.scheduling import limits
-from watchd.core.tiling import Rect
+from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
+from watchd.core.calls.outcomes import Traffic
+from watchd.core.calls.retrying import Conclusion
+from watchd.core.calls.scheduling import limits
+from watchd.core.outgoing.naming import candidates, collision_key
+from watchd.core.request.endpoint import Answer
 from watchd.model import (
     Admission,
     Asked,
@@ -32,6 +31,7 @@ from watchd.model import (
     Outcome,
     Parameters,
     Place,
+    Rect,
     Sample,
     Sighting,
     Tile,

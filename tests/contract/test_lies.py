@@ -16,9 +16,9 @@ from tests.contract.uploads import heavy, parameters, upload
 from tests.fakes.lies import LIES, Lie, Scene, flaw, honest
 from tests.fakes.raw_server import PATIENCE, Peer, RawServer
 from watchd.adapters.http.client import HttpEndpoint
-from watchd.core.calls import Answered, BadAnswer, CallResult, Lost, NotSent, Received
-from watchd.core.endpoint import meaning
-from watchd.journey.receiving import AnswerSink
+from watchd.core.calls.outcomes import Answered, BadAnswer, CallResult, Lost, NotSent, Received
+from watchd.core.request.endpoint import meaning
+from watchd.journey.work.receiving import AnswerSink
 from watchd.model import Api, Outcome
 
 if TYPE_CHECKING:

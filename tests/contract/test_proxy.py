@@ -19,7 +19,7 @@ from tests.fakes.raw_server import Peer, RawServer
 from tests.fakes.tls import AUTHORITY, SERVICE, Proxy, TlsServer, certified, trust
 from watchd.adapters.http.bodies import HELD_BACK
 from watchd.adapters.http.inquiry import Inquiry, inquire
-from watchd.core.calls import Answered, Lost, NotSent, Received
+from watchd.core.calls.outcomes import Answered, Lost, NotSent, Received
 from watchd.model import Api
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.clock import ManualClock
-from watchd.adapters.ledger import opening, statements
-from watchd.adapters.ledger.reader import COUNTS, LedgerReader
-from watchd.adapters.ledger.writer import SqliteLedger
-from watchd.core.calls import Traffic
-from watchd.core.endpoint import Answer
-from watchd.core.retrying import Conclusion
+from watchd.adapters.ledgers.sqlite import opening, statements
+from watchd.adapters.ledgers.sqlite.reader import COUNTS, LedgerReader
+from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
+from watchd.core.calls.outcomes import Traffic
+from watchd.core.calls.retrying import Conclusion
+from watchd.core.request.endpoint import Answer
 from watchd.errors import LedgerError
 from watchd.model import Admission, Asked, FailureKind, Gate, GateReason, JobState, Outcome, Sample, Sighting
 

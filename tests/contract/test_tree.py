@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.fakes.tree import FakeTree
-from watchd.adapters.tree import FileTree
-from watchd.core.known import NOTHING, Known
-from watchd.core.matching import Matcher
+from watchd.adapters.filesystem.tree import FileTree
+from watchd.core.incoming.known import NOTHING, Known
+from watchd.core.incoming.matching import Matcher
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Folder, Found, Profile, Writer
 

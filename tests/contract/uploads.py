@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from tests.fakes.pictures import picture
-from watchd.core import endpoint
+from watchd.core.request import endpoint
 from watchd.model import Parameters, Price, Profile
 
 if TYPE_CHECKING:
-    from watchd.core.endpoint import Dialect
+    from watchd.core.request.endpoint import Dialect
 
 GOLD = Profile(
     "gold", enhance=True, enhance_prompt='g\u00f6ld, "marble"\r\n--x', enhance_creativity=0.25, replication=0.1

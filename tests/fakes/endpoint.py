@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.fakes.pictures import png
-from watchd.core.calls import Answered, Lost, NotSent, Traffic
-from watchd.core.endpoint import Answer
+from watchd.core.calls.outcomes import Answered, Lost, NotSent, Traffic
+from watchd.core.request.endpoint import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from tests.fakes.raw_server import PATIENCE, Peer
-from watchd.core.png_parts import SIGNATURE, chunk, chunks
+from watchd.formats.png.png_chunks import SIGNATURE, chunk, chunks
 from watchd.model import Outcome
 
 OFF_BY_AT_MOST = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from watchd.core.png_parts import SIGNATURE, chunk
+from watchd.formats.png.png_chunks import SIGNATURE, chunk
 
 
 def picture(seed: int = 0, width: int = 256, height: int = 256) -> bytes:

@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from watchd.core.known import of_sample
+from watchd.core.incoming.known import of_sample
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Found, Listing, Place, Sample, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from watchd.core.matching import Matcher
+    from watchd.core.incoming.matching import Matcher
 
 
 @dataclass(frozen=True, slots=True)

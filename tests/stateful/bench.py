@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from watchd.adapters.ledger.writer import SqliteLedger
+from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.interfaces import Ledger
 
 if TYPE_CHECKING:

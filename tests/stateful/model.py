@@ -10,7 +10,7 @@ from watchd.model import Backlog, Failure, FailureKind, GateReason, JobState, Ou
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from watchd.core.retrying import Conclusion
+    from watchd.core.calls.retrying import Conclusion
     from watchd.model import Admission, Asked, Gate, Limit
 
 NEW = -1

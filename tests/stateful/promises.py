@@ -11,7 +11,7 @@ from watchd.model import MICROS_PER_USD, Budget, JobState
 
 if TYPE_CHECKING:
     from tests.stateful.bench import Face, OpenLedger, TurnedClock
-    from watchd.adapters.ledger.reader import LedgerReader
+    from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 
 FOLDERS = ("east", "north", "west")
 OVERALL = Budget(day=110_000, month=310_000)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stateful.bench import OpenLedger, TurnedClock, left_by_a_kill, make_ledger
-from watchd.core import scheduling
-from watchd.core.calls import NotSent, Traffic
-from watchd.core.retrying import Conclusion
+from watchd.core.calls import scheduling
+from watchd.core.calls.outcomes import NotSent, Traffic
+from watchd.core.calls.retrying import Conclusion
 from watchd.model import Admission, Asked, Budget, BudgetReached, JobState, Limit, Outcome, Sample
 
 if TYPE_CHECKING:

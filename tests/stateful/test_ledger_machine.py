@@ -21,9 +21,9 @@ from tests.stateful import promises, troubles
 from tests.stateful.bench import WORKSHOP, Face, OpenLedger, TurnedClock, left_by_a_kill, make_ledger
 from tests.stateful.model import NEW, Model, Work
 from tests.stateful.promises import FOLDERS, OVERALL, OWN, Stand
-from watchd.adapters.ledger.reader import LedgerReader
-from watchd.core import planning, retrying, scheduling
-from watchd.core.calls import Traffic
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.core.calls import planning, retrying, scheduling
+from watchd.core.calls.outcomes import Traffic
 from watchd.model import (
     Admission,
     Asked,
@@ -261,7 +261,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     self._fail(job, work, Failure(FailureKind.RESULT_GONE, "its output is gone"))
             case planning.EndWith(failure):
                 self._fail(job, work, failure)
-            case planning.Call():
+            case planning.AskService():
                 self._call(job, work)
 
     def _call(self, job: Job, work: Work) -> None:
@@ -324,7 +324,7 @@ class LedgerMachine(RuleBasedStateMachine):
         streaks = data.draw(troubles.streaks)
         gates = self.ledger.gates()
         probe = data.draw(st.sampled_from((None, *gates)))
-        scene = retrying.Scene(self.policy, streaks, gates, probe, self.clock.steady(), data.draw(luck))
+        scene = retrying.CallContext(self.policy, streaks, gates, probe, self.clock.steady(), data.draw(luck))
         conclusion = retrying.conclude(trouble, job, scene)
         self.ledger.conclude(job, self.attempt[job.id], conclusion)
         self.model.conclude(work, self.attempt.pop(job.id), conclusion)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 
-from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Traffic
-from watchd.core.endpoint import Answer, meaning
-from watchd.core.retrying import Policy, Streaks
+from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic
+from watchd.core.calls.retrying import Policy, Streaks
+from watchd.core.request.endpoint import Answer, meaning
 from watchd.model import Approval, BalanceProbe, Outcome
 
 POLICIES = tuple(

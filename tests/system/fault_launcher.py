@@ -14,12 +14,12 @@ import signal
 from typing import Any
 
 MODULES = {
-    "SqliteLedger": "watchd.adapters.ledger.writer",
-    "FileOutputs": "watchd.adapters.outputs",
+    "SqliteLedger": "watchd.adapters.ledgers.sqlite.sqlite_ledger",
+    "FileOutputs": "watchd.adapters.filesystem.outputs",
     "HttpEndpoint": "watchd.adapters.http.client",
-    "SpoolWriter": "watchd.adapters.spool",
-    "FileOriginals": "watchd.adapters.originals",
-    "PillowStudio": "watchd.adapters.pixels.studio",
+    "SpoolWriter": "watchd.adapters.filesystem.spool",
+    "FileOriginals": "watchd.adapters.filesystem.originals",
+    "PillowStudio": "watchd.adapters.pixels.pillow_studio",
 }
 
 

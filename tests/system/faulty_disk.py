@@ -106,7 +106,7 @@ class Disk:
 
     def acknowledgements(self) -> None:
         """Write down what the ledger is about to be told: what it then says must have been true on disk before."""
-        ledger = importlib.import_module("watchd.adapters.ledger.writer").SqliteLedger
+        ledger = importlib.import_module("watchd.adapters.ledgers.sqlite.sqlite_ledger").SqliteLedger
         receive, finish = ledger.receive, ledger.finish
 
         def received(its: Any, job: Any, attempt: int, result: str, *answer: Any) -> None:
@@ -133,8 +133,8 @@ def main() -> None:
         disk.by_name("rename", 1, "dst_dir_fd")
         disk.by_name("mkdir", 0, "dir_fd")
     if "WATCHD_MOUNTS" in os.environ:
-        vars(importlib.import_module("watchd.adapters.mounts"))["MOUNTS"] = Path(os.environ["WATCHD_MOUNTS"])
-    vars(importlib.import_module("watchd.journey.conduct"))["LATER"] = SOON
+        vars(importlib.import_module("watchd.adapters.filesystem.mounts"))["MOUNTS"] = Path(os.environ["WATCHD_MOUNTS"])
+    vars(importlib.import_module("watchd.journey.work.job_runner"))["LATER"] = SOON
     importlib.import_module("watchd.cli.main").main()
 
 

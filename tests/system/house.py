@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,8 +15,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from watchd.adapters import control
-from watchd.engine import Engine
+from watchd.adapters.host import control
+from watchd.process.engine import Engine
 
 SECOND = 2
 LONG_ENOUGH = 3.0

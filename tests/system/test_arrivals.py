@@ -19,7 +19,7 @@ import pytest
 
 from tests.system.house import House, until
 from tests.system.pictures import picture, size_of
-from watchd.adapters.tree import FileTree
+from watchd.adapters.filesystem.tree import FileTree
 from watchd.model import Writer
 
 if TYPE_CHECKING:

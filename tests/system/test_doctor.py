@@ -9,7 +9,7 @@ import pytest
 from tests.system.house import KEY
 from tests.system.machine import PROGRAM, STUDIO, Machine
 from tests.system.test_install_service import CONFIG, CREDENTIAL, configure, give_key
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

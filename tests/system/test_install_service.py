@@ -11,7 +11,7 @@ import pytest
 from tests.system.house import KEY, until
 from tests.system.machine import PROGRAM, STUDIO, Machine
 from tests.system.pictures import picture
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

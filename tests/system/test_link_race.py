@@ -23,9 +23,9 @@ import pytest
 
 from tests.system.house import until
 from tests.system.pictures import numbered, picture, size_of
-from watchd.adapters.tree import FileTree
-from watchd.core.known import NOTHING
-from watchd.core.matching import Matcher
+from watchd.adapters.filesystem.tree import FileTree
+from watchd.core.incoming.known import NOTHING
+from watchd.core.incoming.matching import Matcher
 from watchd.errors import SourceLostError
 from watchd.model import Folder, Profile
 

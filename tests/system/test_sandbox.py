@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 from watchd.sandbox.options import DIALECTS, Dialect, EngineName
-from watchd.sandbox.server import Sandbox, SandboxOptions
+from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 BROKEN = (httpx.RemoteProtocolError, httpx.ReadError)
 

@@ -15,15 +15,15 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from watchd.adapters.pixels import joining
-from watchd.core import tiling
+from watchd.core.request import tiling
 from watchd.sandbox import contract, photographs
-from watchd.sandbox.engine import Engine
-from watchd.sandbox.pictures import Picture
+from watchd.sandbox.enlarging import Enlarger as SandboxEnlarger
+from watchd.sandbox.pictures import UploadedPicture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from watchd.core.tiling import Rect
+    from watchd.model import Rect
 
     Enlarger = Callable[[Image.Image], Image.Image]
 
@@ -42,16 +42,16 @@ def lanczos(image: Image.Image) -> Image.Image:
     return image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.LANCZOS)
 
 
-ENGINE = Engine("auto")
+ENGINE = SandboxEnlarger("auto")
 
 
 def by_the_sandbox(image: Image.Image) -> Image.Image:
     """What the service's stand-in makes of it."""
     parameters = contract.read_parameters({"scale": SCALE}, has_image=True, textual=False, dialect="enhance")
-    assert not isinstance(parameters, contract.Refusal)
+    assert not isinstance(parameters, contract.ContractRefusal)
     plan = contract.plan_result(parameters, *image.size)
-    assert not isinstance(plan, contract.Refusal)
-    with Image.open(io.BytesIO(ENGINE.render(Picture(image, plan), parameters))) as answer:
+    assert not isinstance(plan, contract.ContractRefusal)
+    with Image.open(io.BytesIO(ENGINE.render(UploadedPicture(image, plan), parameters))) as answer:
         return answer.convert("RGB")
 
 
@@ -206,8 +206,8 @@ import io, sys
 from functools import partial
 from PIL import Image
 from watchd.adapters.pixels import encoding, joining
-from watchd.core import tiling
-from watchd.core.metadata import Metadata
+from watchd.core.request import tiling
+from watchd.formats.metadata.collecting import Metadata
 from watchd.model import OutputFormat
 width, height, scale = 6124, 4083, 2
 rects = tiling.cut(width, height, scale, most_pixels=16_777_216)

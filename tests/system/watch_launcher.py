@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from watchdog.observers.inotify_c import InotifyFD
 
-from watchd.adapters import watching
-from watchd.adapters.pruned import PrunedEmitter, PrunedGroup
-from watchd.adapters.watching import CANARY, Watcher
-from watchd.journey.seeing import Hints
+from watchd.adapters.filesystem import watching
+from watchd.adapters.filesystem.pruned import PrunedEmitter, PrunedGroup
+from watchd.adapters.filesystem.watching import CANARY, Watcher
+from watchd.journey.arrival.hot_folder import Hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable

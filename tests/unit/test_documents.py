@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from watchd.adapters.ledger import statements
+from watchd.adapters.ledgers.sqlite import statements
 from watchd.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]

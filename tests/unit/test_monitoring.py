@@ -12,11 +12,10 @@ import pytest
 import yaml
 
 from tests.fakes.clock import ManualClock
-from watchd.adapters.ledger.reader import LedgerReader
-from watchd.adapters.ledger.writer import SqliteLedger
-from watchd.core import exposition
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.model import GateReason
-from watchd.web import metrics
+from watchd.web import metrics, prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +102,7 @@ def test_no_two_panels_lie_over_each_other() -> None:
 
 
 def test_a_label_may_hold_anything() -> None:
-    told = exposition.text([exposition.family("watchd_x", "gauge", "A\nB", [({"folder": 'a"b\\c\n\udcff'}, 1.5)])])
+    told = prometheus.text([prometheus.family("watchd_x", "gauge", "A\nB", [({"folder": 'a"b\\c\n\udcff'}, 1.5)])])
     assert told.splitlines() == [
         r"# HELP watchd_x A\nB",
         "# TYPE watchd_x gauge",
@@ -112,7 +111,7 @@ def test_a_label_may_hold_anything() -> None:
 
 
 def test_a_histogram_counts_up_to_everything() -> None:
-    told = exposition.text([exposition.histogram("watchd_s", "About.", [1.0, 5.0], [2, 3, 4], 60.0)])
+    told = prometheus.text([prometheus.histogram("watchd_s", "About.", [1.0, 5.0], [2, 3, 4], 60.0)])
     assert told.splitlines()[2:] == [
         'watchd_s_bucket{le="1.0"} 2',
         'watchd_s_bucket{le="5.0"} 5',

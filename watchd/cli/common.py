@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchd.core.naming import on_one_line
+from watchd.core.text import on_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

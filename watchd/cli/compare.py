@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.cli.common import load
-from watchd.core.naming import on_one_line
+from watchd.core.text import on_one_line
 from watchd.errors import UsageError
 from watchd.model import JobState
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def compare(config: str | None, job: str, output: Path | None, *, force: bool, full: bool) -> None:
     """Write an HTML file with JOB (its number, or the path of its original or its output) before and after."""
-    from watchd import comparing  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.reports import comparing  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     settings = load(config)
     reader = LedgerReader(Path(settings.state_dir, "ledger.db"))

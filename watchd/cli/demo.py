@@ -6,6 +6,6 @@ import click
 @click.command("demo")
 def demo() -> int:
     """Sandbox, a temporary hot folder, real pictures: end to end, no key needed, nothing is spent."""
-    from watchd.cli.showing import Demo  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.cli.demo_run import Demo  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     return Demo().run()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.cli.common import load, table, usd
-from watchd.core.naming import display, on_one_line
+from watchd.core.text import display, on_one_line
 from watchd.model import MICROS_PER_USD
 
 
@@ -18,7 +18,7 @@ from watchd.model import MICROS_PER_USD
 @click.pass_obj
 def estimate(config: str | None, *, as_json: bool) -> None:
     """What waits, how many calls, what they would cost, what would be refused and why. Sends nothing."""
-    from watchd.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.reports.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     settings = load(config)
     reader = LedgerReader(Path(settings.state_dir, "ledger.db"))

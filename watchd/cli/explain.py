@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.cli.common import load, usd
-from watchd.core import gating
-from watchd.core.matching import Matcher, why_not
-from watchd.core.naming import display, on_one_line
+from watchd.core.calls import gating
+from watchd.core.incoming.matching import Matcher, why_not
+from watchd.core.text import display, on_one_line
 from watchd.model import JobState
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def install_service(config: str | None, *, user: bool, name: str | None, dry_run: bool) -> None:
     """Make a systemd service of this configuration; with --dry-run, show what that would take."""
-    from watchd.adapters import systemd  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.adapters.host import systemd  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.cli.common import find  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.installing import for_system, for_user  # noqa: PLC0415 -- as above
 

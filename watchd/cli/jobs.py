@@ -6,7 +6,7 @@ import json
 
 import click
 
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.cli.common import state_dir, table, usd
 from watchd.model import SHOWN_STATES
 

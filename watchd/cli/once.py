@@ -16,7 +16,7 @@ from watchd.model import MICROS_PER_USD, Log
 
 if TYPE_CHECKING:
     from watchd.model import Progress
-    from watchd.once import Result
+    from watchd.process.single_run import Result
 
 BAR = 24
 MEGABYTE = 1_000_000
@@ -74,8 +74,8 @@ def _duration(seconds: float) -> str:
 @click.pass_obj
 def once(config: str | None, *, yes: bool) -> int:
     """Process what lies in the folders now, then exit."""
-    from watchd.adapters import allocating, logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
-    from watchd.once import Once  # noqa: PLC0415 -- as above
+    from watchd.adapters.host import allocating, logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.process.single_run import Once  # noqa: PLC0415 -- as above
 
     allocating.share_one_heap()
     settings = load(config)

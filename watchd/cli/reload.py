@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from watchd.adapters import control
+from watchd.adapters.host import control
 from watchd.cli.common import state_dir
 from watchd.errors import ConfigurationError, UsageError
 

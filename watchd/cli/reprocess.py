@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.cli.common import load, usd
-from watchd.core.naming import on_one_line
+from watchd.core.text import on_one_line
 from watchd.errors import UsageError
 from watchd.model import MICROS_PER_USD
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def reprocess(config: str | None, paths: tuple[str, ...], folder: str | None, *, yes: bool) -> None:
     """Run finished files again under the profile as it is now, after showing the cost."""
-    from watchd.cli.asking import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.cli.daemon_client import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     if bool(paths) == (folder is not None):
         raise UsageError("say which: either PATH..., or --folder F")
@@ -80,7 +80,7 @@ def _cost(
     settings: Settings, reader: LedgerReader, chosen: Sequence[tuple[int, Folder, str]]
 ) -> tuple[int, dict[int, str]]:
     """Micro-dollars of all calls, and the jobs whose files could not be sent, with the reason."""
-    from watchd.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.reports.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     estimator = Estimator(settings, reader)
     cost = 0

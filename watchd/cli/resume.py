@@ -7,7 +7,7 @@ import click
 @click.pass_obj
 def resume(config: str | None) -> None:
     """Try again now after a pause: asked for, balance, key, budget or service."""
-    from watchd.cli.asking import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.cli.daemon_client import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     gates = operate(config, {"command": "resume"})["resumed"]
     told = f"No longer waited for: {', '.join(gates)}. The next call shows whether it is mended."

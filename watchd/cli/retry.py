@@ -17,7 +17,7 @@ from watchd.model import JobState
 @click.pass_obj
 def retry(config: str | None, ids: tuple[int, ...], folder: str | None, *, failed: bool, unknown: bool) -> None:
     """Put failed or unknown jobs back into the queue."""
-    from watchd.cli.asking import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.cli.daemon_client import operate  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     if bool(ids) == (failed or unknown):
         raise UsageError("say which: either ID..., or --failed, --unknown or both")

@@ -9,9 +9,9 @@ import click
 @click.pass_obj
 def run(config: str | None) -> int:
     """Watch the folders until SIGTERM or SIGINT; SIGHUP reloads the configuration."""
-    from watchd.adapters import allocating, logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.adapters.host import allocating, logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
     from watchd.cli.common import load  # noqa: PLC0415 -- as above
-    from watchd.daemon import Daemon  # noqa: PLC0415 -- as above
+    from watchd.process.daemon import Daemon  # noqa: PLC0415 -- as above
 
     allocating.share_one_heap()
     settings = load(config)

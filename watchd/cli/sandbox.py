@@ -42,7 +42,7 @@ def sandbox(**options: object) -> None:
     import signal  # noqa: PLC0415 -- as above
 
     from watchd.sandbox.options import SandboxOptions  # noqa: PLC0415 -- as above
-    from watchd.sandbox.server import Sandbox  # noqa: PLC0415 -- as above; Starlette, uvicorn and Pillow
+    from watchd.sandbox.serving import Sandbox  # noqa: PLC0415 -- as above; Starlette, uvicorn and Pillow
 
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from watchd import report
-from watchd.adapters import control
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.host import control
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.cli.common import load, state_dir, table, usd
-from watchd.core import scheduling
+from watchd.core.calls import scheduling
 from watchd.errors import LaterError
+from watchd.reports import shapes
 
 RESUME = "`watchd resume` lets it go on"
 WAYS_ON = {"approval": "`watchd approve` lets it go on", "ledger": "it goes on by itself when there is room"}
@@ -38,7 +38,7 @@ def collect(config: str | None) -> dict[str, Any]:
     told = _ask(state) or _without_daemon(config)
     reader = LedgerReader(state / "ledger.db")
     try:
-        gate = told.get("gate") or report.gate(reader.gates())
+        gate = told.get("gate") or shapes.gate(reader.gates())
         counts, spent = reader.counts(), reader.spent(datetime.now().astimezone())
     finally:
         reader.close()
@@ -55,7 +55,7 @@ def _ask(state: Path) -> dict[str, Any] | None:
 
 
 def _without_daemon(config: str | None) -> dict[str, Any]:
-    from watchd.adapters import mounts  # noqa: PLC0415 -- only where no daemon answers
+    from watchd.adapters.filesystem import mounts  # noqa: PLC0415 -- only where no daemon answers
 
     folders, now = [], datetime.now().astimezone()
     for folder in load(config).folders:
@@ -64,7 +64,7 @@ def _without_daemon(config: str | None) -> dict[str, Any]:
         offline = None if there and marked else "it is not there" if not there else f"it has no {folder.mount_marker}"
         silent = folder.watch == "auto" and mounts.gives_no_events(mounts.type_of(folder.path))
         polled = "its file system tells of no change" if silent else "`watch: poll`" if folder.watch == "poll" else None
-        folders.append(report.folder(folder, offline=offline, polled=polled, waits=scheduling.wait_of(folder, now)))
+        folders.append(shapes.folder(folder, offline=offline, polled=polled, waits=scheduling.wait_of(folder, now)))
     return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
 
 

@@ -11,7 +11,7 @@ from watchd.config import overlap, profiling
 from watchd.config.folder_sections import ProfileSection
 from watchd.config.kinds import Choice
 from watchd.config.paths import absolute, default_state_dir
-from watchd.config.report import did_you_mean
+from watchd.config.problems import did_you_mean
 from watchd.config.texts import Url, is_loopback, name_trouble
 from watchd.config.units import RefusedError, format_duration, found
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from watchd.config.document import Document, Path
     from watchd.config.folder_sections import FolderSection, FormatSection
-    from watchd.config.report import Report
-    from watchd.config.schema import FileSection
+    from watchd.config.json_schema import FileSection
+    from watchd.config.problems import Report
     from watchd.config.validating import Checked
 
 _LIMITS = ("approval", "budget")
@@ -54,7 +54,7 @@ class Whereabouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SoundFile:
     """Everything a Settings is built from; complete only if no problem was told."""
 
     file: FileSection
@@ -66,7 +66,7 @@ class Outcome:
     notify_urls_file: str | None = None
 
 
-def check(document: Document, checked: Checked, around: Whereabouts, report: Report) -> Outcome:
+def check(document: Document, checked: Checked, around: Whereabouts, report: Report) -> SoundFile:
     """Tells of everything that does not fit together, and resolves what depends on the surroundings."""
     file = checked.file
     _check_blanks(document, report)
@@ -80,7 +80,7 @@ def check(document: Document, checked: Checked, around: Whereabouts, report: Rep
     folders = _folders(document, checked, around, state_dir, report)
     token_file = _web_token_file(file, around, report)
     urls_file = _notify_urls_file(file, around, report)
-    return Outcome(file, base_url, key_file, state_dir or "", folders, token_file, urls_file)
+    return SoundFile(file, base_url, key_file, state_dir or "", folders, token_file, urls_file)
 
 
 def _notify_urls_file(file: FileSection, around: Whereabouts, report: Report) -> str | None:

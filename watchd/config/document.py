@@ -96,7 +96,7 @@ def parse(content: bytes) -> Document:
         kind = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
         document.flaws.append(Flaw(_start(node), (), f"expected keys such as `folders:` at the top, found {kind}"))
     else:
-        document.value = _Walk(document).value(node, ())
+        document.value = _DocumentWalk(document).value(node, ())
     return document
 
 
@@ -162,7 +162,7 @@ def _mark(mark: Any) -> Mark:
     return (mark.line + 1, mark.column + 1)
 
 
-class _Walk:
+class _DocumentWalk:
     """One pass over the nodes: values, places, duplicate keys and merges, with a bound on what aliases unfold to."""
 
     def __init__(self, document: Document) -> None:
@@ -225,7 +225,7 @@ class _Walk:
     def _inherited(self, source: yaml.Node, path: Path, own: dict[str, Any]) -> dict[str, Any]:
         """The keys that `<<` brings in; those written beside it win and keep their places."""
         shadow = Document()
-        walk = _Walk(shadow)
+        walk = _DocumentWalk(shadow)
         walk._values, walk._above = self._values, self._above
         items = walk.value(source, path)
         self._values = walk._values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError, core_schema
 
-from watchd.config.report import did_you_mean
+from watchd.config.problems import did_you_mean
 from watchd.config.units import (
     DURATION_PATTERN,
     HOURS_PATTERN,

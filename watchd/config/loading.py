@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from watchd.config import checks, profiling
 from watchd.config.folder_sections import ProfileSection
 from watchd.config.locate import read
-from watchd.config.report import Report
+from watchd.config.problems import Report
 from watchd.config.validating import validate
 from watchd.model import Api, Approval, BalanceProbe, Budget, Folder, Log, Notify, OutputFormat, Price, Settings, Web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.config.checks import Outcome, Ready
-    from watchd.config.schema import FileSection
+    from watchd.config.checks import Ready, SoundFile
+    from watchd.config.json_schema import FileSection
     from watchd.config.sections import BudgetSection
 
 
@@ -43,7 +43,7 @@ def load(path: str, environ: Mapping[str, str]) -> Settings:
     return _settings(source, outcome)
 
 
-def _settings(source: str, outcome: Outcome) -> Settings:
+def _settings(source: str, outcome: SoundFile) -> Settings:
     file = outcome.file
     return Settings(
         source=source,
@@ -59,14 +59,14 @@ def _settings(source: str, outcome: Outcome) -> Settings:
     )
 
 
-def _notify(outcome: Outcome) -> Notify | None:
+def _notify(outcome: SoundFile) -> Notify | None:
     section = outcome.file.notify
     if section is None:
         return None
     return Notify(tuple(section.urls), outcome.notify_urls_file, frozenset(section.on))
 
 
-def _web(outcome: Outcome) -> Web | None:
+def _web(outcome: SoundFile) -> Web | None:
     section = outcome.file.web
     if section is None:
         return None
@@ -74,7 +74,7 @@ def _web(outcome: Outcome) -> Web | None:
     return Web(host.strip("[]"), int(port), outcome.web_token_file)
 
 
-def _api(outcome: Outcome) -> Api:
+def _api(outcome: SoundFile) -> Api:
     api = outcome.file.api
     return Api(
         base_url=outcome.base_url,

@@ -14,7 +14,7 @@ from watchd.config.units import found
 
 if TYPE_CHECKING:
     from watchd.config.document import Path
-    from watchd.config.report import Report
+    from watchd.config.problems import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from watchd.model import Profile
 if TYPE_CHECKING:
     from watchd.config.document import Path
     from watchd.config.folder_sections import ProfileSection
-    from watchd.config.report import Report
+    from watchd.config.problems import Report
 
 LEAST_CREATIVITY_SCALE = 2
 _OF_THE_ENHANCER = ("enhance_prompt", "enhance_creativity")

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from watchd.config.folder_sections import FolderSection, ProfileSection
+from watchd.config.json_schema import FileSection, alternatives, sections_of
 from watchd.config.kinds import Kind
-from watchd.config.schema import FileSection, alternatives, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from watchd.config.kinds import Kind, Text
-from watchd.config.report import did_you_mean
+from watchd.config.problems import did_you_mean
 from watchd.config.units import RefusedError, found
-from watchd.core.matching import Matcher
+from watchd.core.incoming.matching import Matcher
 from watchd.model import Folder, Profile
 
 OUTPUT_FIELDS: Final = ("stem", "ext", "name", "folder", "profile", "scale", "width", "height", "date", "sha8")

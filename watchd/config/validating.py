@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from watchd.config.report import nearest
-from watchd.config.schema import FileSection, all_keys, keys_at, places_of
+from watchd.config.json_schema import FileSection, all_keys, keys_at, places_of
+from watchd.config.problems import nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from watchd.config.document import Document, Path
-    from watchd.config.report import Report
+    from watchd.config.problems import Report
 
 _SECRETS = frozenset({
     "key", "apikey", "venicekey", "veniceapikey", "token", "apitoken", "accesstoken", "secret", "apisecret",

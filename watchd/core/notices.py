@@ -19,7 +19,7 @@ _PASSING: Final = frozenset({GateReason.RATE})
 """Gates that open by themselves within a minute or so: nobody wants to hear of them."""
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """What a notice is about, as `notify.on` names it."""
 
     PAUSED = "paused"
@@ -50,10 +50,10 @@ class Look:
 class Notice:
     """One message; `also`: another kind that it is as well."""
 
-    kind: Kind
+    kind: NoticeKind
     title: str
     text: str
-    also: Kind | None = None
+    also: NoticeKind | None = None
 
     def is_wanted(self, kinds: Collection[str]) -> bool:
         """Whether somebody who asked for these kinds wants to hear of it."""
@@ -72,7 +72,7 @@ def between(before: Look, after: Look) -> Iterator[Notice]:
     for name, why in after.offline.items():
         if name not in before.offline:
             text = f"{why}. Its files wait, nothing about them is forgotten; it comes back by itself."
-            yield Notice(Kind.OFFLINE, f"watchd: folder {name} is offline", text)
+            yield Notice(NoticeKind.OFFLINE, f"watchd: folder {name} is offline", text)
     if before.day != after.day:
         yield _summary(before, after)
 
@@ -83,11 +83,11 @@ def _gates(before: Look, after: Look) -> Iterator[Notice]:
         if reason not in before.gates:
             text = f"{why}. Files wait and lose no attempt; `watchd status` says more."
             # A budget is used up when what is left is less than a call: mostly a little before its 100 %.
-            kinds = (Kind.BUDGET, Kind.PAUSED) if reason == GateReason.BUDGET else (Kind.PAUSED, None)
+            kinds = (NoticeKind.BUDGET, NoticeKind.PAUSED) if reason == GateReason.BUDGET else (NoticeKind.PAUSED, None)
             yield Notice(kinds[0], f"watchd makes no calls: {reason}", text, kinds[1])
     opened = [reason for reason in before.gates if reason not in after.gates and reason not in _PASSING]
     if opened and not closed:
-        yield Notice(Kind.RESUMED, "watchd makes calls again", f"No longer closed: {', '.join(opened)}.")
+        yield Notice(NoticeKind.RESUMED, "watchd makes calls again", f"No longer closed: {', '.join(opened)}.")
 
 
 def _failures(before: Look, after: Look) -> Iterator[Notice]:
@@ -98,7 +98,7 @@ def _failures(before: Look, after: Look) -> Iterator[Notice]:
         text = (
             f"In all {after.failed} failed and {after.unknown} unknown; `watchd jobs --state failed` has the reasons."
         )
-        yield Notice(Kind.FAILED, f"watchd: {' and '.join(said)}", text)
+        yield Notice(NoticeKind.FAILED, f"watchd: {' and '.join(said)}", text)
 
 
 def _budget(period: str, spent: int, earlier: int, most: int | None) -> Iterator[Notice]:
@@ -107,7 +107,7 @@ def _budget(period: str, spent: int, earlier: int, most: int | None) -> Iterator
     for percent in (_WHOLE, SOON):
         if earlier * _WHOLE < percent * most <= spent * _WHOLE:
             text = f"{usd(spent)} of {usd(most)} for this {period}."
-            yield Notice(Kind.BUDGET, f"watchd: {percent} % of the {period}'s budget are booked", text)
+            yield Notice(NoticeKind.BUDGET, f"watchd: {percent} % of the {period}'s budget are booked", text)
             return
 
 
@@ -116,4 +116,4 @@ def _summary(before: Look, after: Look) -> Notice:
         f"{before.day}: {usd(before.spent_today)} booked. In all {after.done} done, {after.failed} failed,"
         f" {after.unknown} unknown."
     )
-    return Notice(Kind.SUMMARY, f"watchd: the day of {before.day}", text)
+    return Notice(NoticeKind.SUMMARY, f"watchd: the day of {before.day}", text)

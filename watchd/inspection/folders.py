@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters import mounts
+from watchd.adapters.filesystem import mounts
 from watchd.inspection.finding import Finding, warning, well, wrong
 from watchd.inspection.room import room
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters import mounts
-from watchd.adapters.tree import FileTree
-from watchd.core.matching import Matcher
+from watchd.adapters.filesystem import mounts
+from watchd.adapters.filesystem.tree import FileTree
+from watchd.core.incoming.matching import Matcher
 from watchd.errors import FolderOfflineError
 from watchd.inspection.finding import Finding, warning, well
 

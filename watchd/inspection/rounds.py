@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters.accounts import acting_as
+from watchd.adapters.host.accounts import acting_as
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key, credential_key
 from watchd.inspection.finding import Finding, Grade, warning, well, wrong
 from watchd.inspection.folders import folder
-from watchd.inspection.ledger import ledger
+from watchd.inspection.ledger_file import ledger
 from watchd.inspection.machine import watches
 from watchd.inspection.room import room
 from watchd.inspection.service import service

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters import accounts, systemd
+from watchd.adapters.host import accounts, systemd
 from watchd.config.secrets import VARIABLE
 from watchd.errors import LaterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.adapters.accounts import Account
-    from watchd.adapters.systemd import Unit
+    from watchd.adapters.host.accounts import Account
+    from watchd.adapters.host.systemd import Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from watchd.inspection.finding import Finding, warning, well, wrong
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from watchd.adapters.systemd import Unit
+    from watchd.adapters.host.systemd import Unit
     from watchd.inspection.standpoint import Standpoint
     from watchd.model import Settings
 

@@ -6,14 +6,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters import accounts
-from watchd.core.unit_files import Closed, Inode, Through, way_in
+from watchd.adapters.host import accounts
 from watchd.installing.steps import Remark, Run, Step
+from watchd.installing.unit_files import Closed, Inode, Through, way_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from watchd.adapters.accounts import Account
+    from watchd.adapters.host.accounts import Account
     from watchd.model import Folder, Settings
 
 USER = "watchd"

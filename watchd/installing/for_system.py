@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters import accounts, mounts, systemd
+from watchd.adapters.filesystem import mounts
+from watchd.adapters.host import accounts, systemd
 from watchd.config import loading
-from watchd.core import unit_files
-from watchd.core.unit_files import Local
 from watchd.errors import UsageError
+from watchd.installing import unit_files
 from watchd.installing.access import HIDDEN, USER, Access, is_hidden
 from watchd.installing.program import program
 from watchd.installing.steps import Remark, Run, Start, Step, Write
+from watchd.installing.unit_files import Local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,14 +7,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchd.adapters import systemd
+from watchd.adapters.host import systemd
 from watchd.config import loading
 from watchd.config.paths import xdg
-from watchd.core import unit_files
-from watchd.core.unit_files import Local
+from watchd.installing import unit_files
 from watchd.installing.for_system import DROP_IN
 from watchd.installing.program import program
 from watchd.installing.steps import Remark, Run, Start, Step, Write
+from watchd.installing.unit_files import Local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

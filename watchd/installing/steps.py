@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watchd.adapters import systemd
+from watchd.adapters.host import systemd
 from watchd.errors import LaterError, UsageError
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ Time: `Clock.steady` for every interval and deadline, `Clock.wall` for what is t
 """
 
 from watchd.interfaces.clock import Clock
-from watchd.interfaces.endpoint import Endpoint, Streamed, Upload
 from watchd.interfaces.files import Notes, Originals, Outputs, Spool, SpoolFile, Tree
 from watchd.interfaces.ledger import Ledger
-from watchd.interfaces.pixels import Raster, Studio
+from watchd.interfaces.paid_service import Endpoint, Streamed, Upload
+from watchd.interfaces.studio import Raster, Studio
 
 __all__ = [
     "Clock", "Endpoint", "Ledger", "Notes", "Originals", "Outputs", "Raster", "Spool", "SpoolFile", "Streamed",

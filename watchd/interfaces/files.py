@@ -8,13 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from watchd.core.matching import Matcher
-    from watchd.model import (
-        Listing,
-        Place,
-        Sample,
-        Writer,
-    )
+    from watchd.core.incoming.matching import Matcher
+    from watchd.model import Listing, Place, Sample, Writer
 
 
 class Tree(Protocol):

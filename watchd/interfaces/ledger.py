@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from watchd.core.calls import Traffic
-    from watchd.core.retrying import Conclusion
-    from watchd.core.tiling import Rect
+    from watchd.core.calls.outcomes import Traffic
+    from watchd.core.calls.retrying import Conclusion
     from watchd.model import (
         Admission,
         Asked,
         Backlog,
         BudgetReached,
-        Call,
+        EndedCall,
         Failure,
         Gate,
         GateReason,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
         Limit,
         Place,
         Progress,
+        Rect,
         Sighting,
         Tile,
     )
@@ -152,7 +152,7 @@ class Ledger(Protocol):
         """The original that had gone to `moved` lies where it was again."""
         ...
 
-    def last_call(self, job_id: int) -> Call | None:
+    def last_call(self, job_id: int) -> EndedCall | None:
         """How the last call of a job ended; None: there was none."""
         ...
 

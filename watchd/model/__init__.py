@@ -6,22 +6,24 @@ carried as surrogates (PEP 383); a `path` of a picture is relative to its folder
 """
 
 from watchd.model.failures import Delay, DelayKind, Failure, FailureKind
-from watchd.model.files import Found, KnownFile, Listing, Place, Sample, Sighting, Writer
 from watchd.model.gates import Backlog, BudgetReached, Gate, GateReason, Limit, Span
-from watchd.model.jobs import (
+from watchd.model.geometry import Rect
+from watchd.model.job import (
     MICROS_PER_USD,
     SHOWN_STATES,
     Admission,
     Asked,
-    Call,
+    EndedCall,
     Interrupted,
     Job,
     JobState,
     Outcome,
     Parameters,
     Progress,
+    Published,
     Tile,
 )
+from watchd.model.seen import Found, KnownFile, Listing, Place, Sample, Sighting, Writer
 from watchd.model.settings import (
     READABLE,
     Api,
@@ -40,9 +42,49 @@ from watchd.model.settings import (
 )
 
 __all__ = [
-    "MICROS_PER_USD", "READABLE", "SHOWN_STATES", "Admission", "Api", "Approval", "Asked", "Backlog",
-    "BalanceProbe", "Budget", "BudgetReached", "Call", "Delay", "DelayKind", "Failure", "FailureKind", "Folder",
-    "Found", "Gate", "GateReason", "Hours", "Interrupted", "Job", "JobState", "KnownFile", "Limit", "Listing",
-    "Log", "Notify", "Outcome", "OutputFormat", "Parameters", "Place", "Price", "Profile", "Progress", "Sample",
-    "Settings", "Sighting", "Span", "Tile", "Web", "Writer",
+    "MICROS_PER_USD",
+    "READABLE",
+    "SHOWN_STATES",
+    "Admission",
+    "Api",
+    "Approval",
+    "Asked",
+    "Backlog",
+    "BalanceProbe",
+    "Budget",
+    "BudgetReached",
+    "Delay",
+    "DelayKind",
+    "EndedCall",
+    "Failure",
+    "FailureKind",
+    "Folder",
+    "Found",
+    "Gate",
+    "GateReason",
+    "Hours",
+    "Interrupted",
+    "Job",
+    "JobState",
+    "KnownFile",
+    "Limit",
+    "Listing",
+    "Log",
+    "Notify",
+    "Outcome",
+    "OutputFormat",
+    "Parameters",
+    "Place",
+    "Price",
+    "Profile",
+    "Progress",
+    "Published",
+    "Rect",
+    "Sample",
+    "Settings",
+    "Sighting",
+    "Span",
+    "Tile",
+    "Web",
+    "Writer",
 ]  # fmt: skip

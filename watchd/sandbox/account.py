@@ -29,7 +29,7 @@ class Insufficient:
     balance_micro: int
 
 
-class Account:
+class VendorAccount:
     """One customer's balance. Checking and charging are one step, so that no two calls spend the same cent."""
 
     def __init__(self, balance_micro: int) -> None:

@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ContractRefusal:
     """An answered error: its status, its sentence and, on a 400, which field is wrong in which way."""
 
     status: int
@@ -81,27 +81,27 @@ class _Problems:
     def add(self, name: str, message: str) -> None:
         self.fields.setdefault(name, []).append(message)
 
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> ContractRefusal | None:
         if not self.root and not self.fields:
             return None
         details: dict[str, Any] = {"_errors": self.root}
         details.update({name: {"_errors": messages} for name, messages in self.fields.items()})
-        return Refusal(400, "Invalid request parameters", details)
+        return ContractRefusal(400, "Invalid request parameters", details)
 
 
-def refuse_field(name: str, message: str) -> Refusal:
+def refuse_field(name: str, message: str) -> ContractRefusal:
     """A 400 for one field."""
-    return Refusal(400, "Invalid request parameters", {"_errors": [], name: {"_errors": [message]}})
+    return ContractRefusal(400, "Invalid request parameters", {"_errors": [], name: {"_errors": [message]}})
 
 
-def refuse_request(message: str) -> Refusal:
+def refuse_request(message: str) -> ContractRefusal:
     """A 400 for the request as a whole."""
-    return Refusal(400, "Invalid request parameters", {"_errors": [message]})
+    return ContractRefusal(400, "Invalid request parameters", {"_errors": [message]})
 
 
 def read_parameters(
     fields: Mapping[str, object], *, has_image: bool, textual: bool, dialect: Dialect
-) -> Parameters | Refusal:
+) -> Parameters | ContractRefusal:
     """The parameters of a request, its ``image`` apart.
 
     ``fields`` are the other fields by name. ``textual`` says that they came as text (multipart), where a number is
@@ -206,7 +206,7 @@ def _kind(value: object) -> str:
             return "object"
 
 
-def plan_result(parameters: Parameters, width: int, height: int) -> Plan | Refusal:
+def plan_result(parameters: Parameters, width: int, height: int) -> Plan | ContractRefusal:
     """What a picture of ``width`` by ``height`` pixels becomes, or why it cannot.
 
     In the documented dialect only a scale of 4 is reduced to fit, in ``creativity`` every scale.

@@ -14,7 +14,7 @@ Outcome = Literal["ok", "refused", "scripted", "cut", "stall", "lie", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class JournalEntry:
     """One call to ``image/upscale``.
 
     ``status`` is what was answered, None where nothing was; ``outcome`` ``gone`` means that the client left before its
@@ -48,20 +48,20 @@ class Journal:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._calls: deque[Call] = deque(maxlen=KEPT)
+        self._calls: deque[JournalEntry] = deque(maxlen=KEPT)
 
-    def add(self, call: Call) -> None:
+    def add(self, call: JournalEntry) -> None:
         """Keep the entry and wake who waits for it."""
         with self._changed:
             self._calls.append(call)
             self._changed.notify_all()
 
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[JournalEntry, ...]:
         """The last calls, oldest first."""
         with self._changed:
             return tuple(self._calls)
 
-    def wait_for(self, enough: Callable[[tuple[Call, ...]], bool], timeout_s: float) -> bool:
+    def wait_for(self, enough: Callable[[tuple[JournalEntry, ...]], bool], timeout_s: float) -> bool:
         """Wait until ``enough`` holds for the calls so far; False when the time is over."""
         with self._changed:
             return self._changed.wait_for(lambda: enough(tuple(self._calls)), timeout_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from watchd.sandbox.contract import Parameters, Plan, Refusal, plan_result, refuse_field
+from watchd.sandbox.contract import ContractRefusal, Parameters, Plan, plan_result, refuse_field
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
@@ -16,7 +16,7 @@ _TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class UploadedPicture:
     """Pixels in mode RGB or RGBA, as stored: an EXIF orientation is not applied."""
 
     pixels: Image.Image
@@ -28,7 +28,7 @@ def fingerprint(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def examine(data: bytes, parameters: Parameters) -> Picture | Refusal:
+def examine(data: bytes, parameters: Parameters) -> UploadedPicture | ContractRefusal:
     """Decode a picture, once its header says that its size is acceptable.
 
     Foreign errors of a hostile file are many in Pillow; they are all one answer to the client.
@@ -37,13 +37,13 @@ def examine(data: bytes, parameters: Parameters) -> Picture | Refusal:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         plan = plan_result(parameters, *image.size)
-        if isinstance(plan, Refusal):
+        if isinstance(plan, ContractRefusal):
             return plan
         if image.format in _ENDS and _ENDS[image.format] not in data.rstrip(b"\0")[-_TAIL_BYTES:]:
             # Pillow takes a PNG without its end for a whole one, and many a JPEG too.
             return corrupt
         image.load()
-        return Picture(_plain(image), plan)
+        return UploadedPicture(_plain(image), plan)
     except (
         OSError,
         SyntaxError,

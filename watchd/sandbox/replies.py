@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from watchd.sandbox.contract import Refusal, refuse_request
+from watchd.sandbox.contract import ContractRefusal, refuse_request
 from watchd.sandbox.scripting import LieName
 
 # Where the protocol leaves the connection's transport for the answers that break it.
@@ -36,12 +36,14 @@ def sentence_of(status: int) -> str:
         return f"Request failed with status {status}"
 
 
-def refusal_of(status: int) -> Refusal:
+def refusal_of(status: int) -> ContractRefusal:
     """A scripted error, worded as the service would word it."""
-    return refuse_request("Refused by the sandbox's script") if status == 400 else Refusal(status, sentence_of(status))  # noqa: PLR2004 -- HTTP
+    if status == 400:  # noqa: PLR2004 -- HTTP
+        return refuse_request("Refused by the sandbox's script")
+    return ContractRefusal(status, sentence_of(status))
 
 
-def error(refusal: Refusal, headers: Mapping[str, str]) -> Response:
+def error(refusal: ContractRefusal, headers: Mapping[str, str]) -> Response:
     """An answered error: JSON as the contract has it, or HTML where a proxy would have spoken."""
     if refusal.status in _FROM_A_PROXY:
         title = html.escape(f"{refusal.status}: {_PROXY_TITLES[refusal.status]}")

@@ -11,11 +11,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from watchd.sandbox.app import Service
-from watchd.sandbox.contract import PRICE_UP_TO_2X_MICRO, Refusal, refuse_request
+from watchd.sandbox.contract import PRICE_UP_TO_2X_MICRO, ContractRefusal, refuse_request
 from watchd.sandbox.openapi import document, upscale_model
 from watchd.sandbox.options import microdollars, usd_of
 from watchd.sandbox.replies import NoResponse, error, sentence_of
+from watchd.sandbox.upscale_service import Service
 
 BASE_PATH = "/api/v1"
 
@@ -42,7 +42,7 @@ async def _http_error(_request: Request, exc: Exception) -> Response:
     """An unknown address or method, in the contract's words instead of the framework's."""
     if not isinstance(exc, HTTPException):
         raise exc
-    return error(Refusal(exc.status_code, sentence_of(exc.status_code)), dict(exc.headers or {}))
+    return error(ContractRefusal(exc.status_code, sentence_of(exc.status_code)), dict(exc.headers or {}))
 
 
 class _Desk:
@@ -59,7 +59,7 @@ class _Desk:
     async def rate_limits(self, request: Request) -> Response:
         headers = self._service.headers()
         if not self._service.permits(request):
-            return error(Refusal(401, sentence_of(401)), {"cf-ray": headers["cf-ray"]})
+            return error(ContractRefusal(401, sentence_of(401)), {"cf-ray": headers["cf-ray"]})
         # A script that always says 402 plays an empty account, and an empty account says so here too.
         balance = 0 if self._service.script.always_answers(402) else self._service.account.balance_micro
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)

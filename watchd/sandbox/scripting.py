@@ -12,7 +12,7 @@ LIES: tuple[LieName, ...] = ("html", "json", "size", "truncated")
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ScriptedAnswer:
     """The call is answered with this error status; nothing runs and nothing is charged."""
 
     status: int
@@ -35,7 +35,7 @@ class Lie:
     name: LieName | None
 
 
-Failure = Answered | Cut | Stall | Lie
+Failure = ScriptedAnswer | Cut | Stall | Lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _read_failure(what: str, text: str) -> Failure:
         if what == f"lie-{name}":
             return Lie(name)
     if what.isdecimal() and 400 <= int(what) <= 599:  # noqa: PLR2004 -- the error statuses of HTTP
-        return Answered(int(what))
+        return ScriptedAnswer(int(what))
     kinds = ", ".join(["a status of 400 to 599", "cut", "stall", "lie", *(f"lie-{name}" for name in LIES)])
     raise ValueError(f"{text!r} names no failure; there are {kinds}")
 
@@ -156,7 +156,7 @@ class Script:
     def always_answers(self, status: int) -> bool:
         """Whether a rule without a count answers every call that reaches it with this status."""
         with self._lock:
-            return Rule(Answered(status), Always()) in self._rules
+            return Rule(ScriptedAnswer(status), Always()) in self._rules
 
     def _name_lie(self, failure: Failure) -> Failure:
         if failure != Lie(None):

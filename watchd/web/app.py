@@ -10,10 +10,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from watchd.adapters.ledger.reader import LedgerReader
-from watchd.core import exposition
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.errors import LedgerError
-from watchd.web import metrics
+from watchd.web import metrics, prometheus
 from watchd.web.site import Daemon, Site
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def application(ledger: Path, ask: Questions) -> Starlette:
                 reader.close()
         except LedgerError as error:
             return PlainTextResponse(f"# {error}\n", UNAVAILABLE)
-        return Response(exposition.text(found), media_type=exposition.CONTENT_TYPE)
+        return Response(prometheus.text(found), media_type=prometheus.CONTENT_TYPE)
 
     site = Site(ledger, Daemon(ask.status, ask.act, ask.settings))
     return Starlette(routes=[

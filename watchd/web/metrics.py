@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from watchd import __version__
-from watchd.core.exposition import Family, family, histogram
 from watchd.model import GateReason, Outcome
+from watchd.web.prometheus import Family, family, histogram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from watchd.adapters.ledger.reader import LedgerReader
+    from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 
 CALL_BOUNDS = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 QUEUE_BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0)

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from watchd.core.naming import on_one_line
+from watchd.core.text import on_one_line
 from watchd.model import SHOWN_STATES, JobState
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from watchd.adapters.ledger.reader import LedgerReader
+from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.model import MICROS_PER_USD, JobState
 from watchd.web import pages
-from watchd.web.showing import LARGE, SMALL, Gallery
+from watchd.web.thumbnails import LARGE, SMALL, Gallery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -33,8 +33,8 @@ BREATH = 15.0
 ASSETS = {
     "/page.css": ("watchd.web", "page.css", "text/css"),
     "/page.js": ("watchd.web", "page.js", "text/javascript"),
-    "/compare.css": ("watchd.cli", "compare.css", "text/css"),
-    "/compare.js": ("watchd.cli", "compare.js", "text/javascript"),
+    "/compare.css": ("watchd.reports", "compare.css", "text/css"),
+    "/compare.js": ("watchd.reports", "compare.js", "text/javascript"),
 }
 MOST_BODY = 4096
 LAST = 2**63 - 1
@@ -125,7 +125,7 @@ class Site:
         return HTMLResponse(pages.page(f"Job {number}", pages.job(told, self._stage(job))))
 
     def _stage(self, job: Job) -> str:
-        from watchd.comparing import Shown, stage  # noqa: PLC0415 -- only where a job is looked at
+        from watchd.reports.comparing import Shown, stage  # noqa: PLC0415 -- only where a job is looked at
 
         def side(name: str, why: str) -> Shown | str:
             if self._gallery.show(job, name, LARGE) is None:

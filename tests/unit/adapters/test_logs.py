@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from watchd.adapters.logs import IN_FULL, WINDOW, Summary
+from watchd.adapters.host.logs import IN_FULL, WINDOW, Summary
 
 
 class Wall:

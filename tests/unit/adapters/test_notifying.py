@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from watchd.adapters import notifying
-from watchd.core.notices import Kind, Notice
+from watchd.adapters.http import notifying
+from watchd.core.notices import Notice, NoticeKind
 
-NOTICE = Notice(Kind.PAUSED, "watchd makes no calls: paused", "asked for")
+NOTICE = Notice(NoticeKind.PAUSED, "watchd makes no calls: paused", "asked for")
 
 
 class Plugin:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watchd.adapters import outputs
-from watchd.adapters.outputs import FileOutputs
+from watchd.adapters.filesystem import outputs
+from watchd.adapters.filesystem.outputs import FileOutputs
 from watchd.errors import LaterError, NoSpaceError
 
 if TYPE_CHECKING:

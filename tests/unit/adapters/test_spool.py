@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watchd.adapters import spool as spooling
-from watchd.adapters.spool import FileSpool
+from watchd.adapters.filesystem import spool as spooling
+from watchd.adapters.filesystem.spool import FileSpool
 from watchd.errors import LaterError, NoSpaceError
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watchd.adapters import control, mounts
-from watchd.adapters.control import ControlServer, ask
-from watchd.adapters.lock import StateLock
-from watchd.adapters.notes import FileNotes
+from watchd.adapters.filesystem import mounts
+from watchd.adapters.filesystem.notes import FileNotes
+from watchd.adapters.host import control
+from watchd.adapters.host.control import ControlServer, ask
+from watchd.adapters.host.lock import StateLock
 from watchd.errors import LedgerError, LedgerInUseError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def test_the_second_who_wants_the_lock_is_told_who_has_it(tmp_path: Path) -> Non
 
 def test_the_lock_of_a_process_that_is_no_more_is_free(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from watchd.adapters.lock import StateLock;"
+        "import os, sys; from pathlib import Path; from watchd.adapters.host.lock import StateLock;"
         "held = StateLock(Path(sys.argv[1])); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=30)

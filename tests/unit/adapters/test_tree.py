@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watchd.adapters import tree as tree_module
-from watchd.adapters.tree import FileTree
-from watchd.core.known import NOTHING
-from watchd.core.matching import Matcher
+from watchd.adapters.filesystem import tree as tree_module
+from watchd.adapters.filesystem.tree import FileTree
+from watchd.core.incoming.known import NOTHING
+from watchd.core.incoming.matching import Matcher
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Folder, Profile, Writer
 

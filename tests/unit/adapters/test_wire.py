@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tests.contract.uploads import GOLD, PictureUpload, parameters
 from watchd.adapters.http import answers, bodies
-from watchd.adapters.http.veil import BodyVeil, Veil
-from watchd.core import endpoint
-from watchd.core.calls import Quota
+from watchd.adapters.http.redactor import BodyVeil, Redactor
+from watchd.core.calls.outcomes import Quota
+from watchd.core.request import endpoint
 from watchd.model import Parameters, Price, Profile
 
 # --- bodies ---------------------------------------------------------------------------------------------------------
@@ -118,16 +118,16 @@ def test_scales_of_four_decimals_arrive_as_they_are(ten_thousandths: int) -> Non
     ],
 )
 def test_the_words_of_an_error_are_found_in_whatever_shape_they_come(body: bytes, said: str) -> None:
-    assert answers.words(body, "", Veil()) == said
+    assert answers.words(body, "", Redactor()) == said
 
 
 @given(st.binary(max_size=300))
 def test_no_body_of_an_error_is_too_strange(body: bytes) -> None:
-    assert len(answers.words(body, "application/json", Veil())) <= answers.MOST_WORDS
+    assert len(answers.words(body, "application/json", Redactor())) <= answers.MOST_WORDS
 
 
 def test_a_body_nested_without_end_is_only_words() -> None:
-    assert answers.words(b"[" * 60_000, "application/json", Veil())
+    assert answers.words(b"[" * 60_000, "application/json", Redactor())
 
 
 # --- when to come back ----------------------------------------------------------------------------------------------
@@ -135,7 +135,9 @@ def test_a_body_nested_without_end_is_only_words() -> None:
 
 def answered(**headers: str) -> endpoint.Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return answers.read_error(httpx.Response(429, headers=named, stream=httpx.ByteStream(b'{"error": "slow"}')), Veil())
+    return answers.read_error(
+        httpx.Response(429, headers=named, stream=httpx.ByteStream(b'{"error": "slow"}')), Redactor()
+    )
 
 
 @pytest.mark.parametrize(
@@ -240,4 +242,4 @@ def test_a_secret_so_short_that_a_picture_may_hold_it_by_chance_is_let_be() -> N
 
 
 def test_a_secret_within_another_is_hidden_with_it() -> None:
-    assert Veil("inner", "the-inner-key", "")("the-inner-key and inner") == "[secret] and [secret]"
+    assert Redactor("inner", "the-inner-key", "")("the-inner-key and inner") == "[secret] and [secret]"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.config.writing import problems
-from watchd.config.schema import all_keys
+from watchd.config.json_schema import all_keys
 
 WORDS = [
     "gold",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.config.writing import ENVIRON, ONE_FOLDER, problems, settings
+from watchd.config.json_schema import all_keys
 from watchd.config.loading import load
-from watchd.config.schema import all_keys
 from watchd.config.starter import render as starter
 from watchd.errors import ConfigurationError, UsageError
 from watchd.model import Api, Approval, Budget, Folder, Hours, Profile, Settings

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.config.writing import problems
+from watchd.config.json_schema import FileSection, all_keys, json_schema, sections_of
 from watchd.config.reference import render
-from watchd.config.schema import FileSection, all_keys, json_schema, sections_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 

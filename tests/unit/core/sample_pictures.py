@@ -8,7 +8,7 @@ import zlib
 
 from PIL import Image, ImageCms, ImageFilter, PngImagePlugin
 
-from watchd.core.png_parts import SIGNATURE, chunk, chunks
+from watchd.formats.png.png_chunks import SIGNATURE, chunk, chunks
 
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # x y dx dy
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.core import sample_pictures as sample
-from watchd.core.appraising import Appraisal, Refused, appraise, plan
-from watchd.core.metadata import Metadata
-from watchd.core.picture import Format, Incomplete, Picture
+from watchd.core.request.appraising import Appraisal, Refused, appraise, plan
+from watchd.formats.metadata.collecting import Metadata
+from watchd.formats.picture import Format, Incomplete, Picture
 from watchd.model import Api, Folder, OutputFormat, Parameters, Profile
 
 FOLDER = Folder("hot", "/hot", Profile("p", scale=2.0), "/out")

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.core import sample_pictures as sample
-from watchd.core import holes
-from watchd.core.containers import Format, Incomplete, Picture, Unreadable, inspect
-from watchd.core.png_parts import SIGNATURE, chunk
-from watchd.core.stripping import without_private
+from watchd.formats import holes
+from watchd.formats.containers import Format, Incomplete, Picture, Unreadable, inspect
+from watchd.formats.metadata.stripping import without_private
+from watchd.formats.png.png_chunks import SIGNATURE, chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

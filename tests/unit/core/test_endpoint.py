@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from watchd.core import endpoint
-from watchd.core.endpoint import Dialect, Refusal
+from watchd.core.request import endpoint
+from watchd.core.request.endpoint import Dialect, Refusal
 from watchd.model import Outcome, Parameters, Price, Profile
 from watchd.sandbox.contract import CreativityParameters, EnhanceParameters, Plan, plan_result
 

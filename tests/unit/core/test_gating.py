@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from watchd.core.gating import Hold, Open, Probe, decide, expired, foremost, probing
+from watchd.core.calls.gating import Hold, Open, Probe, decide, expired, foremost, probing
 from watchd.model import Gate, GateReason
 
 NOW = 1000.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core.known import Known, of_sample
+from watchd.core.incoming.known import Known, of_sample
 from watchd.model import Sample
 
 SAMPLE = Sample(1, 2, 3, 4)

@@ -8,50 +8,50 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core import listening
-from watchd.core.listening import CANARY_EVERY, CANARY_PATIENCE, STRIKES, Fine, GiveUp, Rearm, Sing
+from watchd.core.incoming import watch_health
+from watchd.core.incoming.watch_health import CANARY_EVERY, CANARY_PATIENCE, STRIKES, Fine, GiveUp, Rearm, SendProbe
 
 NOW = 1_800_000_000.0
 
 
 def test_a_watch_that_was_just_put_up_is_put_to_the_proof_at_once() -> None:
-    assert listening.next_step(listening.begin(NOW), NOW, None) == Sing()
+    assert watch_health.next_step(watch_health.begin(NOW), NOW, None) == SendProbe()
 
 
 def test_while_a_canary_is_waited_for_no_other_is_made() -> None:
-    sung = replace(listening.begin(NOW), sung=NOW)
-    assert listening.next_step(sung, NOW + CANARY_PATIENCE - 0.1, None) == Fine()
+    sung = replace(watch_health.begin(NOW), sung=NOW)
+    assert watch_health.next_step(sung, NOW + CANARY_PATIENCE - 0.1, None) == Fine()
 
 
 def test_a_canary_that_is_not_heard_of_in_time_has_the_watch_put_up_anew() -> None:
-    sung = replace(listening.begin(NOW), sung=NOW)
-    assert isinstance(listening.next_step(sung, NOW + CANARY_PATIENCE, None), Rearm)
+    sung = replace(watch_health.begin(NOW), sung=NOW)
+    assert isinstance(watch_health.next_step(sung, NOW + CANARY_PATIENCE, None), Rearm)
 
 
 def test_a_watch_of_which_something_is_heard_needs_no_canary_for_a_minute() -> None:
-    heard = listening.hear(replace(listening.begin(NOW), sung=NOW), NOW + 1)
-    assert listening.next_step(heard, NOW + CANARY_EVERY, None) == Fine()
-    assert listening.next_step(heard, NOW + 1 + CANARY_EVERY, None) == Sing()
+    heard = watch_health.heard_of(replace(watch_health.begin(NOW), sung=NOW), NOW + 1)
+    assert watch_health.next_step(heard, NOW + CANARY_EVERY, None) == Fine()
+    assert watch_health.next_step(heard, NOW + 1 + CANARY_EVERY, None) == SendProbe()
 
 
 @given(st.floats(min_value=0, max_value=1e6))
 def test_what_is_seen_to_be_wrong_is_told_whatever_was_heard(seconds: float) -> None:
-    heard = listening.hear(listening.begin(NOW), NOW + seconds)
-    assert listening.next_step(heard, NOW + seconds, "its thread has ended") == Rearm("its thread has ended")
+    heard = watch_health.heard_of(watch_health.begin(NOW), NOW + seconds)
+    assert watch_health.next_step(heard, NOW + seconds, "its thread has ended") == Rearm("its thread has ended")
 
 
 @pytest.mark.parametrize("flaw", [None, "its thread has ended"])
 def test_what_putting_up_anew_does_not_help_is_given_up(flaw: str | None) -> None:
     strikes, now = 0, NOW
     for _ in range(STRIKES - 1):
-        deaf = replace(listening.begin(now, strikes), sung=now)
+        deaf = replace(watch_health.begin(now, strikes), sung=now)
         now += CANARY_PATIENCE
-        assert isinstance(listening.next_step(deaf, now, flaw), Rearm)
+        assert isinstance(watch_health.next_step(deaf, now, flaw), Rearm)
         strikes += 1
-    deaf = replace(listening.begin(now, strikes), sung=now)
-    assert isinstance(listening.next_step(deaf, now + CANARY_PATIENCE, flaw), GiveUp)
+    deaf = replace(watch_health.begin(now, strikes), sung=now)
+    assert isinstance(watch_health.next_step(deaf, now + CANARY_PATIENCE, flaw), GiveUp)
 
 
 def test_what_is_heard_again_is_forgiven() -> None:
-    ear = listening.hear(listening.begin(NOW, STRIKES - 1), NOW)
-    assert listening.next_step(ear, NOW, "its thread has ended") == Rearm("its thread has ended")
+    ear = watch_health.heard_of(watch_health.begin(NOW, STRIKES - 1), NOW)
+    assert watch_health.next_step(ear, NOW, "its thread has ended") == Rearm("its thread has ended")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core.matching import Matcher, NotOurs, Ours, is_junk, why_not
+from watchd.core.incoming.matching import Matcher, NotOurs, Ours, is_junk, why_not
 from watchd.model import Folder, Profile
 
 EVERYTHING = ("*",)

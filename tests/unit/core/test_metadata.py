@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.core import sample_pictures as sample
-from watchd.core import exif
-from watchd.core.containers import Format, Picture, inspect
-from watchd.core.dressing import dress, from_png_chunks, png_chunks
-from watchd.core.metadata import Metadata, collect
-from watchd.core.png_parts import chunk
-from watchd.core.png_rewriter import PngRewriter
-from watchd.core.stripping import without_private
-from watchd.core.xmp import Done
+from watchd.formats.containers import Format, Picture, inspect
+from watchd.formats.metadata import exif
+from watchd.formats.metadata.collecting import Metadata, collect
+from watchd.formats.metadata.dressing import as_png_chunks, dress, from_png_chunks
+from watchd.formats.metadata.stripping import without_private
+from watchd.formats.metadata.xmp import Done
+from watchd.formats.png.png_chunks import chunk
+from watchd.formats.png.rewriter import PngRewriter
 
 SENT = [Format.PNG, Format.JPEG, Format.WEBP]
 DONE = Done("1.2.3", "gold & <co>", 2.0, "2026-11-25T08:00:00+01:00")
@@ -27,7 +27,7 @@ DONE = Done("1.2.3", "gold & <co>", 2.0, "2026-11-25T08:00:00+01:00")
 
 def chunks_of(found: Metadata, *, width: int, height: int, keep: bool = True) -> bytes:
     """What an output of that size gets of an original's metadata."""
-    return png_chunks(dress(found, keep=keep, width=width, height=height, done=DONE, srgb_profile=None))
+    return as_png_chunks(dress(found, keep=keep, width=width, height=height, done=DONE, srgb_profile=None))
 
 
 SECRETS = (b"Camera maker", b"private", b"adobe:ns:meta", b"Photoshop", b"JFXX", b"MotionPhoto", b"unheard of")
@@ -286,7 +286,7 @@ def test_stripped_metadata_is_nothing(kind: Format, data: bytes) -> None:
 def test_what_lies_in_the_spool_as_chunks_is_what_was_laid_there(kind: Format, data: bytes) -> None:
     found = dataclasses.replace(collect(data, kind), iptc=b"\x1c\x02\x05\0\x05title")
     dressed = dress(found, keep=True, width=64, height=48, done=DONE, srgb_profile=None)
-    assert from_png_chunks(png_chunks(dressed)) == dressed
+    assert from_png_chunks(as_png_chunks(dressed)) == dressed
 
 
 def test_colours_that_were_converted_are_told_by_their_own_profile() -> None:
@@ -296,11 +296,11 @@ def test_colours_that_were_converted_are_told_by_their_own_profile() -> None:
 
 def test_a_profile_that_no_png_can_have_is_left_out() -> None:
     found = Metadata(icc=sample.SRGB[:16] + b"CMYK" + sample.SRGB[20:])
-    assert png_chunks(found) == b""
+    assert as_png_chunks(found) == b""
 
 
 def test_xmp_that_is_not_utf8_is_left_out() -> None:
-    assert png_chunks(Metadata(xmp=b"\xff\xfe<\0x\0")) == b""
+    assert as_png_chunks(Metadata(xmp=b"\xff\xfe<\0x\0")) == b""
 
 
 def test_the_link_to_the_old_thumbnail_is_cut() -> None:

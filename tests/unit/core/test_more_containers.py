@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from watchd.core import containers, tiff
-from watchd.core.metadata import collect
-from watchd.core.picture import Colour, Format, Incomplete, Picture, Unreadable
+from watchd.formats import containers, tiff
+from watchd.formats.metadata.collecting import collect
+from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
 
 pillow_heif.register_heif_opener()
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core.naming import NameFacts, candidates, collision_key, display, on_one_line, output_path, shorten
+from watchd.core.outgoing.naming import NameFacts, candidates, collision_key, output_path, shorten
+from watchd.core.text import display, on_one_line
 from watchd.model import Folder, Profile
 
 FIELDS = ("stem", "ext", "name", "folder", "profile", "scale", "width", "height", "date", "sha8")

@@ -10,22 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core import pacing
-from watchd.core.calls import Quota
-from watchd.core.pacing import Pace, PutOff, Wait
+from watchd.core.calls import pacing
+from watchd.core.calls.outcomes import Quota
+from watchd.core.calls.pacing import Limiter, PutOff, Wait
 
 NOW = 1_800_000_000.0
 TINY = 1e-6
 
 
-def admitted(pace: Pace, now: float, in_flight: int = 0, *, again: bool = False, probe: bool = False) -> Pace:
+def admitted(pace: Limiter, now: float, in_flight: int = 0, *, again: bool = False, probe: bool = False) -> Limiter:
     """The pace after one more call, which must be let in."""
     answer = pace.admit(now, in_flight, again=again, probe=probe)
-    assert isinstance(answer, Pace), answer
+    assert isinstance(answer, Limiter), answer
     return answer
 
 
-def wait(pace: Pace, now: float, in_flight: int = 0, *, again: bool = False, probe: bool = False) -> float | None:
+def wait(pace: Limiter, now: float, in_flight: int = 0, *, again: bool = False, probe: bool = False) -> float | None:
     """How long the next call is told to wait."""
     answer = pace.admit(now, in_flight, again=again, probe=probe)
     assert isinstance(answer, Wait), answer
@@ -35,12 +35,12 @@ def wait(pace: Pace, now: float, in_flight: int = 0, *, again: bool = False, pro
 # --- spacing --------------------------------------------------------------------------------------------------------
 
 
-def calls_made(pace: Pace, asked_at: list[float]) -> list[float]:
+def calls_made(pace: Limiter, asked_at: list[float]) -> list[float]:
     """When calls were let in, by callers who come at these moments, wait as they are told, and are gone at once."""
     made, now = [], NOW
     for moment in sorted(asked_at):
         now = max(now, NOW + moment)
-        while not isinstance(answer := pace.admit(now, 0, again=False, probe=False), Pace):
+        while not isinstance(answer := pace.admit(now, 0, again=False, probe=False), Limiter):
             assert isinstance(answer, Wait)
             assert answer.seconds is not None
             now += max(answer.seconds, TINY)
@@ -51,13 +51,13 @@ def calls_made(pace: Pace, asked_at: list[float]) -> list[float]:
 
 @given(st.integers(min_value=1, max_value=600), st.lists(st.floats(min_value=0, max_value=600), max_size=60))
 def test_calls_are_never_closer_than_the_rate_allows_however_they_come(per_minute: int, asked_at: list[float]) -> None:
-    made = calls_made(Pace(4, per_minute), asked_at)
+    made = calls_made(Limiter(4, per_minute), asked_at)
     assert all(later - earlier >= 60 / per_minute - TINY for earlier, later in pairwise(made))
 
 
 @given(st.lists(st.floats(min_value=0, max_value=600), max_size=60))
 def test_nobody_waits_longer_than_the_spacing_asks(asked_at: list[float]) -> None:
-    made = calls_made(Pace(4, 12), asked_at)
+    made = calls_made(Limiter(4, 12), asked_at)
     for number, (asked, at) in enumerate(zip(sorted(asked_at), made, strict=True)):
         least = max(NOW + asked, made[number - 1] + 5.0 if number else 0.0)
         assert at <= least + 1e-4
@@ -65,11 +65,11 @@ def test_nobody_waits_longer_than_the_spacing_asks(asked_at: list[float]) -> Non
 
 @given(st.lists(st.floats(min_value=0, max_value=10), max_size=50))
 def test_0_is_no_limit(asked_at: list[float]) -> None:
-    assert calls_made(Pace(4, 0), asked_at) == [NOW + at for at in sorted(asked_at)]
+    assert calls_made(Limiter(4, 0), asked_at) == [NOW + at for at in sorted(asked_at)]
 
 
 def test_a_probe_keeps_to_the_spacing_too() -> None:
-    assert wait(admitted(Pace(4, 20), NOW, probe=True), NOW + 1, probe=True) == pytest.approx(2.0)
+    assert wait(admitted(Limiter(4, 20), NOW, probe=True), NOW + 1, probe=True) == pytest.approx(2.0)
 
 
 # --- what the service says of its limit -----------------------------------------------------------------------------
@@ -77,17 +77,17 @@ def test_a_probe_keeps_to_the_spacing_too() -> None:
 
 def test_a_limit_lower_than_ours_slows_us_down_and_a_higher_one_does_not_speed_us_up() -> None:
     for limit, spacing in [(6, 10.0), (600, 3.0)]:
-        pace = admitted(Pace(4, 20).heard(Quota(limit=limit), NOW, 0), NOW)
+        pace = admitted(Limiter(4, 20).heard(Quota(limit=limit), NOW, 0), NOW)
         assert wait(pace, NOW) == pytest.approx(spacing)
 
 
 @given(st.integers(min_value=1, max_value=200), st.floats(min_value=1, max_value=120))
 def test_what_is_left_of_a_limit_lasts_until_it_begins_anew(left: int, seconds: float) -> None:
-    pace = admitted(Pace(4).heard(Quota(remaining=left, resets_in=seconds), NOW, 0), NOW)
+    pace = admitted(Limiter(4).heard(Quota(remaining=left, resets_in=seconds), NOW, 0), NOW)
     made, now = 1, NOW
     while now < NOW + seconds - TINY:
         answer = pace.admit(now, 0, again=False, probe=False)
-        if isinstance(answer, Pace):
+        if isinstance(answer, Limiter):
             pace, made = answer, made + 1
             continue
         assert isinstance(answer, Wait)
@@ -97,29 +97,29 @@ def test_what_is_left_of_a_limit_lasts_until_it_begins_anew(left: int, seconds: 
 
 
 def test_where_nothing_is_left_nobody_calls_until_the_limit_begins_anew() -> None:
-    pace = Pace(4).heard(Quota(remaining=0, resets_in=17.0), NOW, 0)
+    pace = Limiter(4).heard(Quota(remaining=0, resets_in=17.0), NOW, 0)
     assert wait(pace, NOW) == 17.0
     assert wait(pace, NOW, probe=True) == 17.0
-    assert admitted(pace, NOW + 17).told == pacing.Told(None, None, NOW + 17)
+    assert admitted(pace, NOW + 17).told == pacing.ServiceLimit(None, None, NOW + 17)
 
 
 def test_calls_in_flight_are_taken_off_what_is_left() -> None:
-    assert wait(Pace(4).heard(Quota(remaining=3, resets_in=17.0), NOW, 3), NOW) == 17.0
+    assert wait(Limiter(4).heard(Quota(remaining=3, resets_in=17.0), NOW, 3), NOW) == 17.0
 
 
 def test_a_limit_for_a_day_is_used_as_it_is_needed_and_not_spread_over_the_day() -> None:
-    pace = Pace(4).heard(Quota(remaining=500, resets_in=86_400.0), NOW, 0)
+    pace = Limiter(4).heard(Quota(remaining=500, resets_in=86_400.0), NOW, 0)
     for _ in range(499):
         pace = admitted(pace, NOW)
     assert wait(admitted(pace, NOW), NOW) == pacing.LONGEST_HOLD
 
 
 def test_no_header_holds_calls_back_for_more_than_five_minutes() -> None:
-    assert wait(Pace(4).heard(Quota(remaining=0, resets_in=10**9), NOW, 0), NOW) == 300.0
+    assert wait(Limiter(4).heard(Quota(remaining=0, resets_in=10**9), NOW, 0), NOW) == 300.0
 
 
 def test_headers_that_say_nothing_change_nothing() -> None:
-    told = Pace(4).heard(Quota(limit=6), NOW, 0)
+    told = Limiter(4).heard(Quota(limit=6), NOW, 0)
     assert told.heard(Quota(), NOW, 0) == told
     assert told.heard(Quota(remaining=3), NOW, 0) == told
 
@@ -127,19 +127,19 @@ def test_headers_that_say_nothing_change_nothing() -> None:
 # --- calls in flight ------------------------------------------------------------------------------------------------
 
 
-def in_flight_at_most(pace: Pace, now: float) -> int:
+def in_flight_at_most(pace: Limiter, now: float) -> int:
     flying = 0
-    while isinstance(answer := pace.admit(now, flying, again=False, probe=False), Pace):
+    while isinstance(answer := pace.admit(now, flying, again=False, probe=False), Limiter):
         pace, flying = answer, flying + 1
     return flying
 
 
 def test_at_first_all_workers_may_call() -> None:
-    assert in_flight_at_most(Pace(4), NOW) == 4
+    assert in_flight_at_most(Limiter(4), NOW) == 4
 
 
 def test_trouble_halves_the_calls_in_flight_once_for_all_that_had_begun_before() -> None:
-    pace = Pace(16)
+    pace = Limiter(16)
     for _ in range(3):
         pace = pace.troubled(NOW, began=NOW - 5)
     assert pace.window == 8
@@ -147,7 +147,7 @@ def test_trouble_halves_the_calls_in_flight_once_for_all_that_had_begun_before()
 
 
 def test_a_single_call_may_always_be_in_flight_in_the_end() -> None:
-    pace = Pace(2)
+    pace = Limiter(2)
     for second in range(100):
         pace = pace.troubled(NOW + second, began=NOW + second)
     assert in_flight_at_most(pace, NOW + 200) == 1
@@ -155,7 +155,7 @@ def test_a_single_call_may_always_be_in_flight_in_the_end() -> None:
 
 @pytest.mark.parametrize(("workers", "most_rounds"), [(1, 0), (4, 2), (8, 3), (16, 4), (64, 6)])
 def test_after_a_pause_calls_begin_one_at_a_time_and_double_with_each_round(workers: int, most_rounds: int) -> None:
-    pace, rounds, seen = Pace(workers).after_a_pause(), 0, []
+    pace, rounds, seen = Limiter(workers).after_a_pause(), 0, []
     while pace.is_narrowed():
         seen.append(places := pace.places(NOW))
         for _ in range(places):
@@ -176,7 +176,7 @@ def test_of_a_service_in_trouble_no_half_minute_sees_more_than_ten_failures_besi
 ) -> None:
     chance = random.Random(seed)
     share = chance.choice([1.0, 0.5, 0.9])
-    pace, now = Pace(workers), NOW
+    pace, now = Limiter(workers), NOW
     flying = [NOW + seconds * chance.uniform(0.1, 1) for _ in range(workers)]
     began = dict.fromkeys(range(workers), NOW - 1)
     ends = dict(enumerate(flying))
@@ -184,7 +184,7 @@ def test_of_a_service_in_trouble_no_half_minute_sees_more_than_ten_failures_besi
     number = workers
     while now < NOW + 120:
         answer = pace.admit(now, len(ends), again=False, probe=False)
-        if isinstance(answer, Pace):
+        if isinstance(answer, Limiter):
             pace = answer
             began[number], ends[number] = now, now + seconds * chance.uniform(0.5, 1)
             number += 1
@@ -205,7 +205,7 @@ def test_of_a_service_in_trouble_no_half_minute_sees_more_than_ten_failures_besi
 
 
 def test_a_lone_failure_among_many_pictures_holds_nobody_up() -> None:
-    pace, now = Pace(1), NOW
+    pace, now = Limiter(1), NOW
     for number in range(2000):
         pace, now = admitted(pace, now), now + 0.2
         pace = pace.troubled(now, began=now - 0.2) if number % 200 == 199 else pace.succeeded(now, again=False)
@@ -216,14 +216,14 @@ def test_a_lone_failure_among_many_pictures_holds_nobody_up() -> None:
 
 
 def test_a_lone_failure_is_tried_again_at_once() -> None:
-    assert isinstance(Pace(4).admit(NOW, 0, again=True, probe=False), Pace)
+    assert isinstance(Limiter(4).admit(NOW, 0, again=True, probe=False), Limiter)
 
 
 def test_in_an_outage_no_more_calls_are_made_again_than_the_purse_holds() -> None:
-    pace, again = Pace(4), 0
+    pace, again = Limiter(4), 0
     for second in range(3600):
         answer = pace.admit(NOW + second, 0, again=True, probe=False)
-        if isinstance(answer, Pace):
+        if isinstance(answer, Limiter):
             pace, again = answer, again + 1
         else:
             assert isinstance(answer, PutOff)
@@ -233,23 +233,25 @@ def test_in_an_outage_no_more_calls_are_made_again_than_the_purse_holds() -> Non
 
 
 def test_a_tenth_of_the_calls_fills_the_purse() -> None:
-    pace = replace(Pace(4), purse=pacing.Bucket(20.0, 1 / 60, 0.0, NOW))
+    pace = replace(Limiter(4), purse=pacing.TokenBucket(20.0, 1 / 60, 0.0, NOW))
     assert pace.admit(NOW, 0, again=True, probe=False) == PutOff(60.0)
     for _ in range(10):
         pace = admitted(pace, NOW)
-    assert isinstance(pace.admit(NOW, 0, again=True, probe=False), Pace)
+    assert isinstance(pace.admit(NOW, 0, again=True, probe=False), Limiter)
 
 
 def test_what_succeeds_when_made_again_has_cost_the_purse_nothing() -> None:
-    pace = Pace(4)
+    pace = Limiter(4)
     for _ in range(1000):
         pace = admitted(pace, NOW, again=True).succeeded(NOW, again=True)
     assert pace.purse.now(NOW) >= 19
 
 
 def test_a_probe_asks_nothing_of_the_purse_nor_of_the_credit() -> None:
-    pace = replace(Pace(4), purse=pacing.Bucket(20.0, 1 / 60, 0.0, NOW), credit=pacing.Bucket(5.0, 1 / 6, 0.0, NOW))
-    assert isinstance(pace.admit(NOW, 0, again=True, probe=True), Pace)
+    pace = replace(
+        Limiter(4), purse=pacing.TokenBucket(20.0, 1 / 60, 0.0, NOW), credit=pacing.TokenBucket(5.0, 1 / 6, 0.0, NOW)
+    )
+    assert isinstance(pace.admit(NOW, 0, again=True, probe=True), Limiter)
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -257,11 +259,11 @@ def test_a_probe_asks_nothing_of_the_purse_nor_of_the_credit() -> None:
 
 @given(st.floats(min_value=0.001, max_value=2.0))
 def test_a_key_never_collects_the_fifty_refusals_in_half_a_minute_for_which_it_is_banned(seconds: float) -> None:
-    pace, now = Pace(8), NOW
+    pace, now = Limiter(8), NOW
     refused: list[float] = []
     while len(refused) < 120:
         answer = pace.admit(now, 0, again=False, probe=False)
-        if isinstance(answer, Pace):
+        if isinstance(answer, Limiter):
             now += seconds
             pace = answer.refused(now)
             refused.append(now)
@@ -273,8 +275,8 @@ def test_a_key_never_collects_the_fifty_refusals_in_half_a_minute_for_which_it_i
 
 
 def test_calls_in_flight_count_as_refusals_to_come() -> None:
-    pace = Pace(64)
+    pace = Limiter(64)
     for _ in range(30):
         pace = pace.refused(NOW)
-    assert isinstance(pace.admit(NOW, 9, again=False, probe=False), Pace)
+    assert isinstance(pace.admit(NOW, 9, again=False, probe=False), Limiter)
     assert wait(pace, NOW + 1, in_flight=10) == pytest.approx(29.0)

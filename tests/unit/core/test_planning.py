@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from watchd.core.planning import Call, EndWith, Reuse, next_step
+from watchd.core.calls.planning import AskService, EndWith, Reuse, next_step
 from watchd.model import FailureKind, Job, JobState
 
 JOB = Job(2, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.QUEUED)
@@ -15,7 +15,7 @@ FAILED = replace(JOB, id=1, state=JobState.FAILED, error="400: no picture")
 
 
 def test_a_picture_nobody_knows_is_asked_for() -> None:
-    assert next_step(JOB, None, []) == Call()
+    assert next_step(JOB, None, []) == AskService()
 
 
 def test_a_picture_that_was_paid_for_is_served_from_it() -> None:
@@ -28,11 +28,11 @@ def test_every_earlier_result_is_offered_the_best_first() -> None:
 
 def test_a_twin_goes_on_where_the_other_only_lost_its_own_file() -> None:
     gone = replace(FAILED, failure=FailureKind.GONE)
-    assert next_step(JOB, gone, []) == Call()
+    assert next_step(JOB, gone, []) == AskService()
 
 
 def test_a_twin_goes_on_where_the_other_failed_at_another_request() -> None:
-    assert next_step(JOB, replace(FAILED, parameters="other", folder="elsewhere"), []) == Call()
+    assert next_step(JOB, replace(FAILED, parameters="other", folder="elsewhere"), []) == AskService()
 
 
 def test_a_twin_fails_with_the_job_it_waited_behind_and_names_it() -> None:
@@ -48,4 +48,4 @@ def test_a_twin_of_a_job_that_failed_is_served_where_another_was_paid() -> None:
 
 @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.FAILED])
 def test_a_twin_goes_on_by_itself_after_any_other_end(state: JobState) -> None:
-    assert next_step(JOB, replace(FAILED, state=state), []) == Call()
+    assert next_step(JOB, replace(FAILED, state=state), []) == AskService()

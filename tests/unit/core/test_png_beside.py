@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from watchd.core.containers import Picture, PngProof, Unreadable
-from watchd.core.png_parts import SIGNATURE, chunk
+from watchd.formats.containers import Picture, PngProof, Unreadable
+from watchd.formats.png.png_chunks import SIGNATURE, chunk
 
 
 def png(*beside: bytes, colour: int = 2) -> bytes:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.unit.core import sample_pictures as sample
-from watchd.core.containers import Format, Incomplete, Picture, PngProof, Unreadable
-from watchd.core.png import Header
-from watchd.core.png_parts import SIGNATURE, chunk
+from watchd.formats.containers import Format, Incomplete, Picture, PngProof, Unreadable
+from watchd.formats.png.png_chunks import SIGNATURE, chunk
+from watchd.formats.png.structure import Header
 
 
 def measured(verdict: Picture | Incomplete | Unreadable) -> tuple[Format, int, int] | None:

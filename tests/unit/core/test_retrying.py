@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core import retrying
-from watchd.core.calls import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
-from watchd.core.endpoint import Answer
-from watchd.core.retrying import Conclusion, Policy, Scene, Streaks, backoff, conclude
+from watchd.core.calls import retrying
+from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
+from watchd.core.calls.retrying import CallContext, Conclusion, Policy, Streaks, backoff, conclude
+from watchd.core.request.endpoint import Answer
 from watchd.model import BalanceProbe, Gate, GateReason, Job, JobState, Outcome
 
 NOW = 1_800_000_000.0
 POLICY = Policy(max_attempts=5, resend_lost=0, balance_probe=BalanceProbe(60.0, 1800.0))
-SCENE = Scene(POLICY, Streaks(), {}, None, NOW, luck=0.5)
+SCENE = CallContext(POLICY, Streaks(), {}, None, NOW, luck=0.5)
 JOB = Job(7, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.ARMED)
 WIRE = Traffic(1000, 80, "ray-1")
 EMPTY = "Insufficient USD or Diem balance to complete request"
 
 
 def answered(
-    status: int, message: str = "words", *, job: Job = JOB, scene: Scene = SCENE, retry_after: float | None = None
+    status: int, message: str = "words", *, job: Job = JOB, scene: CallContext = SCENE, retry_after: float | None = None
 ) -> Conclusion:
     return conclude(Answered(Answer(status, message, retry_after), WIRE), job, scene)
 
@@ -32,9 +32,9 @@ def closed(reason: GateReason, interval: float = 60.0, since: float = NOW - 100)
     return Gate(reason, since, "closed before", since + interval, interval)
 
 
-def scene(*gates: Gate, probe: GateReason | None = None, luck: float = 0.5, **streaks: int) -> Scene:
+def scene(*gates: Gate, probe: GateReason | None = None, luck: float = 0.5, **streaks: int) -> CallContext:
     jobs = frozenset(range(streaks.pop("server", 0)))
-    return Scene(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
+    return CallContext(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
 
 
 def gate_of(conclusion: Conclusion) -> Gate:
@@ -265,7 +265,7 @@ def test_refusals_that_name_the_file_never_close_anything(status: int) -> None:
 # --- never sent -----------------------------------------------------------------------------------------------------
 
 
-def not_sent(*, uploading: bool, job: Job = JOB, scene: Scene = SCENE) -> Conclusion:
+def not_sent(*, uploading: bool, job: Job = JOB, scene: CallContext = SCENE) -> Conclusion:
     return conclude(NotSent("connection refused", uploading=uploading, traffic=WIRE), job, scene)
 
 

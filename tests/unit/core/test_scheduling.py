@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from watchd.core import scheduling
+from watchd.core.calls import scheduling
 from watchd.model import Budget, Folder, Hours, Limit, Profile, Span
 
 NIGHT = Hours(22 * 60, 6 * 60)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from watchd.core import sendable
-from watchd.core.endpoint import MAX_UPLOAD_BYTES
-from watchd.core.metadata import Metadata
-from watchd.core.picture import Colour, Format, Picture
+from watchd.core.request import sendable
+from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
+from watchd.formats.metadata.collecting import Metadata
+from watchd.formats.picture import Colour, Format, Picture
 
 PHOTO = Picture(Format.JPEG, 4000, 3000)
 PLAIN = Metadata()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.core.settling import (
+from watchd.core.incoming.settling import (
     LONGEST_LOOK,
     UNPROVEN_QUIET,
     Observation,

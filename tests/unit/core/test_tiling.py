@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from watchd.core import endpoint, tiling
-from watchd.core.tiling import OVERLAP, Rect
+from watchd.core.request import endpoint, tiling
+from watchd.core.request.tiling import OVERLAP
+from watchd.model import Rect
 
 MOST = endpoint.MAX_PIXELS
 sides = st.integers(64, 40_000)

@@ -14,9 +14,9 @@ import pytest
 from tests.fakes.endpoint import CutAfterwards, CutWhileUploading, Says, Unreachable
 from tests.fakes.pictures import picture, png
 from tests.unit.journey.workshop import ROOT, Workshop
-from watchd.core.endpoint import Answer
-from watchd.core.png_parts import chunks
+from watchd.core.request.endpoint import Answer
 from watchd.errors import LaterError, LedgerError, NoSpaceError
+from watchd.formats.png.png_chunks import chunks
 from watchd.model import Api, Budget, Folder, Gate, GateReason, Job, JobState, Profile
 
 if TYPE_CHECKING:
@@ -538,7 +538,7 @@ def test_a_fault_of_our_own_sets_one_file_aside_and_the_others_go_on(
     claim = shop.conductor.next_claim()
     assert claim is not None
     with monkeypatch.context() as patched:
-        patched.setattr("watchd.journey.claiming.appraise", lambda *_: 1 // 0)
+        patched.setattr("watchd.journey.work.preparing.appraise", lambda *_: 1 // 0)
         shop.conductor.conduct(claim)
     shop.work()
     assert [job.state for job in shop.jobs()] == [JobState.FAILED, JobState.DONE]
@@ -613,7 +613,7 @@ def test_a_call_that_a_budget_stops_leaves_no_room_set_aside(build: Callable[...
 def test_what_the_answer_says_of_itself_follows_the_folder(
     build: Callable[..., Workshop], keep: str, kinds: list[bytes]
 ) -> None:
-    from watchd.core.png_parts import SIGNATURE, chunk  # noqa: PLC0415 -- only here is a PNG taken apart
+    from watchd.formats.png.png_chunks import SIGNATURE, chunk  # noqa: PLC0415 -- only here is a PNG taken apart
 
     shop = build()
     shop.restart(shop.folder(metadata=keep))

@@ -10,10 +10,10 @@ import pytest
 
 from tests.fakes.endpoint import Unreachable
 from tests.fakes.pictures import picture
-from watchd.core.calls import Quota, Traffic
-from watchd.core.endpoint import Answer
-from watchd.core.pacing import Ticket, Wait
-from watchd.core.retrying import Conclusion
+from watchd.core.calls.outcomes import Quota, Traffic
+from watchd.core.calls.pacing import Permit, Wait
+from watchd.core.calls.retrying import Conclusion
+from watchd.core.request.endpoint import Answer
 from watchd.model import Api, Gate, GateReason, JobState, Outcome
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def test_calls_of_the_last_minute_count_after_a_restart(build: Callable[..., Wor
     shop.restart()
     assert shop.keeper.ask(again=False, probe=False) == Wait(15.0)
     shop.clock.advance(15)
-    assert isinstance(shop.keeper.ask(again=False, probe=False), Ticket)
+    assert isinstance(shop.keeper.ask(again=False, probe=False), Permit)
 
 
 # --- several gates at once --------------------------------------------------------------------------------------------
@@ -402,9 +402,9 @@ def test_of_two_429_the_longer_wait_holds_whichever_is_concluded_last(shop: Work
 
 def test_resume_makes_nobody_wait_for_what_a_header_said(shop: Workshop) -> None:
     ticket = shop.keeper.ask(again=False, probe=False)
-    assert isinstance(ticket, Ticket)
+    assert isinstance(ticket, Permit)
     shop.keeper.succeeded(ticket, Quota(remaining=0, resets_in=86_400.0))
     shop.keeper.leave()
     assert isinstance(shop.keeper.ask(again=False, probe=False), Wait)
     shop.keeper.refresh()
-    assert isinstance(shop.keeper.ask(again=False, probe=False), Ticket)
+    assert isinstance(shop.keeper.ask(again=False, probe=False), Permit)

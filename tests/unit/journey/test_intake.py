@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.pictures import picture
 from tests.unit.journey.workshop import ROOT, SETTLE, Workshop
-from watchd.core import sendable
+from watchd.core.request import sendable
 from watchd.model import Folder, JobState, Profile, Writer
 
 if TYPE_CHECKING:

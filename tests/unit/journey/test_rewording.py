@@ -14,8 +14,8 @@ import watchd
 from tests.fakes.endpoint import CutAfterwards, CutWhileUploading, Says, Unreachable
 from tests.fakes.pictures import picture
 from tests.unit.journey.workshop import ROOT
-from watchd.core.endpoint import Answer
-from watchd.core.retrying import Conclusion
+from watchd.core.calls.retrying import Conclusion
+from watchd.core.request.endpoint import Answer
 from watchd.model import Delay, DelayKind, Failure, FailureKind, Gate, JobState, Profile
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watchd.core import retrying
-from watchd.core.calls import Answered, Quota, Traffic
-from watchd.core.endpoint import Answer
-from watchd.core.gating import Open
-from watchd.core.pacing import PutOff, Ticket, Wait
+from watchd.core.calls import retrying
+from watchd.core.calls.gating import Open
+from watchd.core.calls.outcomes import Answered, Quota, Traffic
+from watchd.core.calls.pacing import Permit, PutOff, Wait
+from watchd.core.request.endpoint import Answer
 from watchd.model import Api, Job, JobState
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class World:
     at_onset: int = -1
     _number: int = 0
     _again: list[tuple[float, int, Job]] = field(default_factory=list)
-    _flying: list[tuple[float, int, Job, Ticket]] = field(default_factory=list)
+    _flying: list[tuple[float, int, Job, Permit]] = field(default_factory=list)
 
     def run(self, until: float) -> None:
         """Let the world turn."""
@@ -90,7 +90,7 @@ class World:
             probe = not isinstance(keeper.decision(), Open) and keeper.take_probe()
             job = self._next_job()
             answer = keeper.ask(again=job.tries > 0, probe=probe)
-            if isinstance(answer, Ticket):
+            if isinstance(answer, Permit):
                 ends = clock.steady() + self.seconds * self.chance.uniform(0.8, 1.2)
                 heapq.heappush(self._flying, (ends, job.id, job, answer))
                 continue
@@ -109,7 +109,7 @@ class World:
         self._number += 1
         return replace(JOB, id=self._number)
 
-    def _finish(self, _id: int, job: Job, ticket: Ticket) -> None:
+    def _finish(self, _id: int, job: Job, ticket: Permit) -> None:
         keeper, now = self.shop.keeper, self.shop.clock.steady()
         if self.onset <= now < self.end and self.trouble.meets(now - self.onset, self.chance):
             self.failed.append(now)

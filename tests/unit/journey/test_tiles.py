@@ -12,8 +12,8 @@ from PIL import Image
 from tests.fakes.endpoint import CutAfterwards
 from tests.fakes.pictures import png
 from tests.unit.journey.test_conduct import cut_power, rows
-from watchd.core import endpoint
-from watchd.core.endpoint import Answer
+from watchd.core.request import endpoint
+from watchd.core.request.endpoint import Answer
 from watchd.model import JobState, Profile
 
 if TYPE_CHECKING:

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 from tests.fakes.clock import ManualClock
 from tests.fakes.endpoint import FakeEndpoint
 from tests.fakes.tree import FakeTree
-from watchd.adapters.ledger.writer import SqliteLedger
-from watchd.adapters.notes import FileNotes
-from watchd.adapters.originals import FileOriginals
-from watchd.adapters.outputs import FileOutputs
-from watchd.adapters.pixels.studio import PillowStudio
-from watchd.adapters.spool import FileSpool
-from watchd.core.retrying import Policy
-from watchd.journey.admitting import Admitter
-from watchd.journey.archiving import Archiver
-from watchd.journey.claiming import Preparer
-from watchd.journey.conduct import Conductor, Stages
-from watchd.journey.gate import GateKeeper
-from watchd.journey.intake import Intake
-from watchd.journey.publishing import Publisher
-from watchd.journey.recording import Recorder
-from watchd.journey.seeing import Hints
-from watchd.journey.sending import Sender, recover_lost
+from watchd.adapters.filesystem.notes import FileNotes
+from watchd.adapters.filesystem.originals import FileOriginals
+from watchd.adapters.filesystem.outputs import FileOutputs
+from watchd.adapters.filesystem.spool import FileSpool
+from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
+from watchd.adapters.pixels.pillow_studio import PillowStudio
+from watchd.core.calls.retrying import Policy
+from watchd.journey.arrival.admitting import Admitter
+from watchd.journey.arrival.hot_folder import Hints
+from watchd.journey.arrival.intake import Intake
+from watchd.journey.gate.keeper import GateKeeper
+from watchd.journey.reporting import Recorder
+from watchd.journey.work.archiving import Archiver
+from watchd.journey.work.job_runner import JobRunner, Stages
+from watchd.journey.work.preparing import Preparer
+from watchd.journey.work.publishing import Publisher
+from watchd.journey.work.sending import Sender, recover_lost
 from watchd.model import Api, BalanceProbe, Budget, Folder, Job, Place, Profile
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Workshop:
             Archiver(FileOriginals(), self.outputs, self.ledger, recorder, self.clock),
         )
         self.hints = Hints()
-        self.conductor = Conductor(
+        self.conductor = JobRunner(
             stages, self.ledger, self.spool, self.keeper, self.clock, self.online, self.budget, self.hints.lost
         )
         admitter = Admitter(self.tree, self.clock, self.api, studio.reads, once=self.once)

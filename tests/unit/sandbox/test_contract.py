@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from watchd.sandbox.contract import (
     MOST_PIXELS_OUT,
+    ContractRefusal,
     CreativityParameters,
     EnhanceParameters,
     Parameters,
     Plan,
-    Refusal,
     plan_result,
     read_parameters,
 )
@@ -21,12 +21,12 @@ from watchd.sandbox.options import Dialect
 
 def read(
     fields: dict[str, object], *, textual: bool = False, dialect: Dialect = "enhance", has_image: bool = True
-) -> Parameters | Refusal:
+) -> Parameters | ContractRefusal:
     return read_parameters(fields, has_image=has_image, textual=textual, dialect=dialect)
 
 
 def problems(answer: object) -> dict[str, Any]:
-    assert isinstance(answer, Refusal)
+    assert isinstance(answer, ContractRefusal)
     assert answer.status == 400
     return dict(answer.details or {})
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
-from watchd.sandbox.contract import EnhanceParameters, Parameters, Refusal
-from watchd.sandbox.engine import Engine
+from watchd.sandbox.contract import ContractRefusal, EnhanceParameters, Parameters
+from watchd.sandbox.enlarging import Enlarger
 from watchd.sandbox.options import EngineName
 from watchd.sandbox.photographs import NAMES, photographs
-from watchd.sandbox.pictures import Picture, examine
+from watchd.sandbox.pictures import UploadedPicture, examine
 from watchd.sandbox.waifu2x import Waifu2x, is_installed, tiles
 
 needs_local = pytest.mark.skipif(not is_installed(), reason="the extra `local` is not installed")
@@ -39,8 +39,8 @@ def scene(seed: int = 1) -> Image.Image:
 
 def render(engine: EngineName, data: bytes, parameters: Parameters) -> Image.Image:
     picture = examine(data, parameters)
-    assert isinstance(picture, Picture)
-    renderer = Engine(engine)
+    assert isinstance(picture, UploadedPicture)
+    renderer = Enlarger(engine)
     try:
         image = Image.open(io.BytesIO(renderer.render(picture, parameters)))
         image.load()
@@ -150,21 +150,21 @@ def test_replication_keeps_the_noise_of_the_base() -> None:
 def test_a_picture_cut_in_half_is_refused(kind: str) -> None:
     out = io.BytesIO()
     scene().save(out, kind)
-    assert isinstance(examine(out.getvalue(), EnhanceParameters()), Picture)
+    assert isinstance(examine(out.getvalue(), EnhanceParameters()), UploadedPicture)
     refused = examine(out.getvalue()[: len(out.getvalue()) // 2], EnhanceParameters())
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ContractRefusal)
     assert refused.status == 400
 
 
 def test_a_png_without_its_end_is_refused() -> None:
-    assert isinstance(examine(as_png(scene())[:-12], EnhanceParameters()), Refusal)
+    assert isinstance(examine(as_png(scene())[:-12], EnhanceParameters()), ContractRefusal)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP"])
 def test_other_formats_are_refused(kind: str) -> None:
     out = io.BytesIO()
     scene().save(out, kind)
-    assert isinstance(examine(out.getvalue(), EnhanceParameters()), Refusal)
+    assert isinstance(examine(out.getvalue(), EnhanceParameters()), ContractRefusal)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (96, 96), (97, 95), (500, 700)])
@@ -209,4 +209,4 @@ def test_the_photographs_are_sound_and_few_and_come_one_at_a_time(tmp_path: Path
     assert [path.name for path in paths] == list(NAMES)
     assert sum(path.stat().st_size for path in paths) < 3_000_000
     for path in paths:
-        assert isinstance(examine(path.read_bytes(), EnhanceParameters()), Picture), path.name
+        assert isinstance(examine(path.read_bytes(), EnhanceParameters()), UploadedPicture), path.name

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from watchd.sandbox import intake
-from watchd.sandbox.contract import Refusal
-from watchd.sandbox.intake import Upload, read_upload
+from watchd.sandbox import uploads
+from watchd.sandbox.contract import ContractRefusal
+from watchd.sandbox.uploads import ReceivedUpload, read_upload
 
 BOUNDARY = "edge"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -21,7 +21,7 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 def read(
     body: bytes, content_type: str, *, cuts: tuple[int, ...] = (), disconnect: bool = False, length: int | None = None
-) -> Upload | Refusal:
+) -> ReceivedUpload | ContractRefusal:
     """What is read of a body that arrives in pieces cut at these places; ``disconnect`` loses its last piece."""
     edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
     pieces = [body[start:end] for start, end in pairwise(edges)]
@@ -55,7 +55,7 @@ def test_a_form_is_read_the_same_wherever_the_network_cuts_it(data: bytes, cuts:
     body = form(part("scale", b"2"), part("image", data, "a.png"), part("enhance", b"true"))
     if f"--{BOUNDARY}".encode() in data:
         return
-    assert read(body, FORM, cuts=cuts) == Upload(data, "a.png", {"scale": "2", "enhance": "true"}, textual=True)
+    assert read(body, FORM, cuts=cuts) == ReceivedUpload(data, "a.png", {"scale": "2", "enhance": "true"}, textual=True)
 
 
 @given(st.integers(min_value=1))
@@ -64,7 +64,7 @@ def test_a_form_without_its_closing_boundary_is_never_taken_for_whole(cut: int) 
     # The line end after the closing boundary is no part of it.
     whole = len(body) - 2
     refused = read(body[: cut % whole], FORM)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ContractRefusal)
     assert refused.status == 400
 
 
@@ -76,24 +76,24 @@ def test_a_client_that_leaves_before_its_last_byte_is_noticed(content_type: str)
 
 def test_a_field_given_twice_is_a_list() -> None:
     read_back = read(form(part("scale", b"2"), part("scale", b"3"), part("image", b"x", "a")), FORM)
-    assert isinstance(read_back, Upload)
+    assert isinstance(read_back, ReceivedUpload)
     assert read_back.fields == {"scale": ["2", "3"]}
 
 
 def test_two_images_are_refused() -> None:
-    assert isinstance(read(form(part("image", b"x", "a"), part("image", b"y", "b")), FORM), Refusal)
+    assert isinstance(read(form(part("image", b"x", "a"), part("image", b"y", "b")), FORM), ContractRefusal)
 
 
 def test_an_image_in_the_text_of_a_form_is_base64() -> None:
     read_back = read(form(part("image", base64.b64encode(b"picture"))), FORM)
-    assert isinstance(read_back, Upload)
+    assert isinstance(read_back, ReceivedUpload)
     assert read_back.image == b"picture"
 
 
 @given(st.binary(max_size=500))
 def test_json_brings_the_image_as_base64(data: bytes) -> None:
     body = json.dumps({"image": base64.b64encode(data).decode(), "scale": 2}).encode()
-    assert read(body, "application/json; charset=utf-8") == Upload(data, None, {"scale": 2}, textual=False)
+    assert read(body, "application/json; charset=utf-8") == ReceivedUpload(data, None, {"scale": 2}, textual=False)
 
 
 @pytest.mark.parametrize(
@@ -114,35 +114,35 @@ def test_json_brings_the_image_as_base64(data: bytes) -> None:
 )
 def test_json_that_brings_no_image_is_refused(body: bytes) -> None:
     refused = read(body, "application/json")
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ContractRefusal)
     assert refused.status == 400
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "image/png", ""])
 def test_another_content_type_is_a_415(content_type: str) -> None:
     refused = read(b"x", content_type)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ContractRefusal)
     assert refused.status == 415
 
 
 def test_a_form_without_a_boundary_is_refused() -> None:
-    assert isinstance(read(b"x", "multipart/form-data"), Refusal)
+    assert isinstance(read(b"x", "multipart/form-data"), ContractRefusal)
 
 
 @pytest.mark.parametrize(("content_type", "length"), [(FORM, 26_000_000), ("application/json", 35_000_001)])
 def test_a_body_announced_too_large_is_refused_unread(content_type: str, length: int) -> None:
     refused = read(b"", content_type, length=length)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ContractRefusal)
     assert refused.status == 413
 
 
 def test_a_file_that_grows_too_large_is_refused_though_nothing_announced_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MOST_FILE_BYTES", 1000)
-    assert isinstance(read(form(part("image", bytes(999), "a")), FORM, length=0), Upload)
+    monkeypatch.setattr(uploads, "MOST_FILE_BYTES", 1000)
+    assert isinstance(read(form(part("image", bytes(999), "a")), FORM, length=0), ReceivedUpload)
     refused = read(form(part("image", bytes(1000), "a")), FORM, length=0)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, ContractRefusal)
     assert refused.status == 413
 
 
 def test_endless_small_fields_are_refused() -> None:
-    assert isinstance(read(form(*[part("f", b"x")] * 101), FORM), Refusal)
+    assert isinstance(read(form(*[part("f", b"x")] * 101), FORM), ContractRefusal)

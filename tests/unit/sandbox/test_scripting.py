@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchd.sandbox.scripting import LIES, Answered, Cut, Lie, Script, Stall, read_rule
+from watchd.sandbox.scripting import LIES, Cut, Lie, Script, ScriptedAnswer, Stall, read_rule
 
 
 def fates(script: Script, calls: int) -> list[object]:
@@ -21,16 +21,16 @@ def test_what_spells_no_rule_is_refused_with_the_text_in_the_message(text: str) 
 
 
 def test_a_rule_without_a_count_holds_for_every_call() -> None:
-    assert fates(Script(("402",), 0), 3) == [Answered(402)] * 3
+    assert fates(Script(("402",), 0), 3) == [ScriptedAnswer(402)] * 3
 
 
 @given(st.integers(min_value=0, max_value=20), st.integers(min_value=0, max_value=20))
 def test_a_rule_with_a_count_holds_for_so_many_calls_and_never_again(count: int, more: int) -> None:
-    assert fates(Script((f"503:{count}",), 0), count + more) == [Answered(503)] * count + [None] * more
+    assert fates(Script((f"503:{count}",), 0), count + more) == [ScriptedAnswer(503)] * count + [None] * more
 
 
 def test_rules_are_used_up_in_their_order() -> None:
-    assert fates(Script(("503:1", "cut:1", "stall:1"), 0), 4) == [Answered(503), Cut(), Stall(), None]
+    assert fates(Script(("503:1", "cut:1", "stall:1"), 0), 4) == [ScriptedAnswer(503), Cut(), Stall(), None]
 
 
 @given(st.integers())
@@ -62,7 +62,7 @@ def test_a_bad_new_script_leaves_the_old_one_in_force() -> None:
     script = Script(("402",), 0)
     with pytest.raises(ValueError, match="nonsense"):
         script.replace(("503:1", "nonsense"))
-    assert script.next_failure() == Answered(402)
+    assert script.next_failure() == ScriptedAnswer(402)
 
 
 def test_only_a_402_without_a_count_plays_an_empty_account() -> None:

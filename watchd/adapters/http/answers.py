@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from watchd.core.calls import Quota
-from watchd.core.endpoint import Answer
+from watchd.core.calls.outcomes import Quota
+from watchd.core.request.endpoint import Answer
 
 if TYPE_CHECKING:
-    from watchd.adapters.http.veil import Veil
+    from watchd.adapters.http.redactor import Redactor
 
 MOST_ERROR_BYTES = 64 * 1024
 MOST_WORDS = 500
@@ -24,7 +24,7 @@ MOMENTS_FROM = 1e9
 """A smaller number, which as a Unix time would lie before 2001, can only be meant as seconds from now."""
 
 
-def read_error(response: httpx.Response, hidden: Veil) -> Answer:
+def read_error(response: httpx.Response, hidden: Redactor) -> Answer:
     """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came."""
     body = b""
     try:
@@ -44,7 +44,7 @@ def read_error(response: httpx.Response, hidden: Veil) -> Answer:
     )
 
 
-def words(body: bytes, content_type: str, hidden: Veil) -> str:
+def words(body: bytes, content_type: str, hidden: Redactor) -> str:
     """The message of an error body: its `error` and `details` if it is JSON, else what it looks like."""
     # JSON can spell half of a character, which no file and no database takes.
     whole = _words(body, content_type).encode("utf-8", "replace").decode()

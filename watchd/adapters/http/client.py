@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from watchd.adapters.http import answers, bodies, connecting, veil
-from watchd.adapters.http.asking import ask
+from watchd.adapters.http import answers, bodies, connecting, redactor
+from watchd.adapters.http.deadline import Deadline
 from watchd.adapters.http.exchange import ArmingFailedError, Exchange
-from watchd.adapters.http.tether import Tether
-from watchd.adapters.http.veil import BodyVeil, Veil
-from watchd.core.calls import Answered, Lost, NotSent, Traffic
+from watchd.adapters.http.free_query import ask
+from watchd.adapters.http.redactor import BodyVeil, Redactor
+from watchd.core.calls.outcomes import Answered, Lost, NotSent, Traffic
 from watchd.errors import LaterError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SPARE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
+class HttpStreamed:
     """A 200 whose body went into the sink. Implements `interfaces.Streamed`."""
 
     content_type: str
@@ -52,10 +52,10 @@ class HttpEndpoint:
         self._api = api
         self._key = key
         self._body = bodies.as_json if api.transfer == "json" else bodies.multipart
-        self._tethers: set[Tether] = set()
+        self._tethers: set[Deadline] = set()
         self._aborted = False
         self._lock = threading.Lock()
-        self._proxy_secrets = veil.of_proxy(api.proxy)
+        self._proxy_secrets = redactor.of_proxy(api.proxy)
         # A handshake that stalls heeds no deadline but its own.
         self._connect_timeout = min(api.connect_timeout, api.timeout)
         # A single read may take longer than all of the call: it is the tether that ends it, and says why.
@@ -74,13 +74,13 @@ class HttpEndpoint:
 
     def call(
         self, upload: Upload, arm: Callable[[], None], sink: Callable[[bytes], bool]
-    ) -> Streamed | Answered | NotSent | Lost:
+    ) -> HttpStreamed | Answered | NotSent | Lost:
         """Make one call; see `interfaces.Endpoint`."""
         try:
             key = self._key()
         except LaterError as error:
             return NotSent(str(error), uploading=False, traffic=Traffic())
-        hidden = Veil(key, *self._proxy_secrets)
+        hidden = Redactor(key, *self._proxy_secrets)
         body = self._body(upload)
         with self._tethered() as tether, upload.open() as picture:
             exchange = Exchange(body, arm, tether)
@@ -92,9 +92,9 @@ class HttpEndpoint:
                 return exchange.without_answer(hidden(self._words_of(error)))
 
     def _conduct(
-        self, exchange: Exchange, tether: Tether, key: str, content: Iterator[bytes], sink: Callable[[bytes], bool],
-        hidden: Veil,
-    ) -> Streamed | Answered | NotSent | Lost:  # fmt: skip
+        self, exchange: Exchange, tether: Deadline, key: str, content: Iterator[bytes], sink: Callable[[bytes], bool],
+        hidden: Redactor,
+    ) -> HttpStreamed | Answered | NotSent | Lost:  # fmt: skip
         headers = {
             "Authorization": f"Bearer {key}",
             "Content-Type": exchange.body.content_type,
@@ -122,7 +122,7 @@ class HttpEndpoint:
             else:
                 sink(echo.finish())
             kind, encoding = said.get("content-type", ""), said.get("content-encoding", "")
-            return Streamed(hidden(kind), hidden(encoding), exchange.traffic())
+            return HttpStreamed(hidden(kind), hidden(encoding), exchange.traffic())
 
     def _words_of(self, error: httpx.HTTPError) -> str:
         if isinstance(error, httpx.ConnectTimeout):
@@ -130,9 +130,9 @@ class HttpEndpoint:
         return str(error) or type(error).__name__
 
     @contextmanager
-    def _tethered(self) -> Iterator[Tether]:
+    def _tethered(self) -> Iterator[Deadline]:
         """What ends a call at its deadline, and when all stops at once."""
-        with Tether(self._api.timeout) as tether:
+        with Deadline(self._api.timeout) as tether:
             with self._lock:
                 self._tethers.add(tether)
                 if self._aborted:

@@ -8,14 +8,14 @@ import httpcore
 import httpx
 
 from watchd.adapters.http import bodies
-from watchd.core.calls import Answered, Lost, NotSent, Quota, Traffic
-from watchd.core.endpoint import Answer, meaning
+from watchd.core.calls.outcomes import Answered, Lost, NotSent, Quota, Traffic
+from watchd.core.request.endpoint import Answer, meaning
 from watchd.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from watchd.adapters.http.tether import Tether
+    from watchd.adapters.http.deadline import Deadline
 
 
 class ArmingFailedError(Exception):
@@ -29,7 +29,7 @@ class ArmingFailedError(Exception):
 class Exchange:
     """Holds the last bytes back until the call is armed, and keeps count of what went each way."""
 
-    def __init__(self, body: bodies.Body, arm: Callable[[], None], tether: Tether) -> None:
+    def __init__(self, body: bodies.Body, arm: Callable[[], None], tether: Deadline) -> None:
         self.body = body
         self.received = 0
         self.cf_ray: str | None = None

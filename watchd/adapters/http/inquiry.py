@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from watchd.adapters.http import answers, connecting, veil
-from watchd.adapters.http.asking import Told, ask
-from watchd.adapters.http.veil import Veil
+from watchd.adapters.http import answers, connecting, redactor
+from watchd.adapters.http.free_query import FreeAnswer, ask
+from watchd.adapters.http.redactor import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Inquiry:
 
 def inquire(api: Api, key: str | None) -> Inquiry | str:
     """Ask what may be asked; a text says in what way the service cannot be reached at all."""
-    hidden = Veil(key or "", *veil.of_proxy(api.proxy))
+    hidden = Redactor(key or "", *redactor.of_proxy(api.proxy))
     with connecting.connect(api, api.connect_timeout) as client:
         try:
             models = ask(client, f"{api.base_url}/models", api.connect_timeout, params={"type": "upscale"})
@@ -82,7 +82,7 @@ def _moment(date: str) -> float | None:
         return None
 
 
-def _limits(client: httpx.Client, api: Api, key: str | None) -> Told | None:
+def _limits(client: httpx.Client, api: Api, key: str | None) -> FreeAnswer | None:
     if key is None:
         return None
     url, headers = f"{api.base_url}/api_keys/rate_limits", {"Authorization": f"Bearer {key}"}

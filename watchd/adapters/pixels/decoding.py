@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image, ImageCms
 
-from watchd.core.picture import Broken, Format
+from watchd.formats.picture import Broken, Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from watchd.core.metadata import Metadata
-    from watchd.core.picture import Picture
+    from watchd.formats.metadata.collecting import Metadata
+    from watchd.formats.picture import Picture
 
 try:
     from pillow_heif import register_heif_opener

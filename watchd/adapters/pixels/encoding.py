@@ -14,12 +14,12 @@ from PIL import Image
 
 from watchd.adapters.pixels.png_stream import PngStream
 from watchd.adapters.pixels.tiff_stream import TiffStream
-from watchd.core import dressing, jpeg_segments
+from watchd.formats.metadata import dressing, jpeg_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from watchd.core.metadata import Metadata
+    from watchd.formats.metadata.collecting import Metadata
     from watchd.model import OutputFormat
 
 _QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 85}
@@ -45,7 +45,7 @@ def encode(
     """
     match form.type:
         case "png":
-            extra = dressing.png_chunks(_fitting(dressed, mode))
+            extra = dressing.as_png_chunks(_fitting(dressed, mode))
             stream = PngStream(target, size, mode, level=_level(form), depth=form.bit_depth, extra=extra)
             for strip in strips:
                 stream.write(strip)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from PIL import Image
 
 from watchd.adapters.pixels.decoding import answer
-from watchd.core import tiling
+from watchd.core.request import tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-    from watchd.core.tiling import Rect
+    from watchd.model import Rect
 
 
 _STRIP: Final = 256

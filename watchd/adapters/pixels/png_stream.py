@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from watchd.adapters.pixels import strips
-from watchd.core.png_parts import SIGNATURE, chunk
+from watchd.formats.png.png_chunks import SIGNATURE, chunk
 
 if TYPE_CHECKING:
     from PIL import Image

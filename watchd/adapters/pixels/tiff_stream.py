@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from PIL import Image
 
 from watchd.adapters.pixels import strips
-from watchd.core import ifd
-from watchd.core.ifd import Entry
+from watchd.formats.metadata import ifd
+from watchd.formats.metadata.ifd import Entry
 
 if TYPE_CHECKING:
-    from watchd.core.metadata import Metadata
+    from watchd.formats.metadata.collecting import Metadata
 
 _NONE, _LZW, _DEFLATE = 1, 5, 8
 COMPRESSIONS: Final = {"none": _NONE, "lzw": _LZW, "deflate": _DEFLATE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Final
 
-from watchd.core.picture import Format
+from watchd.formats.picture import Format
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,0 +1,1 @@
+"""Files and folders: hot ones, the spool, outputs, originals, notes; events and mounts."""

@@ -1,0 +1,236 @@
+"""A hot folder on its file system: scanned and read without following a link anywhere below its root.
+
+O_NOFOLLOW guards only the last component of a path, so every component is opened by its own descriptor. Everything is
+opened with O_NONBLOCK, or a FIFO would hold a thread for ever.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import signal
+import stat
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchd.adapters.filesystem import mounts
+from watchd.errors import FolderOfflineError, SourceLostError
+from watchd.model import Found, Listing, Place, Sample, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from watchd.core.incoming.matching import Matcher
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+DEEPEST = 100
+"""Sub-folders within sub-folders that are looked into."""
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
+
+
+class FileTree:
+    """Implements `interfaces.Tree`. `root` is the real path of a hot folder."""
+
+    def __init__(self) -> None:
+        """Remembers where each root is mounted: mountinfo is read again only when it is another folder."""
+        self._places: dict[str, Place] = {}
+
+    def locate(self, path: str, mount_marker: str | None) -> Place:
+        """Where a hot folder really is; a link to it is followed here, and only here."""
+        root = os.path.realpath(path)
+        try:
+            status = Path(root).stat()
+        except OSError as error:
+            raise FolderOfflineError(f"{path} is not there: {error.strerror}") from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise FolderOfflineError(f"{path} is no folder")
+        if mount_marker is not None and not os.path.lexists(f"{root}/{mount_marker}"):
+            raise FolderOfflineError(f"{path} has no {mount_marker}: it is not mounted")
+        known = self._places.get(root)
+        if known is None or (known.device, known.inode) != (status.st_dev, status.st_ino):
+            mount = mounts.mount_point_of(root)
+            known = self._places[root] = Place(root, status.st_dev, status.st_ino, mount)
+        return known
+
+    def scan(
+        self, root: str, below: str, matcher: Matcher, known: Callable[[str], Mapping[str, int]]
+    ) -> Iterator[Listing]:
+        """`below` ("" is the root) and, where the matcher enters, each folder under it; see `interfaces.Tree`."""
+        try:
+            with directory(root, below) as descriptor:
+                scan = _Scan(matcher, known, os.fstat(descriptor).st_dev)
+                yield from scan.below(descriptor, below, below.count("/"))
+        except OSError as error:
+            if below and error.errno in {*_GONE, errno.EACCES}:
+                return  # it went, or is not ours to read; the next scan looks again
+            raise FolderOfflineError(f"{root} cannot be read: {error.strerror}") from error
+
+    def look(self, root: str, path: str) -> Sample | None:
+        """One file; None where it is gone or no regular file."""
+        parent, _, name = path.rpartition("/")
+        try:
+            with directory(root, parent) as descriptor:
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _GONE:
+                return None
+            raise
+        return sample_of(status) if stat.S_ISREG(status.st_mode) else None
+
+    def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
+        """All bytes through one descriptor, with what it showed; at most `limit` + 1 bytes are read."""
+        with _file(root, path) as descriptor:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise SourceLostError("it is no regular file")
+            data = _read_all(descriptor, min(before.st_size, limit) + 1)
+            after = sample_of(os.fstat(descriptor))
+        if after != sample_of(before) or len(data) != min(after.size, limit + 1):
+            raise SourceLostError("it changed while it was read")
+        return data, after
+
+    def digest(self, root: str, path: str) -> str:
+        """The SHA-256 (hex) of a file too large to be read whole."""
+        with _file(root, path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SourceLostError("it is no regular file")
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def writer(self, root: str, path: str) -> Writer:
+        """Asks for a read lease: it is refused while another process has the file open for writing."""
+        try:
+            with _file(root, path) as descriptor:
+                # Whoever opens the file for writing meanwhile breaks the lease, and the kernel tells its holder with
+                # SIGIO, which ends a process that does not expect it. SIGURG is passed over by default.
+                fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+                fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except OSError as error:
+            # Refused to who does not own the file, and on file systems that know no leases.
+            return Writer.AT_WORK if error.errno == errno.EAGAIN else Writer.UNKNOWN
+        except SourceLostError:
+            return Writer.UNKNOWN
+        return Writer.DONE
+
+
+def sample_of(status: os.stat_result) -> Sample:
+    """What a look saw."""
+    return Sample(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+@contextmanager
+def directory(root: str, below: str) -> Iterator[int]:
+    """A descriptor of a folder below a root, reached component by component without following a link."""
+    descriptor = os.open(root, _DIRECTORY)
+    try:
+        for part in filter(None, below.split("/")):
+            inner = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _file(root: str, path: str) -> Iterator[int]:
+    parent, _, name = path.rpartition("/")
+    try:
+        with directory(root, parent) as folder:
+            descriptor = os.open(name, _FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _GONE:
+            raise SourceLostError("it is gone, or no longer a regular file") from error
+        raise
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, most: int) -> bytes:
+    pieces = []
+    while most > 0 and (piece := os.read(descriptor, most)):
+        pieces.append(piece)
+        most -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Scan:
+    """One walk over a tree; everything in it is reached by its parent's descriptor."""
+
+    def __init__(self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int) -> None:
+        self._matcher = matcher
+        self._known = known
+        self._device = device
+
+    def below(self, descriptor: int, folder: str, depth: int) -> Iterator[Listing]:
+        """A folder that is open, and those under it."""
+        inner: list[tuple[str, str]] = []
+        yield self._listing(descriptor, folder, inner)
+        if depth >= DEEPEST:
+            return  # nobody sorts pictures that deep; a tree made to be endless ends here
+        for path, name in inner:
+            try:
+                child = os.open(name, _DIRECTORY, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno in _GONE or error.errno == errno.EACCES:
+                    continue  # it went, or became something else, or is not ours to read: the next scan looks again
+                raise
+            try:
+                if os.fstat(child).st_dev == self._device:  # what is mounted in a hot folder is not a part of it
+                    yield from self.below(child, path, depth + 1)
+            finally:
+                os.close(child)
+
+    def _listing(self, descriptor: int, folder: str, inner: list[tuple[str, str]]) -> Listing:
+        """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each, and little besides."""
+        prefix = f"{folder}/" if folder else ""
+        known, matcher = self._known(folder), self._matcher
+        other: set[str] = set()
+        fresh: list[Found] = []
+        entries = unchanged = 0
+        recall = known.get
+        with os.scandir(descriptor) as listed:
+            for entry in listed:
+                entries += 1
+                name = entry.name
+                before = recall(name)
+                if before is not None:
+                    try:
+                        seen = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue  # it went between the listing and the look
+                    # As `core.known` has it; said here again, as a call for each of a million files would be felt.
+                    if hash((seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)) == before:
+                        unchanged += 1
+                        continue
+                    other.add(name)
+                if entry.is_dir(follow_symlinks=False):
+                    if matcher.enters(prefix + name, name):
+                        inner.append((prefix + name, name))
+                elif matcher.takes(prefix + name, name):
+                    found = _found(entry, prefix + name)
+                    if found is not None:
+                        fresh.append(found)
+        if unchanged != len(known):
+            known = _still_there(descriptor, known, other)
+        return Listing(folder, known, fresh, entries == 0)
+
+
+def _still_there(descriptor: int, known: Mapping[str, int], other: set[str]) -> dict[str, int]:
+    """What is left of those that were known. A second look at the names is dear, and rare."""
+    names = set(os.listdir(descriptor))
+    return {name: mark for name, mark in known.items() if name in names and name not in other}
+
+
+def _found(entry: os.DirEntry[str], path: str) -> Found | None:
+    try:
+        seen = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None  # it went between the listing and the look
+    return Found(path, sample_of(seen)) if stat.S_ISREG(seen.st_mode) else None

@@ -1,0 +1,1 @@
+"""The machine and its manager: time, lock, log, control socket, systemd, users."""

@@ -1,0 +1,1 @@
+"""Ledgers, each behind the roles in `interfaces.ledger`."""

@@ -1,0 +1,160 @@
+"""Opens the ledger for its one writer: checked, durable, migrated, or not at all.
+
+WAL with synchronous=FULL: with anything less, acknowledged commits were lost at power cuts. A file that fails its
+check, is newer than this program or lies on a network file system is refused and left exactly as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from watchd.adapters.ledgers.sqlite import statements
+from watchd.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+APPLICATION_ID = 0x77617463  # "watc"
+
+
+def open_for_writing(path: Path) -> sqlite_utils.Database:
+    """The writer's connection; a ledger that is not there is made. Raises LedgerError, and then nothing was changed."""
+    known = statements.migrations()
+    try:
+        if not path.exists():
+            _make(path, known)
+        _sync(path.parent)
+        # Read-only first: closing a connection that may write would fold the log into a ledger that is refused.
+        flaw = look(path)
+        if flaw is not None:
+            raise LedgerError(f"{path}: {flaw} Nothing is sent and nothing is replaced.")
+        connection = _connect(path)
+        try:
+            return _prepare(connection, path, known)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerError(
+            f"{path}: the ledger cannot be opened ({error}). Nothing is sent and nothing is replaced."
+            " `watchd check` says how to get out."
+        ) from error
+
+
+def look(path: Path) -> str | None:
+    """Why the file at `path` is no ledger to work on, with the way out; None if it is sound. Changes nothing.
+
+    Raises:
+        sqlite3.Error: it cannot even be opened.
+    """
+    newest = len(statements.migrations())
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    try:
+        return _flaw_of(connection, path, newest)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        return _damaged(path, str(error), newest)
+    except UnicodeDecodeError as error:  # SQLite's own words quote damaged bytes
+        return _damaged(path, repr(error.object), newest)
+    finally:
+        connection.close()
+
+
+def _sync(folder: Path) -> None:
+    """Make the ledger's name durable: at every start, as the one that made it may not have come so far."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+
+
+def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
+    """Make a ledger beside its name and give it that when it is whole: an empty file is never taken for a ledger."""
+    making = path.with_name(f"{path.name}.new")
+    for leftover in (making, *(making.with_name(making.name + ending) for ending in ("-wal", "-shm"))):
+        leftover.unlink(missing_ok=True)
+    _prepare(_connect(making), making, known).conn.close()
+    making.rename(path)
+
+
+def _flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if int(connection.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION_ID or version == 0:
+        return (
+            "it is no ledger, or an empty one: with it everything would be bought again. Put the ledger back from a"
+            " backup; only if there never was one, remove the file."
+        )
+    if version > newest:
+        return (
+            f"it was written by a newer watchd (its schema is {version}, this program knows {newest});"
+            " install the newer watchd again."
+        )
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if verdict != "ok":
+        return _damaged(path, verdict, version)
+    return None
+
+
+def _damaged(path: Path, verdict: str, version: int) -> str:
+    name = path.name
+    return (
+        f"it is damaged ({verdict}). Put it back from a backup, or save what can be read with no daemon running:"
+        f" sqlite3 {name} .dump | sed 's/^ROLLBACK;.*/COMMIT;/' | sqlite3 mended.db, then in mended.db"
+        f" PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION_ID}; remove {name}-wal and {name}-shm,"
+        f" and put mended.db in the place of {name}."
+    )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> sqlite_utils.Database:
+    mode = str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+    if mode != "wal":
+        raise LedgerError(f"{path}: this file system cannot hold a write-ahead log; put `state_dir` on a local disk.")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    db = sqlite_utils.Database(connection, execute_plugins=False)
+    _migrate(db, path, known)
+    connection.row_factory = sqlite3.Row
+    return db
+
+
+def _migrate(db: sqlite_utils.Database, path: Path, known: list[tuple[str, list[str]]]) -> None:
+    version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+    if version == len(known):
+        return
+    if version:
+        _back_up(db.conn, path.with_name(f"{path.name}.before-{version + 1}"))
+    plan = Migrations("watchd")
+    for number, (name, script) in enumerate(known, 1):
+        plan(name=name)(_step(number, script))
+    plan.apply(db)
+
+
+def _back_up(connection: sqlite3.Connection, target: Path) -> None:
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _step(number: int, script: list[str]) -> Callable[[sqlite_utils.Database], None]:
+    def apply(db: sqlite_utils.Database) -> None:
+        for statement in script:
+            db.conn.execute(statement)
+        db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.conn.execute(f"PRAGMA user_version = {number}")
+
+    apply.__name__ = f"migration_{number}"
+    return apply

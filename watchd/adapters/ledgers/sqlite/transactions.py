@@ -1,0 +1,157 @@
+"""The writer's machinery: one connection, one lock, and a transaction around each method.
+
+A full disk makes a commit wait, not fail: whatever was to be told to the ledger is told when there is room, and until
+then nobody who would spend money gets past it. Everything else that keeps the ledger from being written ends the run.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from watchd.adapters.ledgers.sqlite import opening, statements
+from watchd.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from watchd.interfaces import Clock
+    from watchd.model import Gate
+
+logger = logging.getLogger(__name__)
+
+BALLAST_BYTES = 256 * 1024
+"""Given up when the disk is full: enough for the commits that are under way."""
+LOOK_FOR_ROOM_EVERY = 2.0
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+Self_ = TypeVar("Self_", bound="Transactions")
+
+
+def transaction(
+    method: Callable[Concatenate[Self_, Given], Answer],
+) -> Callable[Concatenate[Self_, Given], Answer]:
+    """Make a method one transaction, durable when it returns; begun anew when it had to wait for room."""
+
+    @functools.wraps(method)
+    def run(self: Self_, *given: Given.args, **named: Given.kwargs) -> Answer:
+        with self.lock:
+            while True:
+                try:
+                    return self.attempt(lambda: method(self, *given, **named))
+                except sqlite3.OperationalError as error:
+                    self.make_room(error)
+                except sqlite3.Error as error:
+                    raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
+
+    return cast("Callable[Concatenate[Self_, Given], Answer]", run)
+
+
+class Transactions:
+    """The one connection that writes. The caller holds the daemon's lock on `path`'s folder."""
+
+    def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:
+        """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
+        self._ballast = path.with_name("ballast")
+        self.db = opening.open_for_writing(path)
+        self.clock = clock
+        self.owner = owner
+        self.lease = lease
+        self.lock = threading.RLock()
+        self.trouble: str | None = None
+        """Why the ledger cannot be written at present; everybody who wants to waits. Read without the lock."""
+        self.trouble_since = 0.0
+        self.commits = 0
+        """Transactions so far, for those who look often whether anything has changed. Read without the lock."""
+        self._path = path
+        self._sql = statements.load("queries.sql")
+        self._given_up = False
+        self._load_ballast()
+
+    def close(self) -> None:
+        """Checkpoint and close: nothing but ledger.db is left."""
+        with self.lock:
+            self.db.conn.close()
+
+    def give_up(self) -> None:
+        """Wait for room no longer: the process ends, and what could not be written is found again at the next start."""
+        self._given_up = True  # no more than that: a signal handler may be the one who says so
+
+    def attempt(self, body: Callable[[], Answer]) -> Answer:
+        """BEGIN IMMEDIATE … COMMIT; a deferred BEGIN would fail where it could have waited."""
+        self.db.conn.execute("BEGIN IMMEDIATE")
+        try:
+            answer = body()
+            self.db.conn.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # a full disk may have rolled back by itself
+                self.db.conn.execute("ROLLBACK")
+            raise
+        self.commits += 1
+        if self.trouble is not None:
+            self.trouble = None
+            self._load_ballast()
+            logger.info("The ledger can be written again; everything goes on", extra={"action": "ledger_room"})
+        return answer
+
+    def make_room(self, error: sqlite3.OperationalError) -> None:
+        """Give up the ballast, then wait for room; raises LedgerError for any other trouble, and when told to end."""
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+            raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
+        if self._ballast.exists():
+            self._ballast.unlink()
+            return
+        if self.trouble is None:
+            self.trouble_since = self.clock.wall()
+            self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
+            logger.critical(self.trouble, extra={"action": "ledger_full"})
+        if not self._given_up:
+            time.sleep(LOOK_FOR_ROOM_EVERY)  # no event tells that a disk has room again
+        if self._given_up:
+            raise LedgerError(self.trouble) from error
+
+    def _load_ballast(self) -> None:
+        """Set the ballast aside again, where there is room for it."""
+        if self._ballast.exists():
+            return
+        with suppress(OSError):
+            descriptor = os.open(self._ballast, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
+            except OSError:
+                self._ballast.unlink()
+            finally:
+                os.close(descriptor)
+
+    def run(self, name: str, **values: Any) -> sqlite3.Cursor:
+        """One named statement, inside the transaction at hand."""
+        cursor = self.db.conn.execute(self._sql[name], values)
+        assert isinstance(cursor, sqlite3.Cursor)  # noqa: S101 -- narrows an untyped library's answer
+        return cursor
+
+    def rows(self, name: str, **values: Any) -> list[sqlite3.Row]:
+        """All rows of one named query."""
+        with self.lock:
+            try:
+                return self.run(name, **values).fetchall()
+            except sqlite3.Error as error:
+                raise LedgerError(f"the ledger cannot be read ({error}): nothing more is sent") from error
+
+    def event(self, job_id: int, step: str, detail: str) -> None:
+        """A step in a job's life, for `explain`."""
+        self.run("insert_event", at=self.clock.wall(), job_id=job_id, step=step, detail=detail)
+
+    def shut(self, gate: Gate) -> None:
+        """Close a gate, inside the transaction at hand."""
+        self.run(
+            "close_gate", reason=gate.reason, since=gate.since, detail=gate.detail, retry_at=gate.retry_at,
+            interval=gate.interval, mark=gate.mark,
+        )  # fmt: skip

@@ -1,0 +1,42 @@
+"""How a command that changes something reaches the ledger: through the daemon, or alone where none runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watchd.adapters.host import control
+from watchd.cli.common import load, state_dir
+from watchd.errors import UsageError
+
+if TYPE_CHECKING:
+    from watchd.model import Settings
+
+
+def operate(config: str | None, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to an owner's request. Raises UsageError with what was wrong about it."""
+    state = state_dir(config)
+    answer = control.ask(state, request, timeout=None)
+    if answer is None:
+        answer = _alone(load(config), request)
+    if "error" in answer:
+        raise UsageError(str(answer["error"]))
+    return answer
+
+
+def _alone(settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
+    from watchd.adapters.host.lock import StateLock  # noqa: PLC0415 -- as above
+    from watchd.adapters.host.system_clock import SystemClock  # noqa: PLC0415 -- only where no daemon answers
+    from watchd.journey.commands import Operator  # noqa: PLC0415 -- as above
+    from watchd.process.engine import open_ledger  # noqa: PLC0415 -- as above
+
+    lock = StateLock(Path(settings.state_dir))
+    try:
+        clock = SystemClock()
+        ledger = open_ledger(settings, clock)
+        try:
+            return Operator(ledger, clock, lambda: None).answer(request)
+        finally:
+            ledger.close()
+    finally:
+        lock.close()

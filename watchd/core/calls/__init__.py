@@ -1,0 +1,1 @@
+"""May a call be made, and what follows from how it ended?"""

@@ -1,0 +1,76 @@
+"""How one call can end: the union that the endpoint's adapter answers with and every later decision matches on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from watchd.core.request.endpoint import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What the headers of an answer said of the service's own rate limit; None: not said. `resets_in` is seconds."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went over the wire: bytes each way, the service's own id of the call, and what it said of its limit."""
+
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    cf_ray: str | None = None
+    quota: Quota = Quota()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A picture, whole, of the size asked for, and durable in the spool."""
+
+    size: int
+    width: int
+    height: int
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The service answered with an error."""
+
+    answer: Answer
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The request was never complete, so it cannot have been run: nobody's money. `uploading`: cut while it went up."""
+
+    reason: str
+    uploading: bool
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The request left whole and no answer came: possibly charged."""
+
+    reason: str
+    traffic: Traffic
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadAnswer:
+    """Status 200 with something that is not the picture asked for: possibly charged, kept as evidence."""
+
+    reason: str
+    traffic: Traffic
+
+
+CallResult = Received | Answered | NotSent | Lost | BadAnswer
+Trouble = Answered | NotSent | Lost | BadAnswer

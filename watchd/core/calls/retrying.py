@@ -1,0 +1,260 @@
+"""An outcome and its history: again at a later time, failed, unknown, or a gate that closes for all.
+
+Pure: chance comes in as `luck` (0..1), time as `now` (Unix seconds).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
+from watchd.core.request import endpoint
+from watchd.model import Approval, FailureKind, Gate, GateReason, JobState, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watchd.model import BalanceProbe, Job
+
+SERVER_BACKOFF = 2.0
+NETWORK_BACKOFF = 2.0
+SERVICE_PROBE = 5.0
+LONGEST_BACKOFF = 300.0
+LONGEST_ANSWERED_BACKOFF = 30.0
+"""A service that answers is tried more often than one that does not, so that soon after its trouble all goes on."""
+LONGEST_RATE_WAIT = 3600.0
+RATE_BACKOFF = 5.0
+BAN_WAIT = 30.0
+SERVER_STREAK = 5
+REFUSAL_STREAK = 3
+NETWORK_STREAK = 3
+MAX_UPLOAD_CUTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The owner's rules for what is tried again."""
+
+    max_attempts: int
+    resend_lost: int
+    balance_probe: BalanceProbe
+    approval: Approval = field(default_factory=Approval)
+
+
+@dataclass(frozen=True, slots=True)
+class Streaks:
+    """How many different jobs in a row, over all workers, met the same trouble without one success between."""
+
+    server_jobs: frozenset[int] = frozenset()
+    refusal: int = 0
+    network: int = 0
+    rate: int = 0
+
+    @property
+    def server(self) -> int:
+        """Different jobs that met 500, 502 or 503."""
+        return len(self.server_jobs)
+
+    def after(self, job_id: int, trouble: Trouble) -> Streaks:
+        """With one more trouble counted; a refusal that names its file is none of the service's."""
+        match trouble:
+            case NotSent():
+                return replace(self, network=self.network + 1)
+            case Answered(answer):
+                return self._answered(job_id, answer.status)
+            case _:
+                return replace(self, network=0)
+
+    def _answered(self, job_id: int, status: int) -> Streaks:
+        reached = replace(self, network=0)
+        match endpoint.meaning(status):
+            case Outcome.SERVER:
+                return replace(reached, server_jobs=self.server_jobs | {job_id})
+            case Outcome.RATE:
+                return replace(reached, rate=self.rate + 1)
+            case Outcome.REFUSED if not endpoint.names_the_file(status):
+                return replace(reached, refusal=self.refusal + 1)
+            case _:
+                return reached
+
+
+ENDS = {
+    Outcome.REFUSED: FailureKind.REFUSED, Outcome.SERVER: FailureKind.SERVER, Outcome.NETWORK: FailureKind.UPLOAD_CUT,
+    Outcome.LOST: FailureKind.LOST, Outcome.BAD_ANSWER: FailureKind.BAD_ANSWER,
+}  # fmt: skip
+"""What has ended a job whose last call ended so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the ledger writes about a call that brought no picture, in one transaction.
+
+    `counts`: the file answers for it (`jobs.attempts`). `unbook`: an answered error is not charged. `gate`: closes for
+    all. `not_before`: Unix seconds, when the job may be claimed again.
+    """
+
+    outcome: Outcome
+    state: JobState
+    error: str
+    traffic: Traffic
+    status: int | None = None
+    not_before: float = 0.0
+    counts: bool = False
+    unbook: bool = True
+    resend: bool = False
+    upload_cut: bool = False
+    gate: Gate | None = None
+    balance: endpoint.Answer | None = None
+
+    @property
+    def failure(self) -> FailureKind | None:
+        """What has ended the job; None: it is back in the queue."""
+        return None if self.state is JobState.QUEUED else ENDS[self.outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What surrounds a call: the gates closed now, the streaks, and the gate that this call was the probe for."""
+
+    policy: Policy
+    streaks: Streaks
+    gates: Mapping[GateReason, Gate]
+    probe: GateReason | None
+    now: float
+    luck: float
+    key: str = ""
+    """The fingerprint of the key that the call was made with."""
+    scale: float = 0.0
+    """What the call asked for."""
+
+
+def conclude(trouble: Trouble, job: Job, scene: CallContext) -> Conclusion:
+    """What follows from a call that brought no picture."""
+    match trouble:
+        case Answered(answer, traffic):
+            return _answered(answer, traffic, job, scene)
+        case NotSent():
+            return _not_sent(trouble, job, scene)
+        case Lost(reason, traffic, status):
+            return lost(job, Outcome.LOST, reason, traffic, policy=scene.policy, status=status)
+        case BadAnswer(reason, traffic):
+            return lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=scene.policy, status=200)
+        case _:
+            assert_never(trouble)
+
+
+def lost(
+    job: Job, outcome: Outcome, reason: str, traffic: Traffic, *, policy: Policy, status: int | None = None
+) -> Conclusion:
+    """A call that was possibly charged: sent again on its own at most `resend_lost` times in the file's whole life."""
+    if job.resends < policy.resend_lost:
+        return Conclusion(
+            outcome, JobState.QUEUED, f"{reason}; sent again as `resend_lost` allows", traffic, status=status,
+            counts=True, unbook=False, resend=True,
+        )  # fmt: skip
+    return Conclusion(
+        outcome, JobState.UNKNOWN, f"{reason}; possibly charged, so it is not sent again on its own", traffic,
+        status=status, counts=True, unbook=False,
+    )  # fmt: skip
+
+
+def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, scene: CallContext) -> Conclusion:
+    words = f"the service answered {answer.status}: {answer.message}"
+    outcome = endpoint.meaning(answer.status)
+    match outcome:
+        case Outcome.BALANCE:
+            detail = f"{endpoint.balance_meaning(answer.message)} (402: {answer.message})"
+            probe = scene.policy.balance_probe
+            gate = _probed(scene, GateReason.BALANCE, detail, probe.first, probe.longest)
+        case Outcome.KEY:
+            gate = _closed(scene, GateReason.KEY, f"the service refuses the key ({answer.status}: {answer.message})")
+        case Outcome.RATE:
+            gate = _rate(answer, scene)
+        case Outcome.SERVER:
+            return _server(words, answer.status, traffic, job, scene)
+        case Outcome.LOST:
+            return lost(job, Outcome.LOST, words, traffic, policy=scene.policy, status=answer.status)
+        case _:
+            return _refused(words, answer.status, traffic, scene)
+    return Conclusion(outcome, JobState.QUEUED, words, traffic, answer.status, gate=gate, balance=answer)
+
+
+def _refused(words: str, status: int, traffic: Traffic, scene: CallContext) -> Conclusion:
+    gate = None
+    words += endpoint.of_another_dialect(status, scene.scale)
+    if not endpoint.names_the_file(status) and scene.streaks.refusal >= REFUSAL_STREAK:
+        gate = service_gate(scene, f"{scene.streaks.refusal} files in a row were refused with {status}")
+    return Conclusion(Outcome.REFUSED, JobState.FAILED, words, traffic, status, counts=True, gate=gate)
+
+
+def _server(words: str, status: int, traffic: Traffic, job: Job, scene: CallContext) -> Conclusion:
+    if GateReason.SERVICE in scene.gates or scene.streaks.server >= SERVER_STREAK:
+        detail = f"several files in a row met trouble of the service's own ({words})"
+        gate = service_gate(scene, detail, LONGEST_ANSWERED_BACKOFF)
+        return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, gate=gate)
+    if job.tries + 1 >= scene.policy.max_attempts:
+        error = f"{words}; given up after {job.tries + 1} attempts"
+        return Conclusion(Outcome.SERVER, JobState.FAILED, error, traffic, status, counts=True)
+    wait = backoff(SERVER_BACKOFF, job.tries, scene.luck)
+    return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, scene.now + wait, counts=True)
+
+
+def _not_sent(trouble: NotSent, job: Job, scene: CallContext) -> Conclusion:
+    error = f"not sent: {trouble.reason}"
+    gate = None
+    if GateReason.SERVICE in scene.gates or scene.streaks.network >= NETWORK_STREAK:
+        gate = service_gate(scene, f"the service cannot be reached ({trouble.reason})")
+    elif trouble.uploading and job.upload_cuts + 1 >= MAX_UPLOAD_CUTS:
+        error = f"cut {job.upload_cuts + 1} times while it was sent, while others passed: {trouble.reason}"
+        return Conclusion(Outcome.NETWORK, JobState.FAILED, error, trouble.traffic, upload_cut=True)
+    wait = backoff(NETWORK_BACKOFF, scene.streaks.network, scene.luck)
+    return Conclusion(
+        Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic, not_before=0.0 if gate else scene.now + wait,
+        upload_cut=trouble.uploading and gate is None, gate=gate,
+    )  # fmt: skip
+
+
+def service_gate(scene: CallContext, detail: str, longest: float = LONGEST_BACKOFF) -> Gate:
+    """The gate `service`; a failed probe puts the next one twice as far away."""
+    return _probed(scene, GateReason.SERVICE, detail, SERVICE_PROBE, longest)
+
+
+def refused_probe(gate: Gate, scene: CallContext, longest: float) -> Gate:
+    """The gate after its free query said no: the next probe twice as far away."""
+    return _probed(scene, gate.reason, gate.detail, gate.interval, longest)
+
+
+def _probed(scene: CallContext, reason: GateReason, detail: str, first: float, longest: float) -> Gate:
+    """A gate that probes open. Calls that were in flight when it closed find it closed, and change nothing."""
+    before = scene.gates.get(reason)
+    if before is None:
+        return Gate(reason, scene.now, detail, scene.now + first, first)
+    if scene.probe is not reason:
+        return before
+    interval = min(before.interval * 2, longest)
+    return replace(before, detail=detail, retry_at=scene.now + interval, interval=interval)
+
+
+def _closed(scene: CallContext, reason: GateReason, detail: str) -> Gate:
+    """A gate that only the operator opens."""
+    return scene.gates.get(reason) or Gate(reason, scene.now, detail, mark=scene.key)
+
+
+def _rate(answer: endpoint.Answer, scene: CallContext) -> Gate:
+    """Closed for as long as the service asks, else a growing backoff with jitter; a ban on the key is waited out."""
+    wait = answer.retry_after
+    if wait is None:
+        wait = RATE_BACKOFF / 2 + backoff(RATE_BACKOFF, scene.streaks.rate, scene.luck, LONGEST_ANSWERED_BACKOFF)
+    if endpoint.is_key_ban(answer.message):
+        wait = max(wait, BAN_WAIT)
+    wait = min(max(wait, 0.1), LONGEST_RATE_WAIT)
+    before = scene.gates.get(GateReason.RATE)
+    since = before.since if before else scene.now
+    until = max(scene.now + wait, before.retry_at or 0.0 if before else 0.0)
+    return Gate(GateReason.RATE, since, f"the service asks for fewer calls (429: {answer.message})", until, wait)
+
+
+def backoff(base: float, tries: int, luck: float, longest: float = LONGEST_BACKOFF) -> float:
+    """Seconds to wait, with full jitter: anywhere up to base * 2^tries, at most `longest`."""
+    return luck * min(longest, base * 2.0 ** min(tries, 20))

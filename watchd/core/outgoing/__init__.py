@@ -1,0 +1,1 @@
+"""What is made of an answer, where does it go, and what becomes of the original?"""

@@ -1,0 +1,86 @@
+"""Where the output goes: a fixed set of fields put into a template, names that every file system can hold.
+
+`str.format` is not used: its fields can reach into objects, and a name could walk out of the folder.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from watchd.model import Folder
+
+MAX_NAME_BYTES = 255
+SUFFIXES = 10_000
+_FIELD = re.compile(r"\{([a-z0-9]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class NameFacts:
+    """What a template may speak of. `path` is the picture's, relative to its folder; sizes are the result's."""
+
+    path: str
+    sha256: str
+    width: int
+    height: int
+    scale: float
+    date: str
+    extension: str
+
+
+def output_path(folder: Folder, facts: NameFacts) -> str:
+    """The wanted output, relative to the folder's `output`; sub-folders of the input are mirrored."""
+    parent, name = posixpath.split(facts.path)
+    stem = posixpath.splitext(name)[0]
+    values = {
+        "stem": stem,
+        "name": name,
+        "ext": facts.extension,
+        "folder": folder.name,
+        "profile": folder.profile.name.replace("/", "_"),
+        "scale": f"{facts.scale:g}",
+        "width": str(facts.width),
+        "height": str(facts.height),
+        "date": facts.date,
+        "sha8": facts.sha256[:8],
+    }
+    filled = _FIELD.sub(lambda found: values.get(found.group(1), found.group(0)), folder.output_name)
+    parts = [part for part in filled.split("/") if part not in {"", ".", ".."}]
+    return posixpath.join(parent, *(shorten(part) for part in parts))
+
+
+def candidates(wanted: str) -> Iterator[str]:
+    """The wanted path, then the same with -1, -2, … before its extension."""
+    parent, name = posixpath.split(wanted)
+    yield posixpath.join(parent, shorten(name))
+    stem, extension = posixpath.splitext(name)
+    for number in range(1, SUFFIXES):
+        yield posixpath.join(parent, shorten(stem, f"-{number}{extension}"))
+
+
+def shorten(stem: str, ending: str | None = None) -> str:
+    """A name of at most 255 bytes that keeps its ending, cut between characters."""
+    if ending is None:
+        stem, ending = posixpath.splitext(stem)
+    if len(_encode(ending)) >= MAX_NAME_BYTES:
+        stem, ending = stem + ending, ""  # an ending that long is none that anyone looks for
+    room = MAX_NAME_BYTES - len(_encode(ending))
+    while len(_encode(stem)) > room:
+        stem = stem[:-1]
+    return stem + ending
+
+
+def _encode(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def collision_key(path: str) -> str:
+    """Equal for two paths that an SMB or macOS client cannot tell apart: case folded, composed (NFC)."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    return folded.encode("utf-8", "backslashreplace").decode("utf-8")

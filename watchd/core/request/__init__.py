@@ -1,0 +1,1 @@
+"""What is asked for a picture, and what does it cost?"""

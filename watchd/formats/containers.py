@@ -1,0 +1,50 @@
+"""Is a file's container proven whole, and how large is the picture in it: asked before a cent is spent on it.
+
+No pixel is decoded, so that a hostile file costs no memory; what each format's proof covers stands in its own module.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from watchd.formats import bmp, foreign, gif, isobmff, jpeg, jpeg2000, tiff, webp
+from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
+from watchd.formats.png import png_chunks, structure
+from watchd.formats.png.proof import PngProof
+
+if TYPE_CHECKING:
+    from watchd.formats.picture import Verdict
+
+__all__ = ["Format", "Incomplete", "Picture", "PngProof", "Unreadable", "inspect"]
+
+_FORMATS: Final = {
+    png_chunks.SIGNATURE: structure.inspect, jpeg.START: jpeg.inspect, webp.RIFF: webp.inspect, bmp.START: bmp.inspect,
+    jpeg2000.BOXES: jpeg2000.inspect, jpeg2000.CODESTREAM: jpeg2000.inspect,
+    **dict.fromkeys(gif.STARTS, gif.inspect), **dict.fromkeys(tiff.STARTS, tiff.inspect),
+}  # fmt: skip
+_READ: Final = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and HEIC"
+_BOXES: Final = slice(4, 8)
+# No signature is longer. A copy in progress may hold a part of one only, zeros after it.
+_LEADING: Final = 12
+
+
+def inspect(data: bytes) -> Verdict:
+    """Judge all the bytes of a file (tens of MB; about 1 ms each MB).
+
+    Picture: whole, with the size as stored (EXIF orientation not applied).
+    Incomplete: empty, cut anywhere, or with zeros where a copying program has made room and not yet written.
+    Unreadable: another format (named), damaged, or with a header that no decoder accepts.
+    """
+    if not data:
+        return Incomplete("it is empty")
+    for signature, look in _FORMATS.items():
+        if data.startswith(signature):
+            return look(data)
+    if data[_BOXES] == b"ftyp" and (len(data) <= _LEADING or isobmff.kind_of(data) is not None):
+        return isobmff.inspect(data)
+    if not data[: _LEADING // 3].strip(b"\0"):
+        return Incomplete("it begins with zeros: it may still be copied")
+    written = data[:_LEADING].rstrip(b"\0")
+    if any(signature.startswith(written) for signature in _FORMATS):
+        return Incomplete("only its first bytes are there")
+    return Unreadable(f"it is {foreign.name_of(data)}; only {_READ} are read")

@@ -1,0 +1,1 @@
+"""A file comes: seen, settled, admitted."""

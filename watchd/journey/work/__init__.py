@@ -1,0 +1,1 @@
+"""A job is led on: claimed, prepared, sent, received, published, archived."""

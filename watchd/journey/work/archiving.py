@@ -1,0 +1,111 @@
+"""Stage 9: the original is touched last, after its output is safe, or after it has failed, and only if it is asked for.
+
+The ledger says for which jobs something is still to be done, so a crash at any moment leaves it to the next start. A
+folder that cannot be written is one warning, however many originals it has; they stay, and are tried again in silence.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core.outgoing import disposition
+from watchd.core.outgoing.disposition import Delete, Keep, Move
+from watchd.core.text import display, on_one_line
+from watchd.errors import LaterError, SourceLostError
+from watchd.model import JobState
+
+if TYPE_CHECKING:
+    from watchd.interfaces import Clock, Ledger, Originals, Outputs
+    from watchd.journey.reporting import Recorder
+    from watchd.model import Folder, Job, Place
+
+logger = logging.getLogger(__name__)
+
+AGAIN_AFTER = 600.0
+"""Seconds until what could not be done with an original is tried again."""
+
+
+class Archiver:
+    """Does what a folder wants done with the originals of its ended jobs."""
+
+    def __init__(
+        self, originals: Originals, outputs: Outputs, ledger: Ledger, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._originals = originals
+        self._outputs = outputs
+        self._ledger = ledger
+        self._recorder = recorder
+        self._clock = clock
+        self._warned: dict[str, str] = {}
+
+    def attend(self, job: Job, folder: Folder, place: Place) -> None:
+        """Move or delete the original of a claimed job, or put it off."""
+        step = disposition.step(job, folder)
+        if isinstance(step, Keep):
+            self._ledger.end_original(job, None, "it stays: its folder keeps originals by now")
+            return
+        try:
+            self._carry_out(job, place, step)
+        except SourceLostError as lost:
+            self._ledger.end_original(job, None, f"left alone: {lost}")
+            self._tell_of_staying(job, str(lost))
+        except LaterError as error:
+            self._put_off(job, str(error))
+        except OSError as error:
+            self._put_off(job, f"{folder.path}: {error.strerror}")
+        else:
+            self._warned.pop(job.folder, None)
+
+    def _carry_out(self, job: Job, place: Place, step: Delete | Move) -> None:
+        if job.state is JobState.DONE and not self._output_is_safe(job):
+            raise SourceLostError("its output is not there as it was published, so the original stays")
+        match step:
+            case Delete():
+                self._originals.delete(place.root, job.path, job.sha256)
+                self._ledger.end_original(job, None, "deleted: its output is safe")
+                logger.info(
+                    "Deleted the original %s/%s: its output is safe", job.folder, on_one_line(job.path),
+                    extra={"action": "deleted", "job": job.id},
+                )  # fmt: skip
+            case Move(target):
+                moved = self._originals.move(place.root, job.path, job.sha256, target)
+                self._ledger.end_original(job, moved, f"moved to {display(moved)}")
+                logger.info(
+                    "Moved the original %s/%s to %s", job.folder, on_one_line(job.path), on_one_line(moved),
+                    extra={"action": "moved", "job": job.id},
+                )  # fmt: skip
+                if job.state is JobState.FAILED:
+                    self._recorder.failed_and_moved(job, moved, self._ledger.last_call(job.id))
+            case unexpected:
+                assert_never(unexpected)
+
+    def _output_is_safe(self, job: Job) -> bool:
+        return job.output is not None and self._outputs.digest("/", job.output) == job.output_sha256
+
+    def _tell_of_staying(self, job: Job, why: str) -> None:
+        logger.warning(
+            "The original %s/%s stays where it is: %s", job.folder, on_one_line(job.path), why,
+            extra={"action": "original_kept", "job": job.id},
+        )  # fmt: skip
+
+    def _put_off(self, job: Job, reason: str) -> None:
+        if self._warned.get(job.folder) != reason:  # once for each reason, whatever number of files it concerns
+            self._warned[job.folder] = reason
+            logger.warning(
+                "Originals of %s stay where they are: %s. Their outputs are safe and nothing is paid again; it is tried"
+                " again every %d minutes.", job.folder, reason, AGAIN_AFTER // 60,
+                extra={"action": "original_kept", "job": job.id},
+            )  # fmt: skip
+        self._ledger.put_off_original(job, self._clock.steady() + AGAIN_AFTER)
+
+    def bring_back(self, job: Job, place: Place) -> None:
+        """A job that is taken up again gets its original back, if its place is free.
+
+        Raises:
+            LaterError: the hot folder cannot be written at present.
+        """
+        if job.moved is None or not self._originals.bring_back(job.moved, place.root, job.path):
+            return
+        self._ledger.bring_back(job, job.moved)
+        self._recorder.brought_back(job, job.moved)

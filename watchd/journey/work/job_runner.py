@@ -1,0 +1,332 @@
+"""Leads one job at a time through the stages from claimed to recorded. Every worker thread runs this."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core.calls import planning, scheduling
+from watchd.core.calls.gating import Open, Probe
+from watchd.core.calls.pacing import Permit
+from watchd.core.outgoing import disposition, spool_names
+from watchd.core.text import on_one_line
+from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
+from watchd.journey.arrival.admitting import asked
+from watchd.journey.work import archiving
+from watchd.journey.work.preparing import Prepared, Unfit, rect_of
+from watchd.journey.work.sending import PictureReceived, TileReceived
+from watchd.model import BudgetReached, Failure, FailureKind, Gate, GateReason, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from watchd.interfaces import Clock, Ledger, Spool
+    from watchd.journey.gate.keeper import GateKeeper
+    from watchd.journey.reporting import Recorder
+    from watchd.journey.work.archiving import Archiver
+    from watchd.journey.work.preparing import Preparer
+    from watchd.journey.work.publishing import Publisher
+    from watchd.journey.work.sending import Sender
+    from watchd.model import Budget, Folder, Job, Place, Published
+
+logger = logging.getLogger(__name__)
+
+LATER = 30.0
+"""Seconds until a step is tried again that failed for a reason of the machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job taken by this thread; `probe`: its call is the one that may try a closed gate."""
+
+    job: Job
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages that a job passes, each of which knows nothing of the others."""
+
+    preparer: Preparer
+    publisher: Publisher
+    sender: Sender
+    recorder: Recorder
+    archiver: Archiver
+
+
+class JobRunner:
+    """Takes the next job that can go on, and leads it as far as it comes."""
+
+    def __init__(
+        self, stages: Stages, ledger: Ledger, spool: Spool, keeper: GateKeeper, clock: Clock,
+        online: Callable[[], Mapping[str, tuple[Folder, Place]]], budget: Budget,
+        lost: Callable[[str, str], None],
+    ) -> None:  # fmt: skip
+        """`online` answers the folders that can be worked on now: name → the folder and where it is.
+
+        `budget`: over all folders. `lost` is told of a folder and a path whose file was gone.
+        """
+        self._stages = stages
+        self._ledger = ledger
+        self._spool = spool
+        self._keeper = keeper
+        self._clock = clock
+        self._online = online
+        self._budget = budget
+        self._lost = lost
+        self._put_off_because: dict[int, str] = {}
+        self._look = threading.local()
+
+    def next_claim(self) -> Claim | None:
+        """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
+        online = self._online()
+        self._look.at, self._look.callers = self._clock.steady(), self.calling(online)
+        decision = self._keeper.decision()
+        probe = isinstance(decision, Probe) and self._keeper.take_probe()
+        try:
+            callers = self._look.callers if isinstance(decision, Open) or probe else ()
+            job = self._ledger.claim(online.keys(), callers)
+        except LedgerError:
+            self._end_probe(probe=probe)
+            raise
+        if job is None:
+            self._end_probe(probe=probe)
+            return None
+        return Claim(job, probe)
+
+    def calling(self, online: Mapping[str, tuple[Folder, Place]]) -> Collection[str]:
+        """Folders whose own hours and budget let them call now."""
+        now, held = self._clock.local(), self._keeper.held()
+        return [
+            name
+            for name, (folder, _) in online.items()
+            if name not in held and not scheduling.closed_for(folder.hours, now)
+        ]
+
+    def _end_probe(self, *, probe: bool, had_job: bool = False) -> None:
+        if probe:
+            self._keeper.give_probe_back(had_job=had_job)
+
+    def next_due(self) -> float | None:
+        """Seconds until something may become claimable by time alone; None: nothing does.
+
+        Counted from this thread's last look: what came due between that and now nobody would wait for otherwise.
+        """
+        online = self._online()
+        if set(self.calling(online)) - set(getattr(self._look, "callers", ())):
+            return 0.0
+        since = getattr(self._look, "at", self._clock.steady())
+        moments = [at for at in (self._ledger.next_due(since), self._keeper.next_change()) if at is not None]
+        waits = [max(0.0, at - self._clock.steady()) for at in moments]
+        now = self._clock.local()
+        waits += [wait for folder, _ in online.values() if (wait := scheduling.closed_for(folder.hours, now))]
+        return min(waits, default=None)
+
+    def conduct(self, claim: Claim) -> None:
+        """Lead a claimed job on. Trouble of this job ends with this job; only the ledger's is raised."""
+        job = claim.job
+        try:
+            place = self._online().get(job.folder)
+            if place is None:
+                self._ledger.release(job)
+            else:
+                self._lead(claim, *place)
+        except NoSpaceError as error:
+            self._wait_for_space(job, error)
+        except FolderOfflineError as error:
+            # It went away after it was last looked at: the file is not gone, and waits with its folder.
+            self._put_off(job, str(error))
+        except LaterError as error:
+            # An output that cannot be written concerns every file of its folder.
+            self._put_off(job, str(error))
+            self._keeper.hold(job.folder, str(error), LATER)
+        except OSError as error:
+            self._put_off(job, f"it cannot be read: {error.strerror}")
+            logger.warning(
+                "%s/%s cannot be read at present: %s. It is tried again in %d s; the others go on.",
+                job.folder, on_one_line(job.path), error.strerror, LATER, extra={"action": "later", "job": job.id},
+            )  # fmt: skip
+        except LedgerError:
+            raise
+        except Exception:
+            # A fault of our own: this file ends where everybody sees it, and the others go on.
+            logger.exception(
+                "Internal error with %s/%s; it is set aside, the others go on. Please report this.",
+                job.folder, on_one_line(job.path), extra={"action": "internal_error", "job": job.id},
+            )  # fmt: skip
+            if job.due:
+                self._ledger.put_off_original(job, self._clock.steady() + archiving.AGAIN_AFTER)
+            else:
+                words = "internal error, see the log; `watchd retry` tries it again"
+                self._ledger.abandon(job, Failure(FailureKind.INTERNAL, words))
+        finally:
+            self._end_probe(probe=claim.probe, had_job=True)
+
+    def _put_off(self, job: Job, reason: str) -> None:
+        """Give the job back for a while; one whose call has left is not given back but in doubt."""
+        current = self._ledger.job(job.id)
+        if current is not None and current.state is JobState.ARMED:
+            self._ledger.abandon(job, Failure(FailureKind.LOST, f"sent, and then: {reason}"))
+            return
+        if self._put_off_because.get(job.id) != reason:  # once for each reason, or a lasting one would fill the ledger
+            self._put_off_because[job.id] = reason
+            self._ledger.note(job, "later", reason)
+        if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
+            self._clear(job)  # while it is still ours: it is read anew, and takes no room until then
+        self._ledger.release(job, self._clock.steady() + LATER)
+
+    def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
+        """A full disk: no call is made until there is room again, as its answer would have no place."""
+        self._put_off(job, str(error))
+        now = self._clock.steady()
+        detail = f"{error}; make room there"
+        self._keeper.close(Gate(GateReason.DISK, now, detail, now + LATER, LATER))
+
+    def _lead(self, claim: Claim, folder: Folder, place: Place) -> None:
+        job = claim.job
+        if job.due:
+            self._stages.archiver.attend(job, folder, place)
+            return
+        if job.moved is not None:
+            self._stages.archiver.bring_back(job, place)
+        if job.state is JobState.RECEIVED:
+            self._publish(job, folder)
+            return
+        prepared = self._prepared(job, folder, place)
+        if prepared is None:
+            return
+        if prepared.parameters.tiles and prepared.tile is None:
+            self._ledger.complete_tiles(job)  # a crash came between the last of them and this
+            self._publish(job, folder)
+            return
+        behind = self._ledger.job(job.behind) if job.behind is not None else None
+        match planning.next_step(job, behind, self._ledger.paid_results(job)):
+            case planning.Reuse(results):
+                self._reuse(job, folder, prepared, results)
+            case planning.EndWith(failure):
+                self._fail(job, folder, failure)
+            case planning.AskService():
+                self._call(claim, folder, prepared)
+            case unexpected:
+                assert_never(unexpected)
+
+    def _prepared(self, job: Job, folder: Folder, place: Place) -> Prepared | None:
+        """The snapshot; None if the job ended, or went back to follow its folder's profile as it is now."""
+        have = self._ledger.tiles(job) if job.tiles else {}
+        prepared = self._stages.preparer.prepare(job, folder, place, have)
+        if isinstance(prepared, Unfit):
+            self._fail(job, folder, prepared.failure)
+            return None
+        planned = prepared.parameters
+        cut = {tile.number: rect_of(tile) for tile in planned.tiles}
+        is_as_admitted = (planned.identity, planned.width, planned.height) == (job.parameters, job.width, job.height)
+        if not is_as_admitted or any(cut.get(number) != rect for number, rect in have.items()):
+            self._clear(job, have)  # while the claim is still ours; tiles of another cut fit nowhere
+            self._ledger.requalify(job, asked(planned, folder), folder.profile.name)
+            return None
+        return prepared
+
+    def _has_name(self, job: Job, folder: Folder, prepared: Prepared) -> bool:
+        """Whether the output has its name reserved; where the folder says `skip` and it is taken, the job is done."""
+        if self._stages.publisher.reserve(job, folder, prepared) is not None:
+            return True
+        self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
+        self._stages.recorder.skipped(job)
+        self._clear(job)
+        return False
+
+    def _call(self, claim: Claim, folder: Folder, prepared: Prepared) -> None:
+        job = claim.job
+        if not self._has_name(job, folder, prepared):
+            return
+        ticket = self._keeper.enter(again=job.tries > 0, probe=claim.probe)
+        if not isinstance(ticket, Permit):
+            self._clear(job)  # while the claim is still ours
+            self._ledger.release(job, self._clock.steady() + ticket.seconds if ticket is not None else 0.0)
+            return
+        try:
+            if job.folder not in self.calling(self._online()):  # its hours may have ended while it waited for its turn
+                self._clear(job)
+                self._ledger.release(job)
+                return
+            self._tell_of_conversion(job, prepared)
+            limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
+            result = self._stages.sender.send(
+                job, prepared, limits, ticket, clear=lambda: self._clear(job),
+                due_if_failed=folder.failed is not None,
+            )  # fmt: skip
+        finally:
+            self._keeper.leave()
+        if isinstance(result, PictureReceived):
+            self._publish(self._ledger.job(job.id) or job, folder)
+            return
+        if isinstance(result, TileReceived):
+            self._stages.recorder.part(job, result.number, result.count)
+            return
+        if isinstance(result, BudgetReached):
+            self._clear(job)  # while the claim is still ours
+            self._ledger.release(job)
+            self._keeper.budget_reached(result)
+            return
+        self._stages.recorder.concluded(job, result)
+
+    def _tell_of_conversion(self, job: Job, prepared: Prepared) -> None:
+        if not prepared.converted or job.attempts:  # once is enough
+            return
+        reasons = "; ".join(prepared.converted)
+        self._ledger.note(job, "converted", f"sent as {prepared.upload.picture_format}, not as it is: {reasons}")
+        logger.info(
+            "Converted %s/%s for the upload: %s", job.folder, on_one_line(job.path), reasons,
+            extra={"action": "converted", "job": job.id},
+        )  # fmt: skip
+
+    def _publish(self, job: Job, folder: Folder) -> None:
+        try:
+            published = self._stages.publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
+        except FileNotFoundError:
+            # A ledger put back from a backup may know of answers that are published or lost since.
+            words = "its paid answer is no longer in the spool; look for its output first"
+            self._ledger.lose_answer(job, Failure(FailureKind.ANSWER_GONE, words))
+            return
+        self._finish(job, folder, published, reused_from=None, price=job.booked)
+
+    def _reuse(self, job: Job, folder: Folder, prepared: Prepared, results: tuple[Job, ...]) -> None:
+        if not self._has_name(job, folder, prepared):
+            return
+        for earlier in results:
+            published = self._stages.publisher.reuse(job, folder, earlier)
+            if published is not None:
+                self._finish(job, folder, published, reused_from=earlier.reused_from or earlier.id, price=0)
+                return
+        self._fail(job, folder, self._gone(results[0]))
+
+    def _gone(self, earlier: Job) -> Failure:
+        paid = self._clock.day_of(earlier.finished_at or 0.0)
+        words = f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
+        return Failure(FailureKind.RESULT_GONE, words)
+
+    def _ended(self, job: Job) -> None:
+        """Nothing of it is needed any more."""
+        self._put_off_because.pop(job.id, None)
+        self._clear(job, self._ledger.tiles(job) if job.tiles else ())
+
+    def _finish(self, job: Job, folder: Folder, published: Published, *, reused_from: int | None, price: int) -> None:
+        self._ledger.finish(
+            job, published.output, published.sha256, reused_from=reused_from,
+            detail=f"published as {on_one_line(published.output)}", due=disposition.is_due_when_done(folder),
+        )  # fmt: skip
+        self._stages.recorder.published(job, published, price, reused_from)
+        self._ended(job)
+
+    def _fail(self, job: Job, folder: Folder, failure: Failure) -> None:
+        self._clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
+        self._ledger.fail(job, failure, due=disposition.is_due_when_failed(folder, failure.kind))
+        if failure.kind is FailureKind.GONE:
+            self._lost(job.folder, job.path)
+        self._stages.recorder.ended(job, failure.words)
+        self._put_off_because.pop(job.id, None)
+
+    def _clear(self, job: Job, tiles: Collection[int] = ()) -> None:
+        self._spool.remove(*spool_names.passing(job), *spool_names.paid(job, tiles))

@@ -1,0 +1,173 @@
+"""Stage 4: a claimed job gets its private snapshot: the bytes admitted, hashed again, are the bytes that are sent."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, assert_never
+
+from watchd.core.outgoing import spool_names
+from watchd.core.request import sendable
+from watchd.core.request.appraising import Appraisal, Refused, appraise, too_large
+from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
+from watchd.errors import FolderOfflineError, SourceLostError
+from watchd.formats.metadata.stripping import without_private
+from watchd.formats.picture import Broken, Incomplete
+from watchd.model import Failure, FailureKind, Rect
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from watchd.formats.metadata.collecting import Metadata
+    from watchd.formats.picture import Format, Picture
+    from watchd.interfaces import Raster, Spool, Studio, Tree
+    from watchd.model import Api, Folder, Job, Parameters, Place, Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one call sends. Implements `interfaces.Upload`."""
+
+    spool: Spool
+    name: str
+    parameters: Parameters
+    picture_format: str
+    size: int
+
+    def open(self) -> BinaryIO:
+        """The picture's bytes."""
+        return self.spool.open(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Ready to be sent, or to get an earlier result under its own name.
+
+    `parameters`: what is asked for the picture as a whole; `upload.parameters`: for this call. `tile`: the part that
+    is sent; None: all of it. `converted`: why it is not sent byte for byte, if it is not. `in_srgb`: its colours were
+    converted to sRGB. `alpha`: how opaque its pixels are, as a grey PNG; None where all are.
+    """
+
+    parameters: Parameters
+    metadata: Metadata
+    upload: Snapshot
+    tile: Tile | None = None
+    converted: tuple[str, ...] = ()
+    in_srgb: bool = False
+    alpha: bytes | None = None
+
+    @property
+    def price(self) -> int:
+        """Micro-dollars of this call."""
+        return self.upload.parameters.price
+
+    @property
+    def rect(self) -> Rect | None:
+        """Where the tile lies in the upright picture."""
+        return None if self.tile is None else rect_of(self.tile)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """The job ends here, and why; nothing was paid."""
+
+    failure: Failure
+
+
+def _gone(words: str) -> Unfit:
+    return Unfit(Failure(FailureKind.GONE, f"gone: {words}"))
+
+
+def _unfit(words: str) -> Unfit:
+    return Unfit(Failure(FailureKind.UNFIT, words))
+
+
+def rect_of(tile: Tile) -> Rect:
+    """Where a tile lies in the upright picture."""
+    return Rect(tile.left, tile.top, tile.width, tile.height)
+
+
+class Preparer:
+    """Prepares one job at a time, so that only one whole picture is in memory however many workers there are."""
+
+    def __init__(self, tree: Tree, spool: Spool, studio: Studio, api: Api) -> None:
+        self._tree = tree
+        self._spool = spool
+        self._studio = studio
+        self._api = api
+        self._one_at_a_time = threading.Lock()
+
+    def prepare(self, job: Job, folder: Folder, place: Place, have: Collection[int] = ()) -> Prepared | Unfit:
+        """Read, hash, prove and measure again, and lay what will be sent into the spool.
+
+        `have`: numbers of the tiles that are paid for and safe; the first of the others is what is sent next.
+
+        Raises:
+            OSError: the file cannot be read at present.
+            LaterError: the spool cannot be written.
+            FolderOfflineError: the folder went away, so nothing can be said of its file.
+        """
+        with self._one_at_a_time:
+            try:
+                data, sample = self._tree.read(place.root, job.path, sendable.MOST_FILE_BYTES)
+            except SourceLostError as lost:
+                if self._tree.locate(folder.path, folder.mount_marker) != place:
+                    raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
+                return _gone(f"{lost}; if it comes back it is a new job")
+            if sample.size > sendable.MOST_FILE_BYTES:
+                return _unfit(too_large(sample.size))
+            if hashlib.sha256(data).hexdigest() != job.sha256:
+                return _gone("other bytes lie under its name now; they are a new job")
+            return self._judge(job, folder, data, have)
+
+    def _judge(self, job: Job, folder: Folder, data: bytes, have: Collection[int]) -> Prepared | Unfit:
+        match appraise(data, folder, self._api, self._studio.reads):
+            case Appraisal() as found:
+                return self._lay_out(job, folder, data, found, have)
+            case Incomplete(reason):
+                return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
+            case Refused(reason):
+                return _unfit(reason)
+            case unexpected:
+                assert_never(unexpected)
+
+    def _lay_out(
+        self, job: Job, folder: Folder, data: bytes, found: Appraisal, have: Collection[int]
+    ) -> Prepared | Unfit:
+        """What is sent, in the spool: the file as it is where that will do, else its pixels in another."""
+        picture, metadata, planned = found.picture, found.metadata, found.parameters
+        tile = next((tile for tile in planned.tiles if tile.number not in have), None)
+        reasons = self._reasons_to_convert(picture, metadata, len(data))
+        if planned.tiles or reasons or picture.alpha:
+            raster = self._studio.decode(data, picture, metadata)
+            if isinstance(raster, Broken):
+                return _unfit(f"its pixels {raster.reason}")
+            if planned.tiles or reasons:
+                return self._converted(job, found, tile, raster, reasons)
+            alpha = raster.alpha()
+        else:
+            alpha = None
+        sent = data if folder.send_metadata else without_private(data, picture.format)
+        return Prepared(planned, metadata, self._snapshot(job, planned, picture.format, sent), alpha=alpha)
+
+    def _reasons_to_convert(self, picture: Picture, metadata: Metadata, size: int) -> tuple[str, ...]:
+        other = metadata.icc is not None and self._studio.is_other_than_srgb(metadata.icc)
+        return sendable.reasons_to_convert(picture, metadata, size, other_colours=other)
+
+    def _converted(
+        self, job: Job, found: Appraisal, tile: Tile | None, raster: Raster, reasons: tuple[str, ...]
+    ) -> Prepared | Unfit:
+        """Nothing of the original's metadata is in it, whatever the folder says: EXIF speaks of other pixels."""
+        encoded = raster.upload(None if tile is None else rect_of(tile), MAX_UPLOAD_BYTES)
+        if encoded is None:
+            return _unfit(f"it cannot be brought below {MAX_UPLOAD_BYTES + 1:,} bytes without visible loss")
+        kind, sent = encoded
+        planned = found.parameters
+        upload = self._snapshot(job, planned if tile is None else tile.parameters, kind, sent)
+        told = reasons or ("it is cut into tiles",)
+        return Prepared(planned, found.metadata, upload, tile, told, raster.converted, raster.alpha())
+
+    def _snapshot(self, job: Job, parameters: Parameters, kind: Format, sent: bytes) -> Snapshot:
+        self._spool.write(spool_names.snapshot(job), sent)
+        return Snapshot(self._spool, spool_names.snapshot(job), parameters, kind, len(sent))

@@ -1,0 +1,216 @@
+"""Stage 7: the paid answer gets its name in the output folder, complete and durable, and replaces nothing unasked."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING, BinaryIO
+
+from watchd import __version__
+from watchd.core.outgoing import naming, output_formats, rendering, spool_names
+from watchd.core.outgoing.rendering import PaidPicture, Part
+from watchd.core.request import endpoint
+from watchd.errors import LaterError
+from watchd.formats.metadata import dressing
+from watchd.formats.metadata.collecting import Metadata, collect
+from watchd.formats.metadata.xmp import Done
+from watchd.formats.picture import Format
+from watchd.formats.png import png_chunks
+from watchd.formats.png.rewriter import PRIVATE_CHUNKS, PngRewriter
+from watchd.journey.work.receiving import reserve_bytes
+from watchd.model import Published, Rect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from watchd.interfaces import Clock, Ledger, Outputs, Spool, Studio
+    from watchd.journey.work.preparing import Prepared
+    from watchd.model import Folder, Job
+
+    _Opener = Callable[[], BinaryIO]
+    _Content = Callable[[BinaryIO], Iterator[bytes]]
+
+CHUNK = 256 * 1024
+BYTES_A_PIXEL = 4
+"""Of an output that did not compress at all, with alpha."""
+OF_THE_ORIGINAL = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"iCCP", b"pHYs", b"tIME"})
+"""Chunks that an earlier output has from its own original; another of the same picture gets what its folder says."""
+
+
+class Publisher:
+    """Gives names and fills them."""
+
+    def __init__(self, outputs: Outputs, spool: Spool, studio: Studio, ledger: Ledger, clock: Clock) -> None:
+        self._outputs = outputs
+        self._studio = studio
+        self._one_at_a_time = threading.Lock()
+        self._spool = spool
+        self._ledger = ledger
+        self._clock = clock
+
+    def reserve(self, job: Job, folder: Folder, prepared: Prepared) -> str | None:
+        """Take the output's name before anything is paid; None: it is taken and the folder says `skip`.
+
+        Lays what else of the original the output needs into the spool too: it may be gone when the answer is published.
+        """
+        planned = prepared.parameters
+        room = reserve_bytes(planned) if not planned.tiles else planned.width * planned.height * BYTES_A_PIXEL
+        self._outputs.make_ready(folder.output, room)
+        parts, lacks_alpha = max(1, len(planned.tiles)), prepared.alpha is not None
+        if not rendering.passes(folder.format, parts=parts, lacks_alpha=lacks_alpha):
+            self._spool.make_ready(room)
+        self._lay_out(job, folder, prepared)
+        facts = naming.NameFacts(
+            path=job.path, sha256=job.sha256, width=planned.width, height=planned.height,
+            scale=planned.effective_scale, date=self._clock.local().date().isoformat(),
+            extension=output_formats.extension(folder.format),
+        )  # fmt: skip
+        wanted = naming.output_path(folder, facts)
+        if folder.on_collision == "suffix":
+            return self._take(job, folder, wanted)
+        key = (naming.collision_key(f"{folder.output}/{wanted}"), wanted)
+        share = folder.on_collision == "overwrite"
+        return self._ledger.take_name(job, lambda: [key], lambda path: self._is_free(folder, path), share=share)
+
+    def _lay_out(self, job: Job, folder: Folder, prepared: Prepared) -> None:
+        planned = prepared.parameters
+        at = self._clock.local().isoformat(timespec="seconds")
+        dressed = dressing.dress(
+            prepared.metadata, keep=folder.metadata == "keep", width=planned.width, height=planned.height,
+            done=Done(__version__, folder.profile.name, planned.effective_scale, at),
+            srgb_profile=self._studio.srgb() if prepared.in_srgb else None,
+        )  # fmt: skip
+        self._spool.write(spool_names.dress(job), dressing.as_png_chunks(dressed))
+        if prepared.alpha is not None:
+            self._spool.write(spool_names.alpha(job), prepared.alpha)
+
+    def _take(self, job: Job, folder: Folder, wanted: str) -> str:
+        def named() -> Iterator[tuple[str, str]]:
+            for path in naming.candidates(wanted):
+                yield naming.collision_key(f"{folder.output}/{path}"), path
+
+        name = self._ledger.take_name(job, named, lambda path: self._is_free(folder, path), share=False)
+        if name is None:
+            raise LaterError(f"{naming.SUFFIXES:,} names like {wanted} are taken in {folder.output}: remove some")
+        return name
+
+    def _is_free(self, folder: Folder, path: str) -> bool:
+        return not self._outputs.exists(folder.output, path)
+
+    def publish(self, job: Job, folder: Folder, tiles: Mapping[int, Rect]) -> Published:
+        """Publish the paid answer in the spool: its `tiles`, or the whole. Again after a crash it changes nothing more.
+
+        Raises:
+            FileNotFoundError: the answer is not in the spool, or not all of it.
+        """
+        answer = self._answer(job, tiles)
+        if self._passes(folder, answer):
+            # What the service says about its own answer may carry what it was told; `strip` lets none of it through.
+            drop = frozenset() if folder.metadata == "keep" else PRIVATE_CHUNKS
+            return self._publish(job, folder, answer.parts[0].open, lambda file: self._rewritten(job, file, drop))
+        return self._render(job, folder, answer)
+
+    def _answer(self, job: Job, tiles: Mapping[int, Rect]) -> PaidPicture:
+        def part(rect: Rect, name: str) -> Part:
+            self._spool.size(name)  # raises where it is gone
+            return Part(rect, lambda: self._spool.open(name))
+
+        parts = [part(rect, spool_names.answer(job, number)) for number, rect in sorted(tiles.items())]
+        if not parts:
+            parts = [part(Rect(0, 0, job.width, job.height), spool_names.answer(job))]
+        scale = endpoint.effective_scale(job.parameters)
+        return PaidPicture((*parts,), job.width, job.height, scale, self._read(spool_names.alpha(job)) or None)
+
+    def _passes(self, folder: Folder, answer: PaidPicture) -> bool:
+        lacks_alpha = False
+        if answer.alpha is not None and len(answer.parts) == 1:
+            with answer.parts[0].open() as file:
+                lacks_alpha = not rendering.has_alpha(file.read(rendering.HEAD_BYTES))
+        return rendering.passes(folder.format, parts=len(answer.parts), lacks_alpha=lacks_alpha)
+
+    def _render(self, job: Job, folder: Folder, answer: PaidPicture) -> Published:
+        """Make the output in the spool first: what is published is the same bytes however often that is tried."""
+        with self._one_at_a_time, self._spool.draft(spool_names.rendered(job)) as target:
+            self._studio.render(answer, folder.format, self._dressed(job), target)
+        return self._publish(job, folder, lambda: self._spool.open(spool_names.rendered(job)), _pieces)
+
+    def _dressed(self, job: Job) -> Metadata:
+        return dressing.from_png_chunks(self._read(spool_names.dress(job)))
+
+    def reuse(self, job: Job, folder: Folder, earlier: Job) -> Published | None:
+        """Make the output from another's; None if that is no longer there as it was published."""
+        if earlier.output is None or self._outputs.digest("/", earlier.output) != earlier.output_sha256:
+            return None
+        source = earlier.output
+        try:
+            return self._again(job, folder, earlier, lambda: self._outputs.open("/", source))
+        except FileNotFoundError:
+            return None
+
+    def _again(self, job: Job, folder: Folder, earlier: Job, source: _Opener) -> Published:
+        """The same result as this folder wants it: without encoding it again wherever that can be."""
+        answer = PaidPicture(
+            (Part(Rect(0, 0, earlier.width, earlier.height), source),),
+            earlier.width, earlier.height, endpoint.effective_scale(earlier.parameters),
+            self._read(spool_names.alpha(job)) or None,
+        )  # fmt: skip
+        with source() as file:
+            head = file.read(len(png_chunks.SIGNATURE))
+        if head == png_chunks.SIGNATURE:
+            if self._passes(folder, answer):
+                return self._publish(job, folder, source, lambda file: self._rewritten(job, file, OF_THE_ORIGINAL))
+        elif head.startswith(output_formats.START[folder.format.type]) and self._is_dressed_alike(job, folder, source):
+            return self._publish(job, folder, source, _pieces)
+        return self._render(job, folder, answer)
+
+    def _is_dressed_alike(self, job: Job, folder: Folder, source: _Opener) -> bool:
+        """Whether an output of the same picture says as much beside its pixels as this one is to say."""
+        with source() as file:
+            data = file.read()
+        found, wanted = collect(data, Format(folder.format.type)), self._dressed(job)
+        return [bool(part) for part in (found.exif, found.xmp)] == [bool(part) for part in (wanted.exif, wanted.xmp)]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            with self._spool.open(name) as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _publish(self, job: Job, folder: Folder, source: _Opener, content: _Content) -> Published:
+        ending = output_formats.extension(folder.format)
+        name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.{ending}"))
+        replace = folder.on_collision == "overwrite"
+        while True:
+            with source() as file:  # opened apart from the output, so that its trouble is not taken for the output's
+                digest = self._outputs.publish(
+                    content(file), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
+                )
+            if digest is not None:
+                return Published(f"{folder.output}/{name}", digest)
+            # Taken: by ourselves, where the name was given and the ledger not yet told before a crash; or by somebody
+            # else since it was reserved, and then the answer is paid for and goes under the next free name.
+            with source() as file:
+                digest = self._digest(content(file))
+            if self._outputs.digest(folder.output, name) == digest:
+                self._outputs.make_durable(folder.output, name)  # the sync may be what failed, or never came
+                return Published(f"{folder.output}/{name}", digest)
+            name = self._take(job, folder, name)
+
+    @staticmethod
+    def _digest(chunks: Iterator[bytes]) -> str:
+        digest = hashlib.sha256()
+        for chunk in chunks:
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def _rewritten(self, job: Job, file: BinaryIO, drop: frozenset[bytes]) -> Iterator[bytes]:
+        rewriter = PngRewriter(self._read(spool_names.dress(job)), drop=drop)
+        for piece in _pieces(file):
+            yield rewriter.feed(piece)
+        yield rewriter.finish()
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(CHUNK):
+        yield piece

@@ -1,0 +1,110 @@
+"""Stage 6: every 200 is checked before it is believed, and is durable in the spool before it counts as received."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.core.calls.outcomes import BadAnswer, Received
+from watchd.core.outgoing import spool_names
+from watchd.core.request import endpoint
+from watchd.formats.containers import PngProof
+from watchd.formats.picture import Incomplete, Picture, Unreadable
+
+if TYPE_CHECKING:
+    from watchd.interfaces import Spool, SpoolFile, Streamed
+    from watchd.model import Interrupted, Parameters
+
+SPARE_BYTES = 1_000_000
+CHUNK = 256 * 1024
+
+
+def reserve_bytes(parameters: Parameters) -> int:
+    """Room for the answer, set aside before it is paid: a picture with alpha that did not compress at all."""
+    return min(endpoint.MAX_ANSWER_BYTES, parameters.width * parameters.height * 4 + SPARE_BYTES)
+
+
+def salvage(spool: Spool, call: Interrupted) -> int | None:
+    """The bytes of an answer that came whole before a crash, made durable now; None if there is none.
+
+    The room that was set aside behind it reads as zeros, which no PNG ends with.
+    """
+    name = spool_names.answer(call.job, call.tile)
+    expected = call.width, call.height
+    proof = PngProof()
+    size = held = 0
+    try:
+        with spool.open(name) as file:
+            while piece := file.read(CHUNK):
+                told = piece.rstrip(b"\0")
+                if told:
+                    proof.feed(bytes(held) + told)
+                    size += held + len(told)
+                    held = 0
+                held += len(piece) - len(told)
+    except FileNotFoundError:
+        return None
+    match proof.finish():
+        case Picture() as picture if endpoint.size_matches(expected, (picture.width, picture.height)):
+            spool.cut(name, size)
+            return size
+        case _:
+            return None
+
+
+class AnswerSink:
+    """Takes the body as it comes: into the spool, and through the proof."""
+
+    def __init__(self, file: SpoolFile, parameters: Parameters) -> None:
+        """`parameters`: what was asked for."""
+        self._file = file
+        self._expected = (parameters.width, parameters.height)
+        self._proof = PngProof()
+        self._wrong_size: str | None = None
+        self._size = 0
+
+    def write(self, chunk: bytes) -> bool:
+        """Whether to go on: not beyond the size that any answer can have."""
+        self._size += len(chunk)
+        if self._size > endpoint.MAX_ANSWER_BYTES:
+            return False
+        self._file.write(chunk)
+        if self._wrong_size is None:
+            self._proof.feed(chunk)
+            self._look_at_header()
+        return True
+
+    def _look_at_header(self) -> None:
+        """A picture of another size is kept as evidence, and no time goes into its pixels, however many it claims."""
+        header = self._proof.header
+        if header is not None and not endpoint.size_matches(self._expected, (header.width, header.height)):
+            width, height = self._expected
+            self._wrong_size = f"{header.width}x{header.height} pixels instead of {width}x{height}"
+
+    def judge(self, streamed: Streamed) -> Received | BadAnswer:
+        """Whether this is the picture asked for; if so it is durable when this returns."""
+        reason = self._objection_to_message(streamed) or self._wrong_size or self._picture_or_objection()
+        self._file.sync()
+        if isinstance(reason, Picture):
+            return Received(self._size, reason.width, reason.height, streamed.traffic)
+        return BadAnswer(f"the service answered 200 with {reason}", streamed.traffic)
+
+    def _objection_to_message(self, streamed: Streamed) -> str | None:
+        if self._size > endpoint.MAX_ANSWER_BYTES:
+            return f"more than {endpoint.MAX_ANSWER_BYTES:,} bytes"
+        if streamed.encoding.strip().lower() not in {"", "identity"}:
+            return f"a body in encoding {streamed.encoding!r}, which was not asked for"
+        kind = streamed.content_type
+        if kind.partition(";")[0].strip().lower() != "image/png" and isinstance(self._proof.finish(), Picture):
+            return f"content type {kind or 'none'!r} instead of image/png"
+        return None
+
+    def _picture_or_objection(self) -> Picture | str:
+        match self._proof.finish():
+            case Picture() as picture:
+                return picture
+            case Incomplete(reason):
+                return f"a broken picture: {reason}"
+            case Unreadable(reason):
+                return f"something else than the picture asked for: {reason}"
+            case unexpected:
+                assert_never(unexpected)

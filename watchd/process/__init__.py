@@ -1,0 +1,1 @@
+"""The processes: what is wired, started, supervised and stopped."""

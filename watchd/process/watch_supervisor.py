@@ -1,0 +1,205 @@
+"""Keeps every folder's watch alive, or has the folder scanned where that cannot be: `events` or `poll`, and why.
+
+The main thread calls this every few seconds, and at once when something was mounted or unmounted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from watchd.adapters.filesystem import mounts, watching
+from watchd.adapters.filesystem.mounts import MountWatch
+from watchd.adapters.filesystem.watching import Watcher
+from watchd.core.incoming import watch_health
+from watchd.core.incoming.watch_health import Fine, GiveUp, Rearm, SendProbe, WatchHealth
+from watchd.errors import FolderOfflineError, LaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watchd.interfaces import Clock
+    from watchd.journey.arrival.hot_folder import Hints, HotFolder
+    from watchd.journey.arrival.intake import Intake
+    from watchd.model import Folder, Place
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """Why a folder is scanned; `until`: steady seconds at which its events get another chance (None: never)."""
+
+    reason: str
+    until: float | None = None
+
+
+class WatchSupervisor:
+    """One for each engine."""
+
+    def __init__(self, intake: Intake, hints: Hints, clock: Clock, wake: Callable[[], None]) -> None:
+        """`wake` lets the main thread tend to the folders at once."""
+        self._intake = intake
+        self._hints = hints
+        self._clock = clock
+        self._wake = wake
+        self._watcher = Watcher(hints)
+        self._ears: dict[str, WatchHealth] = {}
+        self._places: dict[str, Place] = {}
+        self._polled: dict[str, Polled] = {}
+        self._moved = threading.Event()
+        self._mounted_before: frozenset[bytes] = frozenset()
+        self._mounts = MountWatch(self._mounted)
+
+    def _mounted(self) -> None:
+        self._moved.set()
+        self._wake()
+
+    def start(self) -> None:
+        """Listen for mounts."""
+        self._mounts.start()
+
+    def stop(self) -> None:
+        """End every thread of it."""
+        self._mounts.stop()
+        self._watcher.stop()
+
+    def polled_because(self, name: str) -> str | None:
+        """Why a folder is scanned instead of watched; None: it is watched."""
+        polled = self._polled.get(name)
+        return None if polled is None else polled.reason
+
+    def watch_first(self, hot: HotFolder, place: Place) -> bool:
+        """Put up a folder's first watch, before it is scanned; whether it is watched."""
+        self._judge(hot.folder, place)
+        if hot.folder.name not in self._polled:
+            self._watch(hot, place, strikes=0)
+        return hot.folder.name not in self._polled
+
+    def tend(self) -> None:
+        """Look after every folder. A dead thread of watchdog's ends all watches, which are then put up anew."""
+        if self._moved.is_set():
+            self._moved.clear()
+            self._hints.visit()
+            self._put_to_the_proof()
+        if not self._watcher.is_alive():
+            self._begin_anew()
+        for hot in self._intake.folders():
+            if hot.place is None or not hot.online:
+                self._watcher.unwatch(hot.folder.name)
+                self._ears.pop(hot.folder.name, None)
+            else:
+                self._tend(hot, hot.place)
+
+    def _put_to_the_proof(self) -> None:
+        """Which watches a mount has cost nobody says. Mounts elsewhere, as containers make them all day, cost none."""
+        mounted = mounts.around([place.root for place in self._places.values()])
+        if mounted == self._mounted_before:
+            return
+        self._mounted_before = mounted
+        due = self._clock.steady() - watch_health.CANARY_EVERY
+        self._ears = {name: replace(ear, heard=due) for name, ear in self._ears.items()}
+
+    def is_alive(self) -> bool:
+        """Whether the thread that listens for mounts lives; watchdog's own are brought back by `tend`."""
+        return self._mounts.is_alive()
+
+    def _begin_anew(self) -> None:
+        logger.warning(
+            "The thread that reads file events has ended; all folders are watched anew and scanned for what came"
+            " meanwhile.", extra={"action": "deaf"},
+        )  # fmt: skip
+        self._watcher.stop()
+        self._watcher = Watcher(self._hints)
+        self._ears.clear()
+
+    def _tend(self, hot: HotFolder, place: Place) -> None:
+        name, now = hot.folder.name, self._clock.steady()
+        if self._places.get(name) != place:
+            self._judge(hot.folder, place)  # what is mounted here now may be of another kind
+        polled = self._polled.get(name)
+        if polled is None and self._watcher.watches(name):
+            self._listen(hot, place, now)
+        elif polled is None or (polled.until is not None and now >= polled.until):
+            self._watch(hot, place, strikes=0)
+
+    def _listen(self, hot: HotFolder, place: Place, now: float) -> None:
+        """Put a watch to the proof, and do what follows."""
+        name = hot.folder.name
+        self._watcher.watch_forbidden(name)
+        ear = self._ears.get(name) or watch_health.begin(now)
+        if self._watcher.has_heard(name):
+            ear = watch_health.heard_of(ear, now)
+        self._ears[name] = ear
+        match watch_health.next_step(ear, now, self._watcher.flaw_of(name, place)):
+            case Fine():
+                if self._watcher.is_partial(name):
+                    self._have_polled(hot, watching.LIMITS)
+            case SendProbe():
+                # Where nothing can be written nothing can be asked: it counts as heard until its next turn.
+                sung = self._watcher.sing(name)
+                self._ears[name] = replace(ear, sung=now) if sung else replace(ear, heard=now)
+            case Rearm(reason):
+                logger.warning(
+                    "The watch of folder %s is deaf: %s. It is put up anew, and the folder scanned for what came"
+                    " meanwhile.", name, reason, extra={"action": "deaf"},
+                )  # fmt: skip
+                self._watch(hot, place, strikes=ear.strikes + 1)
+            case GiveUp(reason):
+                self._have_polled(hot, f"its events cannot be trusted: {reason}")
+            case unexpected:
+                assert_never(unexpected)
+
+    def _judge(self, folder: Folder, place: Place) -> None:
+        """Whether a folder is to be scanned from the start: told to, or on a file system that hides changes."""
+        self._places[folder.name] = place
+        kind = mounts.type_of(place.root)
+        before = self._polled.get(folder.name)
+        reason = None
+        if folder.watch == "poll":
+            reason = "`watch: poll`"
+        elif folder.watch == "auto" and mounts.gives_no_events(kind):
+            reason = f"{kind} tells of no change made elsewhere"
+        if reason is not None:
+            self._polled[folder.name] = Polled(reason)
+            self._watcher.unwatch(folder.name)
+            if folder.watch != "poll" and (before is None or before.reason != reason):
+                logger.info(
+                    "Folder %s is scanned every %g s: %s", folder.name, folder.poll_every, reason,
+                    extra={"action": "polling"},
+                )  # fmt: skip
+            if before is None:
+                self._intake.poll(folder.name)
+        elif before is not None:
+            self._polled[folder.name] = replace(before, until=self._clock.steady())  # watched at once, and said so
+
+    def _watch(self, hot: HotFolder, place: Place, *, strikes: int) -> None:
+        folder = hot.folder
+        try:
+            self._watcher.watch(folder.name, place, hot.matcher, recursive=folder.recursive)
+        except FolderOfflineError:
+            self._hints.everything(folder.name)  # the intake finds it gone, and says so
+        except LaterError as error:
+            self._have_polled(hot, str(error))
+        else:
+            self._ears[folder.name] = watch_health.begin(self._clock.steady(), strikes)
+            if self._polled.pop(folder.name, None) is not None:
+                self._intake.poll(folder.name, polled=False)
+                logger.info(
+                    "Folder %s is watched again; it was scanned until now", folder.name, extra={"action": "watching"}
+                )
+
+    def _have_polled(self, hot: HotFolder, reason: str) -> None:
+        folder = hot.folder
+        self._watcher.unwatch(folder.name)
+        self._ears.pop(folder.name, None)
+        known = self._polled.get(folder.name)
+        self._polled[folder.name] = Polled(reason, self._clock.steady() + watch_health.TRY_AGAIN)
+        self._intake.poll(folder.name)
+        if known is None or known.reason != reason:  # once for each reason
+            logger.warning(
+                "Folder %s gets no events: %s. It is scanned every %g s instead, and watched again when that helps.",
+                folder.name, reason, folder.poll_every, extra={"action": "polling"},
+            )  # fmt: skip

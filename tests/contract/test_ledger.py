@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.clock import ManualClock
+from watchd.adapters.ledgers.memory.memory_ledger import MemoryLedger
+from watchd.adapters.ledgers.memory.memory_store import MemoryStore
 from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.core.calls.outcomes import Traffic
 from watchd.core.calls.retrying import Conclusion
 from watchd.core.calls.scheduling import limits
+from watchd.core.calls.state import Opened, Shut
 from watchd.core.outgoing.naming import candidates, collision_key
 from watchd.core.request.endpoint import Answer
+from watchd.journey.work.reserving import reserve_first
 from watchd.model import (
     Admission,
     Asked,
     Budget,
     BudgetReached,
+    Call,
+    ClaimLost,
     Failure,
     FailureKind,
     Gate,
@@ -48,39 +54,47 @@ FOUR = Asked("four", 80_000, 1024, 1024)
 FOLDERS = frozenset({"one", "two"})
 WIRE = Traffic(1000, 2000, "ray")
 SAMPLE = Sample(100, 10**18, 10**18, 7)
+LEASE = 60.0
 samples = count(1)
 UNFIT = Failure(FailureKind.UNFIT, "no picture that can be sent")
 GONE = Failure(FailureKind.GONE, "it is gone")
 INTERNAL = Failure(FailureKind.INTERNAL, "internal error")
 
 
-class Closable(Protocol):
-    def close(self) -> None: ...
-
-
 @dataclass
 class Store:
-    """A ledger's store, which any number of runs open one after the other."""
+    """A ledger's store, which any number of owners open, one after the other or beside one another."""
 
     clock: ManualClock
-    open_as: Callable[[str], Ledger]
+    open_beside: Callable[[str], Ledger]
+    opened: list[Ledger] = field(default_factory=list)
+
+    def open_as(self, owner: str) -> Ledger:
+        """The next owner, after the one before has gone."""
+        if self.opened:
+            self.opened.pop().close()
+        return self.beside(owner)
+
+    def beside(self, owner: str) -> Ledger:
+        """One more owner, who lives beside the others."""
+        self.opened.append(self.open_beside(owner))
+        return self.opened[-1]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """One parameter for each implementation of `interfaces.Ledger`."""
-    clock = ManualClock()
-    opened: list[Closable] = []
+    clock, memory = ManualClock(), MemoryStore()
 
-    def open_sqlite(owner: str) -> Ledger:
-        if opened:
-            opened.pop().close()
-        ledger = SqliteLedger(tmp_path / "ledger.db", clock, owner=owner, lease=60.0)
-        opened.append(ledger)
-        return ledger
+    def sqlite(owner: str) -> Ledger:
+        return SqliteLedger(tmp_path / "ledger.db", clock, owner=owner, lease=LEASE)
 
-    yield Store(clock, {"sqlite": open_sqlite}[request.param])
-    for ledger in opened:
+    def in_memory(owner: str) -> Ledger:
+        return MemoryLedger(memory, clock, owner=owner, lease=LEASE)
+
+    made = Store(clock, {"sqlite": sqlite, "memory": in_memory}[request.param])
+    yield made
+    for ledger in made.opened:
         ledger.close()
 
 
@@ -126,21 +140,20 @@ def claimed_ids(ledger: Ledger) -> list[int]:
     return found
 
 
-def send(ledger: Ledger, claimed: Job, price: int = 20_000) -> int:
-    attempt = ledger.begin_sending(claimed, price, ())
+def send(ledger: Ledger, claimed: Job, price: int = 20_000, tile: Tile | None = None) -> Call:
+    attempt = ledger.begin_sending(claimed, price, (), (200, 100) if tile else (0, 0), tile)
     assert isinstance(attempt, int)
-    return attempt
+    return Call(claimed, attempt, price, f"{claimed.id}.png", tile.number if tile else None)
 
 
-def arm(ledger: Ledger, claimed: Job, price: int = 20_000) -> int:
-    attempt = send(ledger, claimed, price)
-    ledger.arm(claimed, attempt, price)
-    return attempt
+def arm(ledger: Ledger, claimed: Job, price: int = 20_000, tile: Tile | None = None) -> Call:
+    call = send(ledger, claimed, price, tile)
+    assert ledger.arm(call) is None
+    return call
 
 
 def pay(ledger: Ledger, claimed: Job, output: str = "/out/a.png") -> None:
-    attempt = arm(ledger, claimed)
-    ledger.receive(claimed, attempt, f"{claimed.id}.png", WIRE, 2.0)
+    assert ledger.receive(arm(ledger, claimed), WIRE, 2.0) is None
     ledger.finish(claimed, output, f"sha of {output}", reused_from=None, detail="published")
 
 
@@ -231,8 +244,7 @@ def test_names_are_bytes_and_come_back_as_they_were(store: Store, name: bytes) -
     path = os.fsdecode(name)
     first = store.open_as("first run")
     (job_id,) = admit(first, seen(path))
-    taken = first.take_name(claim(first), lambda: [(collision_key(path), path)], lambda _: True, share=False)
-    assert taken == path
+    assert first.take_name(claim(first), collision_key(path), path) is True
     again = store.open_as("second run")
     assert os.fsencode(job(again, job_id).path) == name
     assert list(remembered(again, "one")) == [path]
@@ -310,7 +322,7 @@ def test_an_answer_that_is_received_is_claimed_before_all_others_and_with_the_ga
     admit(ledger, seen(), replace(seen("b.png", "bb"), priority=9))
     for claimed in (claim(ledger), claim(ledger)):
         if claimed.path == "a.png":
-            ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE, 2.0)
+            ledger.receive(arm(ledger, claimed), WIRE, 2.0)
             ledger.release(claimed)
         else:
             ledger.release(claimed)
@@ -346,13 +358,13 @@ def test_a_twin_is_the_same_picture_in_the_same_folder_or_under_the_same_paramet
 def test_a_twin_waits_while_the_first_is_under_way_or_unknown(ledger: Ledger, state: JobState) -> None:
     admit(ledger, seen(), seen("b.png"))
     first = claim(ledger)
-    attempt = send(ledger, first)
+    call = send(ledger, first)
     if state is not JobState.SENDING:
-        ledger.arm(first, attempt, 20_000)
+        ledger.arm(call)
     if state is JobState.RECEIVED:
-        ledger.receive(first, attempt, "1.png", WIRE, 2.0)
+        ledger.receive(call, WIRE, 2.0)
     if state is JobState.UNKNOWN:
-        ledger.conclude(first, attempt, LOST)
+        ledger.conclude(call, LOST)
     assert job(ledger, first.id).state is state
     assert claimed_ids(ledger) == []
 
@@ -364,7 +376,7 @@ def test_a_twin_goes_on_when_the_first_has_ended(ledger: Ledger, end: Conclusion
     if end is None:
         pay(ledger, first)
     else:
-        ledger.conclude(first, arm(ledger, first), end)
+        ledger.conclude(arm(ledger, first), end)
     assert claim(ledger).path == "b.png"
 
 
@@ -403,7 +415,7 @@ def test_nothing_can_go_on_behind_an_unknown_job(ledger: Ledger) -> None:
     admit(ledger, seen(), seen("b.png"))
     assert ledger.is_busy(FOLDERS, FOLDERS)
     first = claim(ledger)
-    ledger.conclude(first, arm(ledger, first), LOST)
+    ledger.conclude(arm(ledger, first), LOST)
     assert not ledger.is_busy(FOLDERS, FOLDERS)
     assert not ledger.is_busy((), ())
 
@@ -421,7 +433,7 @@ def test_what_can_go_on_by_itself_is_claimable_now_or_later_even_with_a_folder_a
     admit(ledger, seen(folder="two"))
     if state is JobState.RECEIVED:
         claimed = claim(ledger)
-        ledger.receive(claimed, arm(ledger, claimed), "1.png", WIRE, 2.0)
+        ledger.receive(arm(ledger, claimed), WIRE, 2.0)
         ledger.release(claimed)
     admit(ledger, seen("b.png"))
     is_busy = ledger.is_busy({"one"}, {"one"})
@@ -434,11 +446,11 @@ def test_what_can_go_on_by_itself_is_claimable_now_or_later_even_with_a_folder_a
 def test_a_call_is_booked_when_it_is_armed_and_not_before(ledger: Ledger) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    attempt = send(ledger, claimed)
+    call = send(ledger, claimed)
     assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.SENDING, 0)
-    ledger.arm(claimed, attempt, 20_000)
+    ledger.arm(call)
     assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.ARMED, 20_000)
-    ledger.receive(claimed, attempt, "1.png", WIRE, 2.0)
+    ledger.receive(call, WIRE, 2.0)
     found = job(ledger, 1)
     assert (found.state, found.booked, found.attempts, found.result) == (JobState.RECEIVED, 20_000, 1, "1.png")
 
@@ -446,8 +458,8 @@ def test_a_call_is_booked_when_it_is_armed_and_not_before(ledger: Ledger) -> Non
 def test_an_answered_error_unbooks_and_a_lost_answer_stays_booked(ledger: Ledger) -> None:
     admit(ledger, seen(), seen("b.png", "bb"))
     first, second = claim(ledger), claim(ledger)
-    ledger.conclude(first, arm(ledger, first), REFUSED)
-    ledger.conclude(second, arm(ledger, second), LOST)
+    ledger.conclude(arm(ledger, first), REFUSED)
+    ledger.conclude(arm(ledger, second), LOST)
     assert [(found.state, found.booked, found.attempts) for found in (job(ledger, 1), job(ledger, 2))] == [
         (JobState.FAILED, 0, 1),
         (JobState.UNKNOWN, 20_000, 1),
@@ -459,7 +471,7 @@ def test_a_job_costs_the_sum_of_its_booked_calls(ledger: Ledger) -> None:
     admit(ledger, seen())
     for conclusion in (BUSY, replace(LOST, state=JobState.QUEUED, resend=True), BUSY):
         claimed = claim(ledger)
-        ledger.conclude(claimed, arm(ledger, claimed), conclusion)
+        ledger.conclude(arm(ledger, claimed), conclusion)
     pay(ledger, claim(ledger))
     found = job(ledger, 1)
     assert (found.state, found.booked, found.attempts, found.resends) == (JobState.DONE, 40_000, 4, 1)
@@ -469,7 +481,7 @@ def test_a_job_costs_the_sum_of_its_booked_calls(ledger: Ledger) -> None:
 def test_what_the_file_does_not_answer_for_changes_no_count(ledger: Ledger, outcome: Outcome) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    ledger.conclude(claimed, arm(ledger, claimed), ended(outcome, JobState.QUEUED))
+    ledger.conclude(arm(ledger, claimed), ended(outcome, JobState.QUEUED))
     found = job(ledger, 1)
     assert (found.state, found.attempts, found.booked, found.resends) == (JobState.QUEUED, 0, 0, 0)
     assert claim(ledger).id == 1
@@ -480,21 +492,18 @@ def test_a_gate_that_a_call_closed_is_there_with_its_conclusion(ledger: Ledger) 
     claimed = claim(ledger)
     gate = Gate(GateReason.BALANCE, 5.0, "empty", 65.0, 60.0)
     answer = Answer(402, "empty", balance_usd=0.1)
-    ledger.conclude(claimed, arm(ledger, claimed), ended(Outcome.BALANCE, JobState.QUEUED, gate=gate, balance=answer))
+    ending = ended(Outcome.BALANCE, JobState.QUEUED, gate=gate, balance=answer)
+    ledger.conclude(arm(ledger, claimed), ending, [Shut(gate, None, None)])
     assert ledger.gates() == {GateReason.BALANCE: gate}
 
 
 def test_nobody_arms_or_receives_what_is_not_his(store: Store, ledger: Ledger) -> None:
-    from watchd.errors import LedgerError  # noqa: PLC0415 -- the one place that sees it
-
     admit(ledger, seen())
     claimed = claim(ledger)
-    attempt = send(ledger, claimed)
+    call = send(ledger, claimed)
     second = store.open_as("second run")
-    with pytest.raises(LedgerError):
-        second.arm(claimed, attempt, 20_000)
-    with pytest.raises(LedgerError):
-        second.begin_sending(claimed, 20_000, ())
+    assert second.arm(call) == ClaimLost(1)
+    assert second.begin_sending(claimed, 20_000, ()) == ClaimLost(1)
     assert job(second, 1).booked == 0
 
 
@@ -503,12 +512,12 @@ def test_nothing_is_armed_twice_nor_received_before_it_was_armed(ledger: Ledger)
 
     admit(ledger, seen())
     claimed = claim(ledger)
-    attempt = send(ledger, claimed)
+    call = send(ledger, claimed)
     with pytest.raises(LedgerError):
-        ledger.receive(claimed, attempt, "1.png", WIRE, 2.0)
-    ledger.arm(claimed, attempt, 20_000)
+        ledger.receive(call, WIRE, 2.0)
+    ledger.arm(call)
     with pytest.raises(LedgerError):
-        ledger.arm(claimed, attempt, 20_000)
+        ledger.arm(call)
     assert job(ledger, 1).booked == 20_000
 
 
@@ -539,8 +548,9 @@ def test_a_budget_counts_what_is_booked_or_lost_and_not_what_was_answered_with_a
         claimed = claim(ledger)
         attempt = ledger.begin_sending(claimed, 20_000, day)
         assert isinstance(attempt, int)
-        ledger.arm(claimed, attempt, 20_000)
-        ledger.conclude(claimed, attempt, conclusion)
+        call = Call(claimed, attempt, 20_000, "answer.png")
+        ledger.arm(call)
+        ledger.conclude(call, conclusion)
     pay(ledger, claim(ledger))
     assert isinstance(ledger.begin_sending(claim(ledger), 20_000, day), BudgetReached)
 
@@ -551,7 +561,7 @@ def test_a_folders_own_budget_holds_that_folder_alone_and_a_day_ends(store: Stor
     own, others = limits(Budget(), Budget(day=20_000), "one", now), limits(Budget(), Budget(day=20_000), "two", now)
     arm_limited = [ledger.begin_sending(claim(ledger), 20_000, own) for _ in range(2)]
     assert isinstance(arm_limited[0], int)
-    ledger.arm(job(ledger, 1), arm_limited[0], 20_000)
+    ledger.arm(Call(job(ledger, 1), arm_limited[0], 20_000, "1.png"))
     assert isinstance(arm_limited[1], BudgetReached)
     assert isinstance(ledger.begin_sending(claim(ledger), 20_000, others), int)
     store.clock.advance(86_400)
@@ -587,9 +597,9 @@ def test_a_backlog_counts_what_is_not_let_go_and_not_paid_for_by_another(ledger:
 def test_a_retry_forgives_attempts_and_does_not_forget_resends(ledger: Ledger) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    ledger.conclude(claimed, arm(ledger, claimed), replace(LOST, state=JobState.QUEUED, resend=True))
+    ledger.conclude(arm(ledger, claimed), replace(LOST, state=JobState.QUEUED, resend=True))
     claimed = claim(ledger)
-    ledger.conclude(claimed, arm(ledger, claimed), LOST)
+    ledger.conclude(arm(ledger, claimed), LOST)
     ledger.retry(ledger.chosen([1], None, None))
     found = claim(ledger)
     assert (found.attempts, found.tries, found.resends, found.booked) == (2, 0, 1, 40_000)
@@ -598,7 +608,7 @@ def test_a_retry_forgives_attempts_and_does_not_forget_resends(ledger: Ledger) -
 def test_a_dismissed_job_is_failed_and_stays_booked(ledger: Ledger) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    ledger.conclude(claimed, arm(ledger, claimed), LOST)
+    ledger.conclude(arm(ledger, claimed), LOST)
     ledger.dismiss(ledger.chosen(None, "unknown", None))
     assert (job(ledger, 1).state, job(ledger, 1).booked) == (JobState.FAILED, 20_000)
 
@@ -641,23 +651,18 @@ def test_gates_outlive_the_run_exactly_as_they_were(store: Store) -> None:
     }
     first = store.open_as("first run")
     for gate in gates.values():
-        first.close_gate(replace(gate, detail="before"))
-        first.close_gate(gate)
-    first.close_gate(Gate(GateReason.RATE, 0, "slow", 9.0, 1.0))
-    first.open_gate(GateReason.RATE)
-    first.open_gate(GateReason.PAUSED)
+        first.write_gates([Shut(replace(gate, detail="before"), None, None), Shut(gate, None, None)])
+    first.write_gates([Shut(Gate(GateReason.RATE, 0, "slow", 9.0, 1.0), None, None)])
+    first.write_gates([Opened(GateReason.RATE, None), Opened(GateReason.PAUSED, None)])
     assert store.open_as("second run").gates() == gates
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def take(ledger: Ledger, claimed: Job, wanted: str, *there: str, share: bool = False) -> str | None:
-    def named() -> Iterator[tuple[str, str]]:
-        for path in candidates(wanted):
-            yield collision_key(f"/out/{path}"), path
-
-    return ledger.take_name(claimed, named, lambda path: path not in there, share=share)
+def take(ledger: Ledger, claimed: Job, wanted: str, *there: str, share: bool = False) -> str | ClaimLost | None:
+    named = ((collision_key(f"/out/{path}"), path) for path in candidates(wanted))
+    return reserve_first(ledger, claimed, named, there.__contains__, share=share)
 
 
 def three(ledger: Ledger) -> list[Job]:
@@ -713,7 +718,7 @@ def test_the_name_of_an_ended_job_is_free_once_its_file_is_gone(ledger: Ledger) 
 def test_the_name_of_a_job_in_doubt_is_not_given_away(ledger: Ledger) -> None:
     first, second, _ = three(ledger)
     take(ledger, first, "a.png")
-    ledger.conclude(first, arm(ledger, first), LOST)
+    ledger.conclude(arm(ledger, first), LOST)
     assert take(ledger, second, "a.png") == "a-1.png"
 
 
@@ -725,7 +730,7 @@ def test_a_name_may_be_shared_where_the_folder_overwrites(ledger: Ledger) -> Non
 
 def test_where_every_candidate_is_taken_there_is_none(ledger: Ledger) -> None:
     first, *_ = three(ledger)
-    assert ledger.take_name(first, lambda: [("key", "a.png")], lambda _: False, share=False) is None
+    assert reserve_first(ledger, first, [("key", "a.png")], lambda _: True) is None
     assert ledger.name_of(first) is None
 
 
@@ -739,12 +744,12 @@ def crashed_in(store: Store, state: JobState) -> None:
     claimed = claim(first)
     if state is JobState.QUEUED:
         return
-    attempt = send(first, claimed)
+    call = send(first, claimed)
     if state is JobState.SENDING:
         return
-    first.arm(claimed, attempt, 20_000)
+    first.arm(call)
     if state is JobState.RECEIVED:
-        first.receive(claimed, attempt, "1.png", WIRE, 2.0)
+        first.receive(call, WIRE, 2.0)
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.SENDING, JobState.RECEIVED])
@@ -752,8 +757,8 @@ def test_claims_of_a_run_that_is_no_more_are_taken_back_with_nothing_counted(sto
     crashed_in(store, state)
     for number in range(3):
         ledger = store.open_as(f"run {number + 2}")
-        ledger.free_claims()
-        assert ledger.interrupted() == []
+        ledger.free_claims(alone=True)
+        assert ledger.interrupted(alone=True) == []
         assert not ledger.is_claimed()
         found = job(ledger, 1)
         assert found.state is (JobState.RECEIVED if state is JobState.RECEIVED else JobState.QUEUED)
@@ -767,16 +772,16 @@ def test_what_was_armed_is_told_to_every_later_run_until_it_is_concluded_and_nev
     for number in range(3):
         ledger = store.open_as(f"run {number + 2}")
         store.clock.advance(10**6)
-        ledger.free_claims()
+        ledger.free_claims(alone=True)
         assert ledger.claim(FOLDERS, FOLDERS) is None
-        (call,) = ledger.interrupted()
-        found, attempt = call.job, call.attempt
+        (one,) = ledger.interrupted(alone=True)
+        found, attempt = one.call.job, one.call.attempt
         assert (found.state, found.booked, attempt) == (JobState.ARMED, 20_000, 1)
-        assert ledger.interrupted() == []
-    ledger.conclude(found, attempt, LOST)
+        assert ledger.interrupted(alone=True) == []
+    ledger.conclude(one.call, LOST)
     last = store.open_as("the last run")
-    last.free_claims()
-    assert last.interrupted() == []
+    last.free_claims(alone=True)
+    assert last.interrupted(alone=True) == []
     assert (job(last, 1).state, job(last, 1).attempts, job(last, 1).booked) == (JobState.UNKNOWN, 1, 20_000)
 
 
@@ -785,7 +790,7 @@ def test_files_in_the_spool_are_needed_until_their_job_has_ended(ledger: Ledger)
     pay(ledger, claim(ledger))
     ledger.fail(claim(ledger), UNFIT)
     claimed = claim(ledger)
-    ledger.receive(claimed, arm(ledger, claimed), "3.png", WIRE, 2.0)
+    ledger.receive(arm(ledger, claimed), WIRE, 2.0)
     assert set(ledger.needed()) == {3, 4}
 
 
@@ -826,7 +831,7 @@ def test_progress_counts_the_files_of_a_run_and_what_was_booked_in_it(store: Sto
     pay(ledger, claim(ledger))
     ledger.fail(claim(ledger), UNFIT)
     lost = claim(ledger)
-    ledger.conclude(lost, arm(ledger, lost, 80_000), LOST)
+    ledger.conclude(arm(ledger, lost, 80_000), LOST)
     found = ledger.progress(since, last)
     assert (found.done, found.failed, found.unknown, found.left) == (1, 1, 1, 1)
     assert (found.bytes_done, found.bytes_left, found.booked) == (100, 100, 100_000)
@@ -868,10 +873,7 @@ def tile(number: int) -> Tile:
 
 
 def pay_tile(ledger: Ledger, claimed: Job, number: int, *, whole: bool = False) -> None:
-    attempt = ledger.begin_sending(claimed, 20_000, (), (200, 100), tile(number))
-    assert isinstance(attempt, int)
-    ledger.arm(claimed, attempt, 20_000)
-    ledger.receive_tile(claimed, attempt, WIRE, 2.0, whole=whole)
+    ledger.receive_tile(arm(ledger, claimed, tile=tile(number)), WIRE, 2.0, whole=whole)
 
 
 def test_a_tile_that_is_safe_sends_its_job_back_for_the_next_and_makes_what_is_left_cheaper(ledger: Ledger) -> None:
@@ -893,10 +895,7 @@ def test_the_tile_that_makes_it_whole_leaves_the_job_received_and_claimed(ledger
 def test_a_tile_that_never_came_is_not_safe(ledger: Ledger) -> None:
     admit(ledger, seen(asked=TILED))
     claimed = claim(ledger)
-    attempt = ledger.begin_sending(claimed, 20_000, (), (200, 100), tile(1))
-    assert isinstance(attempt, int)
-    ledger.arm(claimed, attempt, 20_000)
-    ledger.conclude(claimed, attempt, LOST)
+    ledger.conclude(arm(ledger, claimed, tile=tile(1)), LOST)
     assert ledger.tiles(job(ledger, 1)) == {}
 
 
@@ -904,11 +903,9 @@ def test_what_is_told_of_an_interrupted_call_is_which_tile_it_was_and_what_it_sh
     first = store.open_as("first run")
     admit(first, seen(asked=TILED))
     claimed = claim(first)
-    attempt = first.begin_sending(claimed, 20_000, (), (200, 100), tile(2))
-    assert isinstance(attempt, int)
-    first.arm(claimed, attempt, 20_000)
-    (call,) = store.open_as("second run").interrupted()
-    assert (call.attempt, call.tile, call.width, call.height) == (attempt, 2, 200, 100)
+    attempt = arm(first, claimed, tile=tile(2)).attempt
+    (one,) = store.open_as("second run").interrupted(alone=True)
+    assert (one.call.attempt, one.call.tile, one.width, one.height) == (attempt, 2, 200, 100)
 
 
 def test_a_copy_admitted_before_waits_while_the_other_is_between_two_tiles(ledger: Ledger) -> None:
@@ -941,8 +938,7 @@ def test_tiles_are_needed_while_their_job_may_be_taken_up_again(ledger: Ledger) 
 def finish_due(ledger: Ledger, *, due: bool = True) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    attempt = arm(ledger, claimed)
-    ledger.receive(claimed, attempt, "1.png", WIRE, 2.0)
+    ledger.receive(arm(ledger, claimed), WIRE, 2.0)
     ledger.finish(claimed, "/out/a.png", "sha", reused_from=None, detail="published", due=due)
 
 
@@ -979,10 +975,10 @@ def test_every_start_tries_again_and_takes_back_what_a_former_run_had_claimed(st
     finish_due(first)
     first.put_off_original(claim(first), store.clock.steady() + 600)
     second = store.open_as("second run")
-    second.free_claims()
+    second.free_claims(alone=True)
     assert claim(second).due
     third = store.open_as("third run")
-    third.free_claims()
+    third.free_claims(alone=True)
     assert claim(third).due
 
 
@@ -1007,8 +1003,186 @@ def test_a_file_processed_again_knows_where_its_original_went(ledger: Ledger) ->
 def test_how_the_last_call_ended_can_be_told(ledger: Ledger) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    ledger.conclude(claimed, arm(ledger, claimed), REFUSED, due=True)
+    ledger.conclude(arm(ledger, claimed), REFUSED, due=True)
     assert job(ledger, 1).due
     found = ledger.last_call(1)
     assert found is not None
     assert (found.outcome, found.status) == ("refused", 500)
+
+
+# --- two living owners, one that stalls, one that returns -------------------------------------------------------------
+
+
+@dataclass
+class Pair:
+    """Two owners who live beside each other, and the clock of both."""
+
+    clock: ManualClock
+    one: Ledger
+    other: Ledger
+
+
+@pytest.fixture
+def pair(store: Store) -> Pair:
+    return Pair(store.clock, store.beside("one"), store.beside("other"))
+
+
+def test_two_owners_never_get_the_same_job_nor_two_of_one_picture(pair: Pair) -> None:
+    admit(pair.one, *(seen(f"{number}.png", f"sha{number % 5}") for number in range(10)))
+    taken = [found for _ in range(5) for owner in (pair.one, pair.other) if (found := owner.claim(FOLDERS, FOLDERS))]
+    assert sorted({found.sha256 for found in taken}) == sorted(found.sha256 for found in taken)
+    assert len(taken) == 5
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED])
+def test_the_start_of_one_undoes_nothing_of_another_who_lives(pair: Pair, state: JobState) -> None:
+    admit(pair.one, seen())
+    claimed = claim(pair.one)
+    budget = limits(Budget(day=20_000), Budget(), "one", pair.clock.local())
+    if state is not JobState.QUEUED:
+        call = send(pair.one, claimed)
+        if state is not JobState.SENDING:
+            pair.one.arm(call)
+        if state is JobState.RECEIVED:
+            pair.one.receive(call, WIRE, 2.0)
+    pair.other.free_claims(alone=False)
+    assert pair.other.interrupted(alone=False) == []
+    assert pair.other.claim(FOLDERS, FOLDERS) is None
+    assert (job(pair.one, 1).state, job(pair.one, 1).claim) == (state, claimed.claim)
+    admit(pair.other, seen("b.png", "bb"))
+    reached = pair.other.begin_sending(claim(pair.other), 20_000, budget)
+    assert isinstance(reached, BudgetReached) == (state is not JobState.QUEUED), "what is reserved stays reserved"
+
+
+def test_a_claim_whose_lease_has_run_out_is_anybodys_before_it_is_armed(pair: Pair) -> None:
+    admit(pair.one, seen())
+    call = send(pair.one, claim(pair.one))
+    pair.clock.advance(LEASE + 1)
+    pair.other.free_claims(alone=False)
+    taken = claim(pair.other)
+    assert (taken.id, taken.claim) == (1, call.job.claim + 1)
+    assert job(pair.other, 1).booked == 0
+
+
+@pytest.mark.parametrize("state", [JobState.ARMED, JobState.RECEIVED])
+def test_expiry_frees_no_job_that_is_armed_or_beyond(pair: Pair, state: JobState) -> None:
+    admit(pair.one, seen())
+    call = arm(pair.one, claim(pair.one))
+    if state is JobState.RECEIVED:
+        pair.one.receive(call, WIRE, 2.0)
+    pair.clock.advance(10 * LEASE)
+    pair.other.free_claims(alone=False)
+    assert pair.other.claim(FOLDERS, FOLDERS) is None
+    assert job(pair.other, 1).state is state
+
+
+def test_a_call_that_a_stalled_owner_had_armed_is_concluded_by_another_once_its_lease_is_over(pair: Pair) -> None:
+    admit(pair.one, seen())
+    arm(pair.one, claim(pair.one))
+    pair.clock.advance(LEASE / 2)
+    assert pair.other.interrupted(alone=False) == []
+    pair.clock.advance(LEASE)
+    (found,) = pair.other.interrupted(alone=False)
+    assert pair.other.conclude(found.call, LOST) is None
+    assert (job(pair.other, 1).state, job(pair.other, 1).booked, job(pair.other, 1).attempts) == (
+        JobState.UNKNOWN, 20_000, 1,
+    )  # fmt: skip
+
+
+def returning(pair: Pair, state: JobState) -> Call:
+    """A call of an owner who stalled in that state, and whose job another has brought to its end meanwhile."""
+    admit(pair.one, seen())
+    claimed = claim(pair.one)
+    call = Call(claimed, 0, 20_000, "1.png")
+    if state is not JobState.QUEUED:
+        call = send(pair.one, claimed)
+    if state is JobState.ARMED:
+        pair.one.arm(call)
+    pair.clock.advance(LEASE + 1)
+    pair.other.free_claims(alone=False)
+    for found in pair.other.interrupted(alone=False):
+        pair.other.conclude(found.call, LOST)
+    if state is not JobState.ARMED:
+        pay(pair.other, claim(pair.other))
+    return call
+
+
+WRITES: dict[str, Callable[[Ledger, Call], object]] = {
+    "release": lambda ledger, call: ledger.release(call.job),
+    "requalify": lambda ledger, call: ledger.requalify(call.job, FOUR, "four"),
+    "begin_sending": lambda ledger, call: ledger.begin_sending(call.job, 20_000, ()),
+    "arm": lambda ledger, call: ledger.arm(call),
+    "receive": lambda ledger, call: ledger.receive(call, WIRE, 2.0),
+    "receive_tile": lambda ledger, call: ledger.receive_tile(call, WIRE, 2.0, whole=True),
+    "complete_tiles": lambda ledger, call: ledger.complete_tiles(call.job),
+    "conclude": lambda ledger, call: ledger.conclude(call, REFUSED),
+    "conclude and close a gate": lambda ledger, call: ledger.conclude(
+        call, BUSY, [Shut(Gate(GateReason.SERVICE, 1.0, "busy"), None, None)]
+    ),
+    "finish": lambda ledger, call: ledger.finish(call.job, "/out/x", "sha", reused_from=None, detail="published"),
+    "fail": lambda ledger, call: ledger.fail(call.job, GONE),
+    "abandon": lambda ledger, call: ledger.abandon(call.job, INTERNAL),
+    "lose_answer": lambda ledger, call: ledger.lose_answer(call.job, INTERNAL),
+    "note": lambda ledger, call: ledger.note(call.job, "later", "words"),
+    "take_name": lambda ledger, call: ledger.take_name(call.job, "another", "another.png"),
+    "end_original": lambda ledger, call: ledger.end_original(call.job, "/archive/a.png", "moved"),
+    "put_off_original": lambda ledger, call: ledger.put_off_original(call.job, 1.0),
+    "bring_back": lambda ledger, call: ledger.bring_back(call.job, "/archive/a.png"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.SENDING, JobState.ARMED])
+def test_an_owner_who_returns_changes_nothing_money_included(pair: Pair, state: JobState, write: str) -> None:
+    call = returning(pair, state)
+
+    def everything() -> list[object]:
+        ledger = pair.other
+        money = ledger.progress(0.0, 0).booked, ledger.backlog(), ledger.last_attempt(), ledger.last_call(1)
+        return [ledger.chosen(None, None, None), money, ledger.gates(), remembered(ledger, "one"), ledger.needed(),
+                ledger.name_of(job(ledger, 1)), ledger.tiles(job(ledger, 1)), ledger.is_claimed()]  # fmt: skip
+
+    before = everything()
+    if write.startswith("conclude") and state is JobState.QUEUED:
+        pytest.skip("there is no call to conclude")
+    assert WRITES[write](pair.one, call) == ClaimLost(1)
+    assert everything() == before
+
+
+def test_a_claim_that_its_own_run_has_lost_is_lost_as_well(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    ledger.fail(claim(ledger), UNFIT, due=True)
+    archiving = claim(ledger)
+    ledger.retry([job(ledger, 1)])  # the owner is quicker than whoever moves the original
+    taken = claim(ledger)
+    assert ledger.end_original(archiving, "/failed/a.png", "moved") == ClaimLost(1)
+    assert (job(ledger, 1).moved, taken.claim) == (None, archiving.claim + 1)
+
+
+def test_every_claim_has_a_higher_token_than_the_last(ledger: Ledger) -> None:
+    admit(ledger, seen())
+    tokens = []
+    for _ in range(3):
+        claimed = claim(ledger)
+        tokens.append(claimed.claim)
+        ledger.release(claimed)
+    assert tokens == sorted(set(tokens))
+
+
+def test_of_two_who_want_one_name_the_second_loses_whatever_both_have_seen(pair: Pair) -> None:
+    admit(pair.one, seen(), seen("b.png", "bb"))
+    first, second = claim(pair.one), claim(pair.other)
+    assert (pair.one.holder_of("key"), pair.other.holder_of("key")) == (None, None)
+    assert pair.one.take_name(first, "key", "a.png") is True
+    assert pair.other.take_name(second, "key", "a.png") is False
+    assert pair.other.take_name(second, "key", "a.png", instead_of=first.id) is False, "it has not ended"
+    pay(pair.one, first)
+    assert pair.other.take_name(second, "key", "a.png") is False, "nobody has looked whether its file is gone"
+    assert pair.other.take_name(second, "key", "a.png", instead_of=first.id) is True
+
+
+def test_no_number_of_owners_passes_a_budget_together(pair: Pair) -> None:
+    admit(pair.one, *(seen(str(number), str(number)) for number in range(10)))
+    day = limits(Budget(day=50_000), Budget(), "one", pair.clock.local())
+    begun = [owner.begin_sending(claim(owner), 20_000, day) for _ in range(2) for owner in (pair.one, pair.other)]
+    assert [isinstance(attempt, BudgetReached) for attempt in begun] == [False, False, True, True]

@@ -15,9 +15,10 @@ from watchd.adapters.ledgers.sqlite.reader import COUNTS, LedgerReader
 from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.core.calls.outcomes import Traffic
 from watchd.core.calls.retrying import Conclusion
+from watchd.core.calls.state import Shut
 from watchd.core.request.endpoint import Answer
 from watchd.errors import LedgerError
-from watchd.model import Admission, Asked, FailureKind, Gate, GateReason, JobState, Outcome, Sample, Sighting
+from watchd.model import Admission, Asked, Call, FailureKind, Gate, GateReason, JobState, Outcome, Sample, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,18 +88,19 @@ def live(ledger: SqliteLedger, clock: ManualClock) -> None:
         assert job is not None
         attempt = ledger.begin_sending(job, 20_000, ())
         assert isinstance(attempt, int)
-        ledger.arm(job, attempt, 20_000)
+        call = Call(job, attempt, 20_000, "1.png")
+        ledger.arm(call)
         clock.advance(1.5)
         if conclusion is None:
-            ledger.receive(job, attempt, "1.png", Traffic(1000, 2000, "ray-1"), 2.0)
+            ledger.receive(call, Traffic(1000, 2000, "ray-1"), 2.0)
             ledger.finish(job, "/out/done.png", "sha of it", reused_from=None, detail="published")
         else:
-            ledger.conclude(job, attempt, conclusion)
+            ledger.conclude(call, conclusion)
     job = ledger.claim({"hot"}, {"hot"})
     assert job is not None
     attempt = ledger.begin_sending(job, 80_000, ())
     assert isinstance(attempt, int)
-    ledger.arm(job, attempt, 80_000)
+    ledger.arm(Call(job, attempt, 80_000, "5.png"))
 
 
 # --- durability -----------------------------------------------------------------------------------------------------
@@ -255,7 +257,7 @@ def test_the_history_of_a_path_tells_its_jobs_calls_and_steps(
 
 def test_gates_are_told_as_they_are_closed(ledger: SqliteLedger, path: Path) -> None:
     gate = Gate(GateReason.BALANCE, 1.0, "empty", 61.0, 60.0)
-    ledger.close_gate(gate)
+    ledger.write_gates([Shut(gate, None, None)])
     reader = LedgerReader(path)
     assert reader.gates() == [gate]
     reader.close()

@@ -12,7 +12,7 @@ from tests.stateful.bench import OpenLedger, TurnedClock, left_by_a_kill, make_l
 from watchd.core.calls import scheduling
 from watchd.core.calls.outcomes import NotSent, Traffic
 from watchd.core.calls.retrying import Conclusion
-from watchd.model import Admission, Asked, Budget, BudgetReached, JobState, Limit, Outcome, Sample
+from watchd.model import Admission, Asked, Budget, BudgetReached, Call, JobState, Limit, Outcome, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +82,8 @@ class Rush:
                 self.refused.append(attempt)
                 calling = [name for name in calling if attempt.limit.folder not in {None, name}]
                 continue
-            self.ledger.arm(job, attempt, PRICE)
+            assert isinstance(attempt, int)
+            assert self.ledger.arm(Call(job, attempt, PRICE, "answer.png")) is None
             self.begun.append((job, attempt))
 
     def booked(self, folder: str | None = None) -> int:
@@ -117,7 +118,8 @@ def test_a_call_that_begins_and_is_not_armed_counts_against_the_budget(ledger: O
     job, attempt = begun[0]
     assert isinstance(attempt, int)
     never_sent = NotSent("the connection was refused", uploading=False, traffic=Traffic())
-    ledger.conclude(job, attempt, Conclusion(Outcome.NETWORK, JobState.QUEUED, never_sent.reason, never_sent.traffic))
+    ending = Conclusion(Outcome.NETWORK, JobState.QUEUED, never_sent.reason, never_sent.traffic)
+    assert ledger.conclude(Call(job, attempt, PRICE, "answer.png"), ending) is None
     assert isinstance(ledger.begin_sending(third, PRICE, limits(clock, third.folder, budget, NO_LIMIT)), int)
 
 
@@ -150,7 +152,7 @@ def test_calls_begun_before_midnight_and_armed_after_it_do_not_pass_the_new_day_
         begun.append((job, attempt))
     clock.advance(86_400.0)
     for job, attempt in begun:
-        ledger.arm(job, attempt, PRICE)
+        assert ledger.arm(Call(job, attempt, PRICE, "answer.png")) is None
     rush = Rush(ledger, clock, budget, {}).run()
     assert rush.begun == []
     assert rush.booked() == 3 * PRICE
@@ -164,7 +166,7 @@ def test_a_call_begun_by_an_owner_who_was_killed_holds_no_budget(
     assert job is not None
     assert isinstance(ledger.begin_sending(job, PRICE, limits(clock, job.folder, budget, NO_LIMIT)), int)
     heir = make_ledger(left_by_a_kill(tmp_path / "ledger.db", tmp_path / "left"), clock, "heir")
-    heir.free_claims()
+    heir.free_claims(alone=True)
     again = heir.claim(FOLDERS, FOLDERS)
     assert again is not None
     assert again.id == job.id

@@ -24,10 +24,13 @@ from tests.stateful.promises import FOLDERS, OVERALL, OWN, Stand
 from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.core.calls import planning, retrying, scheduling
 from watchd.core.calls.outcomes import Traffic
+from watchd.core.calls.state import Opened, Shut
+from watchd.journey.work.reserving import reserve_first
 from watchd.model import (
     Admission,
     Asked,
     BudgetReached,
+    Call,
     Failure,
     FailureKind,
     Gate,
@@ -56,7 +59,7 @@ INTERNAL = Failure(FailureKind.INTERNAL, "internal error")
 folders = st.sampled_from(FOLDERS)
 some_folders = st.sampled_from((FOLDERS, FOLDERS, FOLDERS, FOLDERS, FOLDERS[:2], FOLDERS[1:], FOLDERS[:1], ()))
 profiles = st.sampled_from(sorted(PRICES))
-luck = st.floats(0.0, 1.0)
+jitter = st.floats(0.0, 1.0)
 
 
 def asked(profile: str) -> Asked:
@@ -233,10 +236,10 @@ class LedgerMachine(RuleBasedStateMachine):
         match work.state:
             case JobState.SENDING:
                 price = self.model.tries[self.attempt[job.id]].reserved
-                self.ledger.arm(job, self.attempt[job.id], price)
+                assert self.ledger.arm(self._called(job, price)) is None
                 self.model.arm(work, self.attempt[job.id], price, self.clock.today())
             case JobState.ARMED:
-                self.ledger.receive(job, self.attempt[job.id], f"{job.id}.png", TRAFFIC, 2.0)
+                assert self.ledger.receive(self._called(job), TRAFFIC, 2.0) is None
                 self.model.receive(work, self.attempt[job.id])
             case JobState.RECEIVED:
                 self._finish(job, work, None)
@@ -274,6 +277,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self._release(job, work, 0.0)
             return
         assert not broken, "a call has begun that a budget does not allow"
+        assert isinstance(attempt, int)
         assert attempt not in self.model.tries
         self.attempt[job.id] = attempt
         self.model.begin(work, attempt, work.price, self.clock.today(), self.clock.wall())
@@ -283,10 +287,9 @@ class LedgerMachine(RuleBasedStateMachine):
         stem = job.path.removesuffix(".png")
         wanted = [stem, *(f"{stem}-{number}" for number in range(1, 100))]
         expected = next(key for key in wanted if self.model.may_take(work, key, self.disk))
-        taken = self.ledger.take_name(
-            job, lambda: [(key, key) for key in wanted], lambda path: path not in self.disk, share=False
-        )
+        taken = reserve_first(self.ledger, job, [(key, key) for key in wanted], self.disk.__contains__)
         assert taken == expected
+        assert isinstance(taken, str)
         self.model.take(work, taken)
 
     def _finish(self, job: Job, work: Work, reused_from: int | None) -> None:
@@ -324,10 +327,15 @@ class LedgerMachine(RuleBasedStateMachine):
         streaks = data.draw(troubles.streaks)
         gates = self.ledger.gates()
         probe = data.draw(st.sampled_from((None, *gates)))
-        scene = retrying.CallContext(self.policy, streaks, gates, probe, self.clock.steady(), data.draw(luck))
-        conclusion = retrying.conclude(trouble, job, scene)
-        self.ledger.conclude(job, self.attempt[job.id], conclusion)
+        context = retrying.CallContext(self.policy, streaks, gates, probe, self.clock.steady(), data.draw(jitter))
+        conclusion = retrying.conclude(trouble, job, context)
+        shut = [Shut(conclusion.gate, None, None)] if conclusion.gate is not None else []
+        assert self.ledger.conclude(self._called(job), conclusion, shut) is None
         self.model.conclude(work, self.attempt.pop(job.id), conclusion)
+
+    def _called(self, job: Job, price: int = 0) -> Call:
+        """The call of a job that is under way."""
+        return Call(job, self.attempt[job.id], price, f"{job.id}.png")
 
     def _set_aside(self, data: st.DataObject) -> None:
         job, work = self._drawn(data, self._in_hand())
@@ -364,25 +372,26 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _recovery(self, data: st.DataObject) -> Iterator[Callable[[], None]]:
         yield self._free_claims
-        for call in self.ledger.interrupted():
-            yield partial(self._settle_interrupted, call.job, call.attempt, data)
+        for one in self.ledger.interrupted(alone=True):
+            yield partial(self._settle_interrupted, one.call, data)
 
     def _free_claims(self) -> None:
-        self.ledger.free_claims()
+        self.ledger.free_claims(alone=True)
         self.model.free_claims()
 
-    def _settle_interrupted(self, job: Job, attempt: int, data: st.DataObject) -> None:
+    def _settle_interrupted(self, call: Call, data: st.DataObject) -> None:
         """A call whose end nobody saw: its answer lies whole in the spool, or it is lost."""
+        job, attempt = call.job, call.attempt
         work = self.model.jobs[job.id]
         assert work.state is JobState.ARMED
         assert attempt == self.attempt.pop(job.id)
         if data.draw(st.booleans()):
-            self.ledger.receive(job, attempt, f"{job.id}.png", Traffic(), 2.0)
+            assert self.ledger.receive(call, Traffic(), 2.0) is None
             self.model.receive(work, attempt)
             self._release(job, work, 0.0)
             return
         conclusion = retrying.lost(job, Outcome.LOST, "watchd ended", Traffic(), policy=self.policy)
-        self.ledger.conclude(job, attempt, conclusion)
+        assert self.ledger.conclude(call, conclusion) is None
         self.model.conclude(work, attempt, conclusion)
 
     # Time, and the operator
@@ -446,13 +455,13 @@ class LedgerMachine(RuleBasedStateMachine):
         if data.draw(st.booleans()):
             now = self.clock.steady()
             self.model.gates[reason] = Gate(reason, now, "closed by hand", now + 60.0, 60.0, "mark")
-            self.ledger.close_gate(self.model.gates[reason])
+            self.ledger.write_gates([Shut(self.model.gates[reason], None, None)])
         else:
-            self.ledger.open_gate(reason)
+            self.ledger.write_gates([Opened(reason, None)])
             self.model.gates.pop(reason, None)
 
     def _hurry(self, _data: st.DataObject) -> None:
-        self.ledger.hurry()
+        self.ledger.clear_delays()
         for job in self.model.jobs.values():
             if job.state in {JobState.QUEUED, JobState.RECEIVED}:
                 job.not_before = 0.0

@@ -23,7 +23,7 @@ from watchdog.observers.inotify_c import InotifyFD
 from watchd.adapters.filesystem import watching
 from watchd.adapters.filesystem.pruned import PrunedEmitter, PrunedGroup
 from watchd.adapters.filesystem.watching import CANARY, Watcher
-from watchd.journey.arrival.hot_folder import Hints
+from watchd.journey.arrival.hints import Hints
 
 if TYPE_CHECKING:
     from collections.abc import Callable

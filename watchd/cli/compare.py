@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load
 from watchd.core.text import on_one_line
 from watchd.errors import UsageError
 from watchd.model import JobState
 
 if TYPE_CHECKING:
+    from watchd.interfaces import LedgerView
     from watchd.model import Job, Settings
 
 
@@ -28,12 +29,9 @@ def compare(config: str | None, job: str, output: Path | None, *, force: bool, f
     from watchd.reports import comparing  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     settings = load(config)
-    reader = LedgerReader(Path(settings.state_dir, "ledger.db"))
-    try:
-        found = _find(settings, reader, job)
-        calls = reader.calls(found.id)
-    finally:
-        reader.close()
+    with choosing.view(settings.state_dir) as view:
+        found = _find(settings, view, job)
+        calls = view.calls(found.id)
     if found.state is not JobState.DONE or found.output is None:
         why = found.error or f"it is {found.state}"
         raise UsageError(f"job {found.id} has no result to compare: {on_one_line(why)}")
@@ -51,18 +49,18 @@ def compare(config: str | None, job: str, output: Path | None, *, force: bool, f
     click.echo(on_one_line(str(target)))
 
 
-def _find(settings: Settings, reader: LedgerReader, named: str) -> Job:
+def _find(settings: Settings, view: LedgerView, named: str) -> Job:
     from watchd.cli.explain import place_of  # noqa: PLC0415 -- used where a path is given
 
     if named.isascii() and named.isdigit():
-        found = reader.job(int(named))
+        found = view.job(int(named))
         if found is None:
             raise UsageError(f"there is no job {named}; `watchd jobs` lists them")
         return found
     place = place_of(settings, named)
-    found = reader.job_of_output(str(Path(named).absolute()))
+    found = view.job_of_output(str(Path(named).absolute()))
     if found is None and place is not None:
-        found = reader.last_job(place[0].name, place[1])
+        found = view.last_job(place[0].name, place[1])
     if found is None:
         raise UsageError(f"{on_one_line(named)} is neither a job, nor an original or an output that the ledger knows")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchd.adapters.host import control
@@ -25,18 +24,11 @@ def operate(config: str | None, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alone(settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
-    from watchd.adapters.host.lock import StateLock  # noqa: PLC0415 -- as above
-    from watchd.adapters.host.system_clock import SystemClock  # noqa: PLC0415 -- only where no daemon answers
-    from watchd.journey.commands import Operator  # noqa: PLC0415 -- as above
-    from watchd.process.engine import open_ledger  # noqa: PLC0415 -- as above
+    from watchd.journey.commands import Operator  # noqa: PLC0415 -- only where no daemon answers
+    from watchd.process.host import Host  # noqa: PLC0415 -- as above
 
-    lock = StateLock(Path(settings.state_dir))
+    host = Host(settings)
     try:
-        clock = SystemClock()
-        ledger = open_ledger(settings, clock)
-        try:
-            return Operator(ledger, clock, lambda: None).answer(request)
-        finally:
-            ledger.close()
+        return Operator(host.ledger, host.clock, host.keeper.apply).answer(request)
     finally:
-        lock.close()
+        host.close()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 from PIL import Image
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import table, usd
 from watchd.model import JobState
 from watchd.sandbox.photographs import photographs
@@ -108,11 +108,8 @@ class Demo:
         raise DemoError(f"{name} did not come out within {PATIENCE:g} s; see {daemon.log}")
 
     def _jobs(self) -> list[dict[str, Any]]:
-        reader = LedgerReader(self._place / "state" / "ledger.db")
-        try:
-            return list(reader.jobs(None, None, None))[::-1]
-        finally:
-            reader.close()
+        with choosing.view(self._place / "state") as view:
+            return list(view.jobs(None, None, None))[::-1]
 
     def _tell(self, jobs: list[dict[str, Any]]) -> None:
         def size(path: Path) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load, table, usd
 from watchd.core.text import display, on_one_line
 from watchd.model import MICROS_PER_USD
@@ -21,12 +20,9 @@ def estimate(config: str | None, *, as_json: bool) -> None:
     from watchd.reports.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     settings = load(config)
-    reader = LedgerReader(Path(settings.state_dir, "ledger.db"))
-    try:
-        estimator = Estimator(settings, reader)
+    with choosing.view(settings.state_dir) as view:
+        estimator = Estimator(settings, view)
         found = [estimator.folder(folder) for folder in settings.folders]
-    finally:
-        reader.close()
     calls, cost = sum(one.calls for one in found), sum(one.cost for one in found)
     if as_json:
         folders = [

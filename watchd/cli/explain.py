@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load, usd
 from watchd.core.calls import gating
 from watchd.core.incoming.matching import Matcher, why_not
@@ -41,13 +41,10 @@ def collect(settings: Settings, path: str) -> dict[str, Any]:
         answer["verdict"] = "it lies in none of the configured folders"
         return answer
     folder, relative = found
-    reader = LedgerReader(Path(settings.state_dir, "ledger.db"))
-    try:
-        seen = reader.sighting(folder.name, relative)
-        jobs = reader.history(folder.name, relative)
-        closed = gating.foremost(reader.gates())
-    finally:
-        reader.close()
+    with choosing.view(settings.state_dir) as view:
+        seen = view.sighting(folder.name, relative)
+        jobs = view.history(folder.name, relative)
+        closed = gating.foremost(view.gates())
     answer |= {"path": display(relative), "folder": folder.name, "seen": seen, "jobs": jobs}
     answer["verdict"] = _verdict(folder, relative, seen, jobs)
     if closed is not None and jobs and jobs[-1]["state"] == JobState.QUEUED:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import state_dir, table, usd
 from watchd.model import SHOWN_STATES
 
@@ -19,11 +19,8 @@ from watchd.model import SHOWN_STATES
 @click.pass_obj
 def jobs(config: str | None, state: str | None, folder: str | None, limit: int | None, *, as_json: bool) -> None:
     """List the jobs, newest first."""
-    reader = LedgerReader(state_dir(config) / "ledger.db")
-    try:
-        rows = list(reader.jobs(state, folder, limit))
-    finally:
-        reader.close()
+    with choosing.view(state_dir(config)) as view:
+        rows = list(view.jobs(state, folder, limit))
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load, usd
 from watchd.core.text import on_one_line
 from watchd.errors import UsageError
@@ -16,6 +16,7 @@ from watchd.model import MICROS_PER_USD
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from watchd.interfaces import LedgerView
     from watchd.model import Folder, Settings
 
 
@@ -31,12 +32,9 @@ def reprocess(config: str | None, paths: tuple[str, ...], folder: str | None, *,
     if bool(paths) == (folder is not None):
         raise UsageError("say which: either PATH..., or --folder F")
     settings = load(config)
-    reader = LedgerReader(Path(settings.state_dir, "ledger.db"))
-    try:
-        chosen = list(_chosen(settings, reader, paths, folder))
-        cost, refused = _cost(settings, reader, chosen)
-    finally:
-        reader.close()
+    with choosing.view(settings.state_dir) as view:
+        chosen = list(_chosen(settings, view, paths, folder))
+        cost, refused = _cost(settings, view, chosen)
     for job, place, path in chosen:
         if job in refused:
             told = f"{place.name}/{on_one_line(path)}: {refused[job]}"
@@ -53,7 +51,7 @@ def reprocess(config: str | None, paths: tuple[str, ...], folder: str | None, *,
 
 
 def _chosen(
-    settings: Settings, reader: LedgerReader, paths: Sequence[str], name: str | None
+    settings: Settings, view: LedgerView, paths: Sequence[str], name: str | None
 ) -> Iterator[tuple[int, Folder, str]]:
     """(job, folder, path) of every finished file that is meant."""
     from watchd.cli.explain import place_of  # noqa: PLC0415 -- used by this step alone
@@ -64,30 +62,30 @@ def _chosen(
             raise UsageError(
                 f"there is no folder {name!r}; there is {', '.join(each.name for each in settings.folders)}"
             )
-        yield from ((job, folder, path) for job, path in reader.finished(folder.name, None))
+        yield from ((job, folder, path) for job, path in view.finished(folder.name, None))
         return
     for path in paths:
         place = place_of(settings, path)
         if place is None:
             raise UsageError(f"{on_one_line(path)} lies in none of the configured folders")
-        found = reader.finished(place[0].name, place[1])
+        found = view.finished(place[0].name, place[1])
         if not found:
             raise UsageError(f"{on_one_line(path)} was not finished yet; `watchd explain` tells how it stands")
         yield found[0][0], *place
 
 
 def _cost(
-    settings: Settings, reader: LedgerReader, chosen: Sequence[tuple[int, Folder, str]]
+    settings: Settings, view: LedgerView, chosen: Sequence[tuple[int, Folder, str]]
 ) -> tuple[int, dict[int, str]]:
     """Micro-dollars of all calls, and the jobs whose files could not be sent, with the reason."""
     from watchd.reports.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
-    estimator = Estimator(settings, reader)
+    estimator = Estimator(settings, view)
     cost = 0
     refused: dict[int, str] = {}
     counted: set[tuple[str, str]] = set()  # copies in a folder are served by one call
     for job, folder, path in chosen:
-        moved = reader.moved(job)  # it is brought back before it is read
+        moved = view.moved(job)  # it is brought back before it is read
         root, below = (Path(folder.path).resolve(), path) if moved is None else (Path(moved).parent, Path(moved).name)
         match estimator.measure(folder, str(root), below):
             case str() as reason:

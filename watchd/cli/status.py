@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from watchd.adapters.host import control
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load, state_dir, table, usd
 from watchd.core.calls import scheduling
 from watchd.errors import LaterError
@@ -36,12 +36,9 @@ def collect(config: str | None) -> dict[str, Any]:
     """The promised object, from the running daemon where there is one and from the ledger."""
     state = state_dir(config)
     told = _ask(state) or _without_daemon(config)
-    reader = LedgerReader(state / "ledger.db")
-    try:
-        gate = told.get("gate") or shapes.gate(reader.gates())
-        counts, spent = reader.counts(), reader.spent(datetime.now().astimezone())
-    finally:
-        reader.close()
+    with choosing.view(state) as view:
+        gate = told.get("gate") or shapes.gate(view.gates())
+        counts, spent = view.counts(), view.spent(datetime.now().astimezone())
     return {"daemon": told["daemon"], "gate": gate, "folders": told["folders"], "counts": counts, "spent": spent}
 
 

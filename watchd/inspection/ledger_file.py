@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import mounts
 from watchd.adapters.host import control
+from watchd.adapters.ledgers import choosing
 from watchd.adapters.ledgers.sqlite.opening import look
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 from watchd.errors import LaterError, UsageError
 from watchd.inspection.finding import Finding, Grade, warning, well, wrong
 
@@ -29,7 +29,7 @@ def ledger(state: Path, now: float, who: str) -> Iterator[Finding]:
         text = f"state_dir {state} is on {kind}: a ledger is not safe there"
         yield wrong("ledger", text, "put it on a local disk")
     works = _who_works_on(state)
-    path = state / "ledger.db"
+    path = choosing.path_of(state)
     if not path.exists():
         yield well("ledger", f"{path} is not there yet and will be made; {works}")
         return
@@ -47,16 +47,13 @@ def ledger(state: Path, now: float, who: str) -> Iterator[Finding]:
         yield Finding(Grade.WRONG, "ledger", text)
         return
     yield well("ledger", f"{path} is sound; {works}")
-    yield from _clock(path, now)
+    yield from _clock(state, now)
 
 
-def _clock(path: Path, now: float) -> Iterator[Finding]:
+def _clock(state: Path, now: float) -> Iterator[Finding]:
     """Whether the ledger has seen later times than it is now."""
-    reader = LedgerReader(path)
-    try:
-        newest = reader.newest()
-    finally:
-        reader.close()
+    with choosing.view(state) as view:
+        newest = view.newest()
     if newest is not None and newest > now + AHEAD:
         text = f"the ledger has an entry that is {newest - now:,.0f} s ahead of this machine's clock"
         yield warning("clock", text, "set the clock (timedatectl): the days of budgets and `hours` go by it")

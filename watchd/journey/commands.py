@@ -6,34 +6,34 @@ them itself, holding the daemon's lock.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from watchd.core.calls import gating
+from watchd.core.calls.state import OwnerApproved, OwnerPaused, OwnerResumed, OwnerSpoke
 from watchd.core.text import display
 from watchd.errors import UsageError
-from watchd.model import Gate, GateReason, JobState
+from watchd.model import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from watchd.interfaces import Clock, Ledger
+    from watchd.core.calls.state import Event, Step
+    from watchd.interfaces import Clock, OwnerDesk
     from watchd.model import Job
-
-RESUMED = frozenset({
-    GateReason.PAUSED, GateReason.KEY, GateReason.BUDGET, GateReason.BALANCE, GateReason.SERVICE, GateReason.DISK,
-    GateReason.RATE,
-})  # fmt: skip
-"""What `resume` tries again; a backlog is let go by `approve` alone."""
 
 
 class Operator:
-    """Answers one request at a time; every answer is a JSON object."""
+    """Answers one request at a time; every answer is a JSON object.
 
-    def __init__(self, ledger: Ledger, clock: Clock, changed: Callable[[], None]) -> None:
+    Threads: whoever calls it calls it for one request at a time. `gate` is the keeper's one door.
+    """
+
+    def __init__(
+        self, ledger: OwnerDesk, clock: Clock, gate: Callable[[Event], Step], changed: Callable[[], None] = lambda: None
+    ) -> None:
         """`changed` is told after whatever may let something go on."""
         self._ledger = ledger
         self._clock = clock
+        self._gate = gate
         self._changed = changed
         self._commands: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "retry": self._retry,
@@ -54,6 +54,7 @@ class Operator:
             answer = self._commands[request["command"]](request)
         except UsageError as error:
             return {"error": str(error)}
+        self._gate(OwnerSpoke())
         self._changed()
         return answer
 
@@ -86,24 +87,18 @@ class Operator:
 
     def _approve(self, _request: dict[str, Any]) -> dict[str, Any]:
         approved = self._ledger.approve()
-        self._ledger.open_gate(GateReason.APPROVAL)
+        self._gate(OwnerApproved(self._clock.steady()))
         return {"approved": approved}
 
     def _pause(self, _request: dict[str, Any]) -> dict[str, Any]:
-        if GateReason.PAUSED not in self._ledger.gates():
-            self._ledger.close_gate(Gate(GateReason.PAUSED, self._clock.steady(), "the owner said `pause`"))
+        self._gate(OwnerPaused(self._clock.steady()))
         return {"paused": True}
 
     def _resume(self, _request: dict[str, Any]) -> dict[str, Any]:
         """Open what opens by asking; what is tried by a probe is tried at once, and by one call alone."""
-        gates = {reason: gate for reason, gate in self._ledger.gates().items() if reason in RESUMED}
-        for reason, gate in gates.items():
-            if reason in gating.PROBED:
-                self._ledger.close_gate(replace(gate, retry_at=self._clock.steady()))
-            else:
-                self._ledger.open_gate(reason)
-        self._ledger.hurry()
-        return {"resumed": [reason.value for reason in gates]}
+        meant = self._gate(OwnerResumed(self._clock.steady())).verdict
+        self._ledger.clear_delays()
+        return {"resumed": [reason.value for reason in meant]}
 
 
 def _told(job: Job) -> dict[str, Any]:

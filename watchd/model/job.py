@@ -29,20 +29,6 @@ SHOWN_STATES = tuple(state for state in JobState if state is not JobState.ARMED)
 """What the outside knows: an armed job is shown as `sending`."""
 
 
-class Outcome(StrEnum):
-    """How one call ended, as the ledger's `attempts.outcome` tells it."""
-
-    OK = "ok"
-    REFUSED = "refused"
-    BALANCE = "balance"
-    KEY = "key"
-    RATE = "rate"
-    SERVER = "server"
-    NETWORK = "network"
-    LOST = "lost"
-    BAD_ANSWER = "bad_answer"
-
-
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What is sent with a picture, and what it comes to.
@@ -84,7 +70,7 @@ class Job:
     `forgiven`: attempts before the owner's last `retry`. `booked`: micro-dollars. `mtime_ns`: the
     original's. `result`: the spool file of the paid answer, while it is needed. `tiles`: how many of its tiles have
     come, where it is cut into some. `due`: something is still to be done with its original; `moved`: where that has
-    gone since.
+    gone since. `claim`: which claim of it this is: a fencing token, since whoever claims it later has a higher one.
     """
 
     id: int
@@ -114,6 +100,7 @@ class Job:
     tiles: int = 0
     due: bool = False
     moved: str | None = None
+    claim: int = 0
 
     @property
     def tries(self) -> int:
@@ -127,20 +114,6 @@ class Published:
 
     output: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """A call that a former run had armed: its job, its attempt, what it was for, and the answer that was to come.
-
-    `tile`: the number of the tile; None: the whole picture. `width`, `height`: of the answer in pixels.
-    """
-
-    job: Job
-    attempt: int
-    tile: int | None
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +147,6 @@ class Admission:
     asked: Asked | None = None
     refusal: Failure | None = None
     due: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EndedCall:
-    """How a call ended: `outcome` as in the ledger's `attempts`, the status that was answered, the service's words."""
-
-    outcome: Outcome
-    status: int | None
-    error: str | None
-    cf_ray: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import signal
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.host import logs, supervision
 from watchd.adapters.host.control import ControlServer
-from watchd.adapters.host.lock import StateLock
-from watchd.adapters.host.system_clock import SystemClock
 from watchd.config import loading
 from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.commands import Operator
 from watchd.model import Gate, GateReason
-from watchd.process.engine import Engine, open_ledger
-from watchd.process.side_services import Answers, SideServices
-from watchd.process.wakeup import Wakeup
+from watchd.process.engine import Engine
+from watchd.process.host import Host
+from watchd.process.reloading import STOPPING, Reloads
+from watchd.process.side_services import SideServices
 from watchd.process.watch_supervisor import WatchSupervisor
 from watchd.reports import shapes
+from watchd.reports.daemon_view import DaemonView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,115 +39,83 @@ LOOK_EVERY = 8.0
 """Seconds between two looks at threads, watches and the key; a mount, a signal or a command makes one at once."""
 
 
-STOPPING = {"error": "the daemon is stopping; the file is read at its next start"}
-
-
-class _Reload:
-    """One request to reload, and its answer."""
-
-    def __init__(self) -> None:
-        self._answer: dict[str, Any] = {}
-        self._done = threading.Event()
-
-    def finish(self, answer: dict[str, Any]) -> None:
-        self._answer = answer
-        self._done.set()
-
-    def wait(self) -> dict[str, Any]:
-        self._done.wait()
-        return self._answer
-
-
 class Daemon:
-    """`watchd run`."""
+    """`watchd run`.
+
+    Threads: the main one owns it, and builds and replaces engine and supervisor. The control and web threads come in
+    by `_answer`, one command at a time behind `_one_command`; what they read of the engine is made to be read.
+    """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         """Takes the lock and the ledger. Raises LedgerError where either cannot be had."""
         self._environ = environ
         self._settings = settings
-        self._state = Path(settings.state_dir)
-        self._lock = StateLock(self._state)
-        self._clock = SystemClock()
+        self._host = Host(settings)
+        self._ledger = self._host.ledger
         self._tree = FileTree()
-        self._ledger = open_ledger(settings, self._clock)
-        self._since = self._clock.wall()
-        self._bell = Wakeup()
-        self._stops = 0
-        self._stopped = threading.Event()
+        self._since = self._host.clock.wall()
         self._one_command = threading.Lock()
-        self._reloads: queue.SimpleQueue[_Reload] = queue.SimpleQueue()
-        self._failure: BaseException | None = None
+        self._reloads = Reloads(self._host.wakeup.ring)
         self._engine = self._new_engine(settings)
-        self._lookout = self._new_lookout()
-        self._operator = Operator(self._ledger, self._clock, self._refresh)
-        self._control = ControlServer(self._state, self._answer)
-        answers = Answers(
-            lambda: {**self._troubles(), "ledger": self._ledger.trouble}, lambda: self._works and not self._ends(),
-            self._status, self._gates, self._answer, lambda: self._ledger.commits,
+        self._supervisor = self._new_supervisor()
+        self._operator = Operator(self._ledger, self._host.clock, self._host.keeper.apply, self._refresh)
+        self._control = ControlServer(self._host.state, self._answer)
+        view = DaemonView(
+            lambda: {**self._troubles(), "ledger": self._ledger.trouble}, lambda: self._works and not self._host.ends(),
+            self._status, self._gates, self._answer, lambda: self._ledger.commits, lambda: self._settings,
         )  # fmt: skip
-        self._attendants = SideServices(self._clock, answers, self._fail)
+        self._services = SideServices(self._host.clock, view, self._host.fail)
         self._works = False
         """Whether an engine is at work: not while watchd starts, stops, or waits for calls before a reload."""
 
     def _new_engine(self, settings: Settings) -> Engine:
-        return Engine(settings, self._ledger, self._clock, self._environ, once=False, failed=self._fail)
+        return Engine(settings, self._host, self._environ, once=False)
 
-    def _new_lookout(self) -> WatchSupervisor:
-        return WatchSupervisor(self._engine.intake, self._engine.hints, self._clock, self._bell.ring)
-
-    def _fail(self, error: BaseException) -> None:
-        self._failure = self._failure or error
-        self._bell.ring()
+    def _new_supervisor(self) -> WatchSupervisor:
+        engine = self._engine
+        return WatchSupervisor(engine.intake, engine.journey.hints, self._host.clock, self._host.wakeup.ring)
 
     def run(self) -> int:
         """Work until told to stop; the exit status."""
-        for number, handler in ((signal.SIGTERM, self._stop), (signal.SIGINT, self._stop), (signal.SIGHUP, self._hup)):
-            signal.signal(number, handler)
-        self._bell.ring_at_signals()
+        signal.signal(signal.SIGHUP, lambda *_: self._reloads.signal())
+        self._host.stop_at_signals(self._abort)
         self._control.start()  # first, so that `status` tells of a start that has to wait
         self._start_engine()
-        self._attendants.start(self._settings)
+        self._services.start(self._settings)
         self._works = True
         supervision.tell("READY=1")
         self._look()
         logger.info(
-            "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._state,
+            "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._host.state,
             extra={"action": "started"},
         )  # fmt: skip
         try:
             self._supervise()
         finally:
             self._end()
-        if self._failure is None or (self._stops and isinstance(self._failure, LedgerError)):
+        return self._exit_status()
+
+    def _abort(self) -> None:
+        """Of the engine that runs when it is asked for."""
+        self._engine.abort()
+
+    def _exit_status(self) -> int:
+        failure = self._host.failure
+        if failure is None or (self._host.stops and isinstance(failure, LedgerError)):
             return 0  # what a full disk kept from being written at the end is found again at the next start
-        logger.critical(
-            "watchd ends: %s. Start it again; it goes on where it was.", self._failure, extra={"action": "fatal"}
-        )
-        return 4 if isinstance(self._failure, LedgerError) else 70
-
-    def _stop(self, _number: int, _frame: object) -> None:
-        self._stops += 1
-        if self._ledger.trouble is not None:
-            self._ledger.give_up()
-        if self._stops > 1:
-            # In a thread: the main thread may hold the very lock that cutting a call needs.
-            threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
-        self._bell.ring()
-
-    def _hup(self, _number: int, _frame: object) -> None:
-        self._reloads.put(_Reload())
-        self._bell.ring()
+        logger.critical("watchd ends: %s. Start it again; it goes on where it was.", failure, extra={"action": "fatal"})
+        return 4 if isinstance(failure, LedgerError) else 70
 
     def _supervise(self) -> None:
         ping = supervision.ping_every()
-        while not self._ends():
-            self._bell.wait(min(LOOK_EVERY, ping or LOOK_EVERY))
-            if self._ends():
+        while not self._host.ends():
+            self._host.wakeup.wait(min(LOOK_EVERY, ping or LOOK_EVERY))
+            if self._host.ends():
                 return
-            if not self._reloads.empty():
-                self._reload()
+            if self._reloads.waiting():
+                self._reloads.serve(self._reload)
             if any(self._troubles().values()):
-                self._fail(RuntimeError("a thread ended that should not"))
+                self._host.fail(RuntimeError("a thread ended that should not"))
                 return
             self._tend()
             supervision.tell("WATCHDOG=1")
@@ -161,41 +127,41 @@ class Daemon:
         """
         parts = {
             "intake and workers": not self._works or self._engine.alive(),
-            "watches": not self._works or self._lookout.is_alive(),
+            "watches": not self._works or self._supervisor.is_alive(),
             "commands": self._control.is_alive(),
-            "web": self._attendants.is_alive(),
+            "web": self._services.is_alive(),
         }
         return {name: None if well else "a thread ended that should not" for name, well in parts.items()}
 
     def _look(self) -> None:
-        """Let the attendants tell what is new."""
-        offline = {hot.folder.name: hot.reason or "" for hot in self._engine.intake.folders() if not hot.online}
-        self._attendants.look(offline, self._engine.keeper.in_flight())
-
-    def _ends(self) -> bool:
-        return self._stops > 0 or self._failure is not None
+        """Let the side services tell what is new."""
+        standings = {hot.folder.name: hot.standing for hot in self._engine.intake.folders()}
+        offline = {name: standing.reason or "" for name, standing in standings.items() if not standing.online}
+        self._services.look(offline, self._host.keeper.in_flight())
 
     def _start_engine(self, *, as_they_are: bool = False) -> None:
         """Watch first and scan then, so that what comes in between is seen by the one or the other."""
         self._engine.adopt(as_they_are=as_they_are)
-        self._lookout.start()
+        self._supervisor.start()
         for hot in self._engine.intake.folders():
-            with suppress(FolderOfflineError):  # the intake tells of it, and the lookout watches it when it is back
-                self._lookout.watch_first(hot, self._tree.locate(hot.folder.path, hot.folder.mount_marker))
+            with suppress(FolderOfflineError):  # the intake tells of it, and the supervisor watches it when it is back
+                self._supervisor.watch_first(hot, self._tree.locate(hot.folder.path, hot.folder.mount_marker))
         self._engine.start()
 
     def _tend(self) -> None:
         """Ask after the key, and let every folder that is online have a living watch, or be scanned."""
         if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
-            self._engine.look_at_key()
-        self._lookout.tend()
+            self._engine.keys.tend()
+        self._supervisor.tend()
         self._look()
         logs.sum_up()
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
         every = min(LOOK_EVERY, supervision.ping_every() or LOOK_EVERY)
-        self._bell.listen_during(step, every, lambda: supervision.tell("WATCHDOG=1"))
+        self._host.wakeup.listen_during(step, every, lambda: supervision.tell("WATCHDOG=1"))
+
+    # Reloading
 
     def _load(self) -> Settings:
         settings = loading.load(self._settings.source, self._environ)
@@ -203,9 +169,8 @@ class Daemon:
             raise ConfigurationError([f"{settings.source}: state_dir: a running daemon keeps its own; restart it"])
         return settings
 
-    def _reload(self) -> None:
+    def _reload(self) -> dict[str, Any]:
         """Take over the file as it is now, or keep what runs; the calls in flight end well before the change."""
-        asked = self._asked_reloads()
         supervision.tell("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
         try:
             settings = self._load()
@@ -219,30 +184,23 @@ class Daemon:
             answer = {"reloaded": settings.source}
             logger.info("Configuration taken over from %s", settings.source, extra={"action": "reloaded"})
         supervision.tell("READY=1")
-        for reload in asked:
-            reload.finish(answer)
-
-    def _asked_reloads(self) -> list[_Reload]:
-        asked = []
-        with suppress(queue.Empty):
-            while True:
-                asked.append(self._reloads.get_nowait())
-        return asked
+        return answer
 
     def _take_over(self, settings: Settings) -> None:
+        """One engine ends and another begins, at the same gate: what a command says to that at any moment holds."""
         self._works = False
         self._alive_during(self._engine.stop)
-        self._lookout.stop()
-        self._settings = settings
-        with self._one_command:
-            # A new engine begins with the gates as the ledger has them: what a command changes between that and its
-            # being the engine that commands are told to would be told to the old one, and lost.
+        self._supervisor.stop()
+        with self._one_command:  # which looks at the engine once, and finds the one or the other whole
+            self._settings = settings
             self._engine = self._new_engine(settings)
-        self._lookout = self._new_lookout()
+            self._supervisor = self._new_supervisor()
         self._start_engine(as_they_are=True)
         self._works = True
-        self._attendants.start(settings)
+        self._services.start(settings)
         self._look()
+
+    # The end
 
     def _end(self) -> None:
         """Shut down; a fault of ours in the midst of it must not leave a process that nothing ends but a kill."""
@@ -259,29 +217,29 @@ class Daemon:
         """Stop in order: events and intake, workers, ledger, the rest; then tell systemd."""
         supervision.tell("STOPPING=1")
         self._ledger.give_up()  # first: somebody who waits for room may hold what is asked for below
-        flying = self._engine.keeper.in_flight()
+        flying = self._host.keeper.in_flight()
         logger.info(
             "Stopping; %d calls in flight end first. A second signal cuts them.", flying, extra={"action": "stopping"}
         )
-        self._lookout.stop()
+        self._supervisor.stop()
         self._alive_during(self._engine.stop)
-        self._stopped.set()
-        for reload in self._asked_reloads():
-            reload.finish(STOPPING)
+        self._reloads.end()
         self._control.stop()
         self._ledger.close()
-        self._attendants.stop()
-        self._lock.close()
+        self._services.stop()
+        self._host.close()
         logs.sum_up(at_once=True)
         logger.info("Stopped", extra={"action": "stopped"})
 
+    # Commands
+
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request on the control socket."""
+        """One request on the control socket, or from the page."""
         match request.get("command"):
             case "status":
                 return self._status()
             case "reload":
-                return self._ask_reload()
+                return STOPPING if self._host.ends() else self._reloads.ask()
             case command if self._operator.knows(command) and self._ledger.trouble is not None:
                 return {"error": f"{self._ledger.trouble}; say it again when there is"}
             case command if self._operator.knows(command):
@@ -290,29 +248,18 @@ class Daemon:
             case other:
                 return {"error": f"this daemon knows no command {other!r}; is it older than the program that asks?"}
 
-    def _ask_reload(self) -> dict[str, Any]:
-        """Let the main thread reload, and wait for what comes of it; a daemon that stops has none to give."""
-        if self._ends():
-            return STOPPING
-        reload = _Reload()
-        self._reloads.put(reload)
-        self._bell.ring()
-        if self._stopped.is_set():  # it stopped between the two, and may have looked before this was asked
-            return STOPPING
-        return reload.wait()
-
     def _refresh(self) -> None:
         """A command changed something: the engine that runs now takes it over."""
         self._engine.refresh()
 
     def _status(self) -> dict[str, Any]:
         """From memory alone: a ledger that waits for room must not make this wait too."""
-        folders = []
         waits = {} if self._ledger.trouble is not None else self._engine.own_waits()
+        folders = []
         for hot in self._engine.intake.folders():
-            name = hot.folder.name
-            polled = self._lookout.polled_because(name)
-            offline = None if hot.online else hot.reason
+            name, standing = hot.folder.name, hot.standing
+            polled = self._supervisor.polled_because(name)
+            offline = None if standing.online else standing.reason
             folders.append(shapes.folder(hot.folder, offline=offline, polled=polled, waits=waits.get(name)))
         daemon = {"running": True, "pid": os.getpid(), "since": shapes.moment(self._since)}
         return {"daemon": daemon, "folders": folders, "gate": shapes.gate(self._gates())}
@@ -321,4 +268,4 @@ class Daemon:
         trouble = self._ledger.trouble
         if trouble is not None:
             return [Gate(GateReason.LEDGER, self._ledger.trouble_since, trouble)]
-        return list(self._engine.keeper.gates().values())
+        return list(self._host.keeper.gates().values())

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from watchd.adapters.host import logs
-from watchd.adapters.host.lock import StateLock
-from watchd.adapters.host.system_clock import SystemClock
 from watchd.core.calls import gating
 from watchd.errors import LedgerError
 from watchd.journey.commands import Operator
 from watchd.model import GateReason
-from watchd.process.engine import Engine, open_ledger
-from watchd.process.wakeup import Wakeup
+from watchd.process.engine import Engine
+from watchd.process.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,9 +21,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SERVICE_PATIENCE = 300.0
+SERVICE_PATIENCE_S = 300.0
 """Seconds that a run waits for a service that cannot be reached."""
-REDRAW = 0.2
+REDRAW_S = 0.2
 PATIENT = frozenset({GateReason.RATE, GateReason.SERVICE})
 
 
@@ -64,113 +59,102 @@ class Result:
 
 
 class Once:
-    """One run over what is there. Raises LedgerError where the ledger cannot be had."""
+    """One run over what is there. Raises LedgerError where the ledger cannot be had.
+
+    Threads: the main one; the engine's only ring.
+    """
 
     def __init__(
         self, settings: Settings, environ: Mapping[str, str], display: Display, allow: Callable[[str], bool]
     ) -> None:
         """`allow` asks the owner about a backlog that `approval` holds; it is asked once."""
-        self._lock = StateLock(Path(settings.state_dir))
-        self._clock = SystemClock()
-        self._ledger = open_ledger(settings, self._clock)
-        self._ledger.give_up()  # a single run does not wait for a full disk
+        self._host = Host(settings)
+        self._host.ledger.give_up()  # a single run does not wait for a full disk
+        self._clock = self._host.clock
+        self._keeper = self._host.keeper
         self._display = display
         self._allow = allow
-        self._bell = Wakeup()
-        self._failure: BaseException | None = None
-        self._stops = 0
         self._asked = False
         self._since = self._clock.wall()
-        self._attempt = self._ledger.last_attempt()
-        self._engine = Engine(
-            settings, self._ledger, self._clock, environ, once=True, failed=self._fail, changed=self._bell.ring
-        )
-
-    def _fail(self, error: BaseException) -> None:
-        self._failure = self._failure or error
-        self._bell.ring()
-
-    def _stop(self, _number: int, _frame: object) -> None:
-        self._stops += 1
-        if self._stops > 1:
-            threading.Thread(target=self._engine.abort, name="abort", daemon=True).start()
-        self._bell.ring()
+        self._attempt = self._host.ledger.last_attempt()
+        self._engine = Engine(settings, self._host, environ, once=True, changed=self._host.wakeup.ring)
 
     def run(self) -> Result:
         """Work until nothing can go on without the operator, a window or a folder that returns."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        self._bell.ring_at_signals()
+        self._host.stop_at_signals(self._engine.abort)
         self._engine.adopt()
         self._engine.start()
         try:
             while not self._finished() or self._is_allowed():
-                self._bell.wait(REDRAW if self._display.live else self._patience())
+                self._host.wakeup.wait(REDRAW_S if self._display.live else self._patience())
                 logs.sum_up()
                 if self._display.live:
                     self._display.show(self._progress())
         finally:
-            if self._stops:
-                logger.warning(
-                    "Stopping; %d calls in flight end first. A second signal cuts them.",
-                    self._engine.keeper.in_flight(), extra={"action": "stopping"},
-                )  # fmt: skip
-            self._bell.listen_during(self._engine.stop)
-            result = self._result()
-            self._ledger.close()
-            self._lock.close()
-            logs.sum_up(at_once=True)
-        if self._failure is not None:
-            raise self._failure
+            result = self._end()
+        if self._host.failure is not None:
+            raise self._host.failure
+        return result
+
+    def _end(self) -> Result:
+        if self._host.stops:
+            logger.warning(
+                "Stopping; %d calls in flight end first. A second signal cuts them.", self._keeper.in_flight(),
+                extra={"action": "stopping"},
+            )  # fmt: skip
+        self._host.wakeup.listen_during(self._engine.stop)
+        result = self._result()
+        self._host.close()
+        logs.sum_up(at_once=True)
         return result
 
     def _is_allowed(self) -> bool:
         """Whether the owner lets go what only `approval` holds; asked when everything that came is known."""
-        gates = self._engine.keeper.gates()
-        gate = gates.get(GateReason.APPROVAL)
-        if gate is None or self._asked or self._stops or self._failure is not None:
+        gate = self._keeper.gates().get(GateReason.APPROVAL)
+        if gate is None or self._asked or self._host.ends():
             return False
         self._asked = True
         if not self._allow(gate.detail):
             return False
-        Operator(self._ledger, self._clock, self._engine.refresh).answer({"command": "approve"})
+        operator = Operator(self._host.ledger, self._clock, self._keeper.apply, self._engine.refresh)
+        operator.answer({"command": "approve"})
         return True
 
     def _progress(self) -> Progress:
-        return self._ledger.progress(self._since, self._attempt)
+        return self._host.ledger.progress(self._since, self._attempt)
 
     def _patience(self) -> float | None:
         """Seconds until the wait for the service is over; every other change sets the event."""
-        gate = self._engine.keeper.gates().get(GateReason.SERVICE)
-        return None if gate is None else max(0.1, gate.since + SERVICE_PATIENCE - self._clock.steady())
+        gate = self._keeper.gates().get(GateReason.SERVICE)
+        return None if gate is None else max(0.1, gate.since + SERVICE_PATIENCE_S - self._clock.steady())
 
     def _finished(self) -> bool:
-        if self._stops or self._failure is not None:
+        if self._host.ends():
             return True
         if self._engine.intake.pending():
             return False
         if not self._engine.is_busy():
             return True
         # The gates first: a probe that begins after this look has its job in hand by the next.
-        final = any(self._is_final(gate) for gate in self._engine.keeper.gates().values())
-        return final and not self._engine.keeper.is_probe_due() and not self._engine.is_claimed()
+        final = any(self._is_final(gate) for gate in self._keeper.gates().values())
+        return final and not self._keeper.is_probe_due() and not self._engine.is_claimed()
 
     def _is_final(self, gate: Gate) -> bool:
         if gate.reason is GateReason.SERVICE:
-            return self._clock.steady() - gate.since >= SERVICE_PATIENCE
+            return self._clock.steady() - gate.since >= SERVICE_PATIENCE_S
         return gate.reason not in PATIENT
 
     def _result(self) -> Result:
         folders = self._engine.intake.folders()
-        gates = self._engine.keeper.gates().values()
+        gates = self._keeper.gates().values()
         try:
             progress = self._progress()
         except LedgerError as error:
-            raise self._failure or error from error
+            raise self._host.failure or error from error
         return Result(
             progress,
             held_by=gating.foremost(gates) if progress.left else None,
-            offline=tuple(hot.folder.name for hot in folders if not hot.online),
+            offline=tuple(hot.folder.name for hot in folders if not hot.standing.online),
             unreadable=sum(hot.unreadable() for hot in folders),
-            stopped=self._stops > 0,
+            stopped=self._host.stops > 0,
         )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from watchd.adapters.http.notifying import Notifier
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.config.secrets import read_addresses
 from watchd.core import notices
 from watchd.core.notices import Look
@@ -17,7 +17,6 @@ from watchd.model import MICROS_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from watchd.model import Gate, Notify, Settings
 
@@ -27,11 +26,10 @@ logger = logging.getLogger(__name__)
 class Teller:
     """One for each configuration that has `notify`."""
 
-    def __init__(self, settings: Settings, notify: Notify, ledger: Path, last: Look | None) -> None:
+    def __init__(self, settings: Settings, notify: Notify, last: Look | None) -> None:
         """`last`: what an earlier one had seen, so that a reload tells nothing twice."""
         self._settings = settings
         self._on = notify.on
-        self._ledger = ledger
         self.last = last
         self._seen: object = None
         urls = [*notify.urls]
@@ -66,11 +64,8 @@ class Teller:
         if self.last is not None and mark == self._seen:
             return replace(self.last, gates=told, offline=dict(offline))
         now = datetime.now(UTC).astimezone()
-        reader = LedgerReader(self._ledger)
-        try:
-            counts, spent = reader.counts(), reader.spent(now)
-        finally:
-            reader.close()
+        with choosing.view(self._settings.state_dir) as view:
+            counts, spent = view.counts(), view.spent(now)
         self._seen = mark
         budget = self._settings.budget
         return Look(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from watchd.interfaces import Clock
-    from watchd.journey.arrival.hot_folder import Hints, HotFolder
+    from watchd.journey.arrival.hints import Hints
+    from watchd.journey.arrival.hot_folder import HotFolder
     from watchd.journey.arrival.intake import Intake
     from watchd.model import Folder, Place
 
@@ -87,11 +88,11 @@ class WatchSupervisor:
         if not self._watcher.is_alive():
             self._begin_anew()
         for hot in self._intake.folders():
-            if hot.place is None or not hot.online:
+            if hot.standing.place is None or not hot.standing.online:
                 self._watcher.unwatch(hot.folder.name)
                 self._ears.pop(hot.folder.name, None)
             else:
-                self._tend(hot, hot.place)
+                self._tend(hot, hot.standing.place)
 
     def _put_to_the_proof(self) -> None:
         """Which watches a mount has cost nobody says. Mounts elsewhere, as containers make them all day, cost none."""

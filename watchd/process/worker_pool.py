@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 Task = TypeVar("Task")
 
 
-class Pool(Generic[Task]):
+class WorkerPool(Generic[Task]):
     """`size` threads that take tasks and do them. Nobody polls: a thread without work waits to be woken.
 
     What `take` or `do` raises ends the pool: it is handed to `failed`, once, and nobody takes another task.
+
+    Threads: its own, and whoever wakes or stops it; all that changes is behind `_changed`.
     """
 
     def __init__(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
@@ -10,14 +9,14 @@ from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.pixels.pillow_studio import PillowStudio
 from watchd.core.incoming.known import NOTHING
 from watchd.core.incoming.matching import Matcher
-from watchd.core.request import sendable
-from watchd.core.request.appraising import Appraisal, Refused, appraise, too_large
+from watchd.core.request.appraising import Appraisal, Refused
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.picture import Incomplete
+from watchd.journey.examining import Examiner
 from watchd.model import JobState
 
 if TYPE_CHECKING:
-    from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+    from watchd.interfaces import IdentityView
     from watchd.model import Folder, KnownFile, Parameters, Sample, Settings
 
 
@@ -45,11 +44,10 @@ def _is_done_with(known: KnownFile | None, sample: Sample) -> bool:
 class Estimator:
     """Looks at folders one after the other; pictures of the same bytes and parameters are counted once."""
 
-    def __init__(self, settings: Settings, reader: LedgerReader) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, reader: IdentityView) -> None:
         self._reader = reader
         self._tree = FileTree()
-        self._reads = PillowStudio().reads
+        self._examiner = Examiner(self._tree, settings.api, PillowStudio().reads)
         self._counted: set[tuple[str, str]] = set()
 
     def folder(self, folder: Folder) -> Estimate:
@@ -86,19 +84,14 @@ class Estimator:
     def measure(self, folder: Folder, root: str, path: str) -> tuple[str, Parameters] | str:
         """(SHA-256, what would be asked) of one file, or why it would be refused."""
         try:
-            data, sample = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
+            file = self._examiner.read(root, path)
         except SourceLostError as error:
             return str(error)
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
-        if sample.size > sendable.MOST_FILE_BYTES:
-            return too_large(sample.size)
-        return self._judge(folder, data)
-
-    def _judge(self, folder: Folder, data: bytes) -> tuple[str, Parameters] | str:
-        match appraise(data, folder, self._settings.api, self._reads):
+        match self._examiner.judge(file, folder):
             case Appraisal(_, _, planned):
-                return hashlib.sha256(data).hexdigest(), planned
+                return file.sha256, planned
             case Incomplete(reason):
                 return f"not complete yet: {reason}"
             case Refused(reason):

@@ -12,24 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+    from watchd.interfaces import LedgerView
 
 CALL_BOUNDS = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 QUEUE_BOUNDS = (1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 14400.0, 86400.0)
 
 
-def families(
-    reader: LedgerReader, status: Mapping[str, Any], gates: Sequence[GateReason], now: datetime
-) -> list[Family]:
+def families(view: LedgerView, status: Mapping[str, Any], gates: Sequence[GateReason], now: datetime) -> list[Family]:
     """All families. `status`: as `watchd status --json` has it; `now`: by the host's own clock and zone."""
     return [
         family("watchd_info", "gauge", "The version that runs.", [({"version": __version__}, 1)]),
         family(
             "watchd_files", "gauge", "Files by state: each file seen is in exactly one.",
-            [({"state": state}, number) for state, number in reader.counts().items()],
+            [({"state": state}, number) for state, number in view.counts().items()],
         ),
-        *_calls(reader),
-        *_money(reader.spent(now)),
+        *_calls(view),
+        *_money(view.spent(now)),
         family(
             "watchd_gate_closed", "gauge", "Whether no calls are made for this reason.",
             [({"reason": reason.value}, reason in gates) for reason in GateReason],
@@ -37,14 +35,14 @@ def families(
         *_folders(status["folders"]),
         family(
             "watchd_oldest_waiting_seconds", "gauge", "Age of the oldest file that is not done with; 0: none.",
-            [({}, max(0.0, now.timestamp() - (reader.oldest_waiting() or now.timestamp())))],
+            [({}, max(0.0, now.timestamp() - (view.oldest_waiting() or now.timestamp())))],
         ),
     ]  # fmt: skip
 
 
-def _calls(reader: LedgerReader) -> list[Family]:
-    counted = dict.fromkeys([outcome.value for outcome in Outcome], 0) | reader.calls_by_outcome()
-    statuses = reader.calls_by_status()
+def _calls(view: LedgerView) -> list[Family]:
+    counted = dict.fromkeys([outcome.value for outcome in Outcome], 0) | view.calls_by_outcome()
+    statuses = view.calls_by_status()
     return [
         family(
             "watchd_calls_total", "counter", "Calls that have ended, by how.",
@@ -56,11 +54,11 @@ def _calls(reader: LedgerReader) -> list[Family]:
         ),
         histogram(
             "watchd_call_seconds", "How long calls took that brought a picture.", CALL_BOUNDS,
-            *reader.seconds_of_calls(CALL_BOUNDS),
+            *view.seconds_of_calls(CALL_BOUNDS),
         ),
         histogram(
             "watchd_queue_seconds", "How long jobs waited for their first call.", QUEUE_BOUNDS,
-            *reader.seconds_in_queue(QUEUE_BOUNDS),
+            *view.seconds_in_queue(QUEUE_BOUNDS),
         ),
     ]  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,18 @@ from urllib.parse import parse_qsl
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from watchd.adapters.ledgers.sqlite.reader import LedgerReader
+from watchd.adapters.ledgers import choosing
 from watchd.model import MICROS_PER_USD, JobState
 from watchd.web import pages
 from watchd.web.thumbnails import LARGE, SMALL, Gallery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Mapping
 
     from starlette.requests import Request
 
-    from watchd.model import Job, Settings
+    from watchd.model import Job
+    from watchd.reports.daemon_view import DaemonView
 
 LOOK_EVERY = 0.1
 """Seconds between two looks whether anything has changed, while somebody has the page open."""
@@ -42,20 +41,11 @@ LAST = 2**63 - 1
 NOT_FOUND = 404
 
 
-@dataclass(frozen=True, slots=True)
-class Daemon:
-    """What the site asks of the daemon, from threads of its own."""
-
-    status: Callable[[], dict[str, Any]]
-    act: Callable[[dict[str, Any]], dict[str, Any]]
-    settings: Callable[[], Settings]
-
-
 class Site:
     """Its routes; each request reads the ledger through a connection of its own."""
 
-    def __init__(self, ledger: Path, daemon: Daemon) -> None:
-        self._ledger = ledger
+    def __init__(self, state_dir: str, daemon: DaemonView) -> None:
+        self._state_dir = state_dir
         self._daemon = daemon
         self._gallery = Gallery(self._root)
 
@@ -84,17 +74,14 @@ class Site:
             name: value for name, value in request.query_params.items() if name in {"q", "state", "folder"} and value
         }
         before = request.query_params.get("before", "")
-        reader = LedgerReader(self._ledger)
-        try:
-            counts = reader.counts()
-            shown = reader.history_page(
+        with choosing.view(self._state_dir) as view:
+            counts = view.counts()
+            shown = view.history_page(
                 asked.get("q"), asked.get("state"), asked.get("folder"),
                 before=min(int(before), LAST) if before.isascii() and before.isdigit() else None, limit=pages.PAGE,
             )  # fmt: skip
-            bad = reader.ended_badly(pages.PAGE)
-            spent = reader.spent(datetime.now(UTC).astimezone())
-        finally:
-            reader.close()
+            bad = view.ended_badly(pages.PAGE)
+            spent = view.spent(datetime.now(UTC).astimezone())
         status = self._daemon.status()
         main = (
             pages.now(status, counts, spent, self._budget())
@@ -114,12 +101,9 @@ class Site:
 
     def _job(self, request: Request) -> Response:
         number = min(request.path_params["number"], LAST)
-        reader = LedgerReader(self._ledger)
-        try:
-            job = reader.job(number)
-            told = reader.told(number)
-        finally:
-            reader.close()
+        with choosing.view(self._state_dir) as view:
+            job = view.job(number)
+            told = view.told(number)
         if job is None or told is None:
             return PlainTextResponse("there is no such job\n", NOT_FOUND)
         return HTMLResponse(pages.page(f"Job {number}", pages.job(told, self._stage(job))))
@@ -138,11 +122,8 @@ class Site:
 
     def _picture(self, request: Request) -> Response:
         side = request.path_params["side"]
-        reader = LedgerReader(self._ledger)
-        try:
-            job = reader.job(min(request.path_params["number"], LAST))
-        finally:
-            reader.close()
+        with choosing.view(self._state_dir) as view:
+            job = view.job(min(request.path_params["number"], LAST))
         longest = SMALL if "small" in request.query_params else LARGE
         made = self._gallery.show(job, side, longest) if job is not None and side in {"before", "after"} else None
         if made is None:
@@ -154,13 +135,12 @@ class Site:
 
     async def _changes(self) -> AsyncIterator[str]:
         """A word whenever the ledger or a folder is other than it was."""
-        reader = LedgerReader(self._ledger)
-        try:
+        with choosing.view(self._state_dir) as view:
             seen = None
             quiet = 0.0
             yield "retry: 1000\n\n"
             while True:
-                found = reader.version(), json.dumps(self._daemon.status(), sort_keys=True)
+                found = view.version(), json.dumps(self._daemon.status(), sort_keys=True)
                 if found != seen and seen is not None:
                     yield "event: changed\ndata: now\n\n"
                     quiet = 0.0
@@ -170,8 +150,6 @@ class Site:
                 seen = found
                 await asyncio.sleep(LOOK_EVERY)
                 quiet += LOOK_EVERY
-        finally:
-            reader.close()
 
     async def _do(self, request: Request) -> Response:
         body = b""

@@ -16,25 +16,30 @@ from watchd.model import BalanceProbe, Gate, GateReason, Job, JobState, Outcome
 
 NOW = 1_800_000_000.0
 POLICY = Policy(max_attempts=5, resend_lost=0, balance_probe=BalanceProbe(60.0, 1800.0))
-SCENE = CallContext(POLICY, Streaks(), {}, None, NOW, luck=0.5)
+CALM = CallContext(POLICY, Streaks(), {}, None, NOW, jitter=0.5)
 JOB = Job(7, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.ARMED)
 WIRE = Traffic(1000, 80, "ray-1")
 EMPTY = "Insufficient USD or Diem balance to complete request"
 
 
 def answered(
-    status: int, message: str = "words", *, job: Job = JOB, scene: CallContext = SCENE, retry_after: float | None = None
+    status: int,
+    message: str = "words",
+    *,
+    job: Job = JOB,
+    context: CallContext = CALM,
+    retry_after: float | None = None,
 ) -> Conclusion:
-    return conclude(Answered(Answer(status, message, retry_after), WIRE), job, scene)
+    return conclude(Answered(Answer(status, message, retry_after), WIRE), job, context)
 
 
 def closed(reason: GateReason, interval: float = 60.0, since: float = NOW - 100) -> Gate:
     return Gate(reason, since, "closed before", since + interval, interval)
 
 
-def scene(*gates: Gate, probe: GateReason | None = None, luck: float = 0.5, **streaks: int) -> CallContext:
+def context(*gates: Gate, probe: GateReason | None = None, jitter: float = 0.5, **streaks: int) -> CallContext:
     jobs = frozenset(range(streaks.pop("server", 0)))
-    return CallContext(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, luck)
+    return CallContext(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, jitter)
 
 
 def gate_of(conclusion: Conclusion) -> Gate:
@@ -66,13 +71,13 @@ ROWS: dict[str, tuple[Trouble, Outcome, JobState, bool, bool]] = {
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_of_the_table_ends_as_it_says(row: str) -> None:
     trouble, outcome, state, counts, unbook = ROWS[row]
-    found = conclude(trouble, JOB, SCENE)
+    found = conclude(trouble, JOB, CALM)
     assert (found.outcome, found.state, found.counts, found.unbook) == (outcome, state, counts, unbook)
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_every_conclusion_keeps_what_went_over_the_wire_and_says_why(row: str) -> None:
-    found = conclude(ROWS[row][0], JOB, SCENE)
+    found = conclude(ROWS[row][0], JOB, CALM)
     assert found.traffic == WIRE
     assert len(found.error) > 5
 
@@ -81,7 +86,7 @@ def test_every_conclusion_keeps_what_went_over_the_wire_and_says_why(row: str) -
 def test_the_status_is_kept_and_the_words_of_the_service_are_told(row: str) -> None:
     trouble = ROWS[row][0]
     assert isinstance(trouble, Answered)
-    found = conclude(trouble, JOB, SCENE)
+    found = conclude(trouble, JOB, CALM)
     assert found.status == int(row)
     assert trouble.answer.message in found.error
 
@@ -89,13 +94,13 @@ def test_the_status_is_kept_and_the_words_of_the_service_are_told(row: str) -> N
 @pytest.mark.parametrize("row", ["402", "401", "403", "429", "unreachable", "cut uploading"])
 def test_what_is_the_operators_or_nobodys_uses_up_no_attempt_however_many_there_were(row: str) -> None:
     last = replace(JOB, attempts=4)
-    found = conclude(ROWS[row][0], last, SCENE)
+    found = conclude(ROWS[row][0], last, CALM)
     assert (found.state, found.counts) == (JobState.QUEUED, False)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row not in {"402", "401", "403", "429"}])
 def test_the_trouble_of_one_file_closes_nothing_for_the_others(row: str) -> None:
-    assert conclude(ROWS[row][0], JOB, SCENE).gate is None
+    assert conclude(ROWS[row][0], JOB, CALM).gate is None
 
 
 # --- 402 ------------------------------------------------------------------------------------------------------------
@@ -112,13 +117,13 @@ def test_a_402_closes_the_gate_for_the_first_interval_and_asks_for_a_row_of_its_
 
 def test_a_402_that_was_in_flight_when_the_gate_closed_does_not_put_the_probe_off() -> None:
     gate = closed(GateReason.BALANCE)
-    assert answered(402, scene=scene(gate)).gate == gate
+    assert answered(402, context=context(gate)).gate == gate
 
 
 def test_only_the_probe_doubles_the_interval_up_to_the_longest() -> None:
     gate, intervals = closed(GateReason.BALANCE), []
     for _ in range(7):
-        gate = gate_of(answered(402, scene=scene(gate, probe=GateReason.BALANCE)))
+        gate = gate_of(answered(402, context=context(gate, probe=GateReason.BALANCE)))
         assert gate.retry_at == NOW + gate.interval
         assert gate.since == NOW - 100
         intervals.append(gate.interval)
@@ -126,13 +131,13 @@ def test_only_the_probe_doubles_the_interval_up_to_the_longest() -> None:
 
 
 def test_a_probe_of_another_gate_that_meets_a_402_closes_this_one_for_its_first_interval() -> None:
-    gate = gate_of(answered(402, scene=scene(closed(GateReason.SERVICE), probe=GateReason.SERVICE)))
+    gate = gate_of(answered(402, context=context(closed(GateReason.SERVICE), probe=GateReason.SERVICE)))
     assert (gate.reason, gate.interval) == (GateReason.BALANCE, 60.0)
 
 
 def test_a_probe_that_the_free_query_refused_is_put_off_twice_as_far() -> None:
     gate = closed(GateReason.BALANCE, interval=60)
-    longer = retrying.refused_probe(gate, scene(gate, probe=GateReason.BALANCE), 1800.0)
+    longer = retrying.refused_probe(gate, context(gate, probe=GateReason.BALANCE), 1800.0)
     assert (longer.interval, longer.retry_at, longer.detail) == (120, NOW + 120, gate.detail)
 
 
@@ -148,7 +153,7 @@ def test_a_refused_key_closes_a_gate_that_no_time_opens(status: int) -> None:
 
 def test_a_second_refusal_of_the_key_changes_nothing() -> None:
     gate = Gate(GateReason.KEY, NOW - 50, "refused", mark="abc")
-    assert answered(401, scene=scene(gate)).gate == gate
+    assert answered(401, context=context(gate)).gate == gate
 
 
 # --- 429 ------------------------------------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ def test_an_absurd_wait_is_cut_to_an_hour_and_none_at_all_is_a_short_one() -> No
 
 @pytest.mark.parametrize("retry_after", [None, 0.0, 5.0])
 def test_a_ban_on_the_key_is_waited_out_for_30_seconds_at_least(retry_after: float | None) -> None:
-    found = answered(429, "Too many failed attempts", scene=scene(luck=0.0, rate=1), retry_after=retry_after)
+    found = answered(429, "Too many failed attempts", context=context(jitter=0.0, rate=1), retry_after=retry_after)
     assert gate_of(found).retry_at == NOW + 30
 
 
@@ -176,17 +181,17 @@ def test_a_ban_that_asks_for_longer_gets_longer() -> None:
 
 
 @given(st.integers(min_value=1, max_value=40), st.floats(min_value=0, max_value=1))
-def test_without_a_time_the_wait_grows_with_jitter_and_has_a_bottom_and_a_top(streak: int, luck: float) -> None:
-    gate = gate_of(answered(429, scene=scene(luck=luck, rate=streak)))
+def test_without_a_time_the_wait_grows_with_jitter_and_has_a_bottom_and_a_top(streak: int, jitter: float) -> None:
+    gate = gate_of(answered(429, context=context(jitter=jitter, rate=streak)))
     assert gate.retry_at is not None
     assert NOW + 2.5 <= gate.retry_at <= NOW + 2.5 + min(30.0, 5.0 * 2**streak)
-    unlucky = gate_of(answered(429, scene=scene(luck=1.0, rate=streak)))
+    unlucky = gate_of(answered(429, context=context(jitter=1.0, rate=streak)))
     assert unlucky.retry_at == pytest.approx(NOW + 2.5 + min(30.0, 5.0 * 2**streak))
 
 
 def test_a_shorter_wait_told_later_does_not_shorten_a_longer_one() -> None:
     gate = Gate(GateReason.RATE, NOW - 5, "slow", NOW + 50, 55)
-    found = gate_of(answered(429, scene=scene(gate), retry_after=1))
+    found = gate_of(answered(429, context=context(gate), retry_after=1))
     assert (found.since, found.retry_at) == (NOW - 5, NOW + 50)
 
 
@@ -197,7 +202,7 @@ def life_of(job: Job, statuses: list[int]) -> list[Conclusion]:
     """What one file goes through alone, its streak being one file."""
     ended = []
     for status in statuses:
-        found = answered(status, job=job, scene=scene(server=1))
+        found = answered(status, job=job, context=context(server=1))
         ended.append(found)
         job = replace(job, attempts=job.attempts + found.counts)
     return ended
@@ -215,19 +220,19 @@ def test_attempts_before_the_owners_retry_are_forgiven() -> None:
 
 
 @given(st.integers(min_value=0, max_value=3), st.floats(min_value=0, max_value=1))
-def test_the_wait_between_tries_is_anywhere_up_to_a_doubling_bound(tries: int, luck: float) -> None:
-    found = answered(503, job=replace(JOB, attempts=tries), scene=scene(luck=luck, server=1))
-    assert found.not_before == pytest.approx(NOW + luck * 2.0 * 2**tries)
+def test_the_wait_between_tries_is_anywhere_up_to_a_doubling_bound(tries: int, jitter: float) -> None:
+    found = answered(503, job=replace(JOB, attempts=tries), context=context(jitter=jitter, server=1))
+    assert found.not_before == pytest.approx(NOW + jitter * 2.0 * 2**tries)
 
 
 @given(st.integers(min_value=0, max_value=10_000), st.floats(min_value=0, max_value=1))
-def test_no_backoff_is_longer_than_five_minutes(tries: int, luck: float) -> None:
-    assert 0 <= backoff(2.0, tries, luck) <= 300.0
+def test_no_backoff_is_longer_than_five_minutes(tries: int, jitter: float) -> None:
+    assert 0 <= backoff(2.0, tries, jitter) <= 300.0
 
 
 def test_five_files_in_a_row_close_the_gate_and_the_fifth_uses_up_no_attempt() -> None:
-    assert answered(503, scene=scene(server=4)).gate is None
-    found = answered(503, scene=scene(server=5))
+    assert answered(503, context=context(server=4)).gate is None
+    found = answered(503, context=context(server=5))
     gate = gate_of(found)
     assert (gate.reason, gate.retry_at) == (GateReason.SERVICE, NOW + 5)
     assert (found.state, found.counts, found.not_before) == (JobState.QUEUED, False, 0.0)
@@ -235,14 +240,14 @@ def test_five_files_in_a_row_close_the_gate_and_the_fifth_uses_up_no_attempt() -
 
 def test_behind_a_closed_service_gate_no_file_uses_up_an_attempt_or_fails() -> None:
     gate = closed(GateReason.SERVICE, 5.0)
-    found = answered(500, job=replace(JOB, attempts=4), scene=scene(gate, server=1))
+    found = answered(500, job=replace(JOB, attempts=4), context=context(gate, server=1))
     assert (found.state, found.counts, found.gate) == (JobState.QUEUED, False, gate)
 
 
 def test_a_failed_probe_doubles_its_wait_up_to_half_a_minute_where_the_service_answers() -> None:
     gate, waits = closed(GateReason.SERVICE, 5.0), []
     for _ in range(5):
-        gate = gate_of(answered(503, scene=scene(gate, probe=GateReason.SERVICE, server=9)))
+        gate = gate_of(answered(503, context=context(gate, probe=GateReason.SERVICE, server=9)))
         waits.append(gate.interval)
     assert waits == [10, 20, 30, 30, 30]
 
@@ -252,32 +257,32 @@ def test_a_failed_probe_doubles_its_wait_up_to_half_a_minute_where_the_service_a
 
 @pytest.mark.parametrize("status", [307, 404, 418])
 def test_three_strange_refusals_in_a_row_close_the_gate_as_well(status: int) -> None:
-    assert answered(status, scene=scene(refusal=2)).gate is None
-    found = answered(status, scene=scene(refusal=3))
+    assert answered(status, context=context(refusal=2)).gate is None
+    found = answered(status, context=context(refusal=3))
     assert (found.state, gate_of(found).reason) == (JobState.FAILED, GateReason.SERVICE)
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
 def test_refusals_that_name_the_file_never_close_anything(status: int) -> None:
-    assert answered(status, scene=scene(refusal=100)).gate is None
+    assert answered(status, context=context(refusal=100)).gate is None
 
 
 # --- never sent -----------------------------------------------------------------------------------------------------
 
 
-def not_sent(*, uploading: bool, job: Job = JOB, scene: CallContext = SCENE) -> Conclusion:
-    return conclude(NotSent("connection refused", uploading=uploading, traffic=WIRE), job, scene)
+def not_sent(*, uploading: bool, job: Job = JOB, context: CallContext = CALM) -> Conclusion:
+    return conclude(NotSent("connection refused", uploading=uploading, traffic=WIRE), job, context)
 
 
 def test_what_was_never_sent_is_tried_again_for_as_long_as_it_takes() -> None:
     worn = replace(JOB, attempts=4, upload_cuts=4)
-    found = not_sent(uploading=False, job=worn, scene=scene(network=1, luck=1.0))
+    found = not_sent(uploading=False, job=worn, context=context(network=1, jitter=1.0))
     assert (found.state, found.counts, found.not_before) == (JobState.QUEUED, False, NOW + 4.0)
 
 
 def test_several_in_a_row_close_the_gate() -> None:
-    assert not_sent(uploading=False, scene=scene(network=2)).gate is None
-    found = not_sent(uploading=False, scene=scene(network=3))
+    assert not_sent(uploading=False, context=context(network=2)).gate is None
+    found = not_sent(uploading=False, context=context(network=3))
     assert gate_of(found).reason is GateReason.SERVICE
     assert (found.state, found.not_before) == (JobState.QUEUED, 0.0)
 
@@ -285,7 +290,7 @@ def test_several_in_a_row_close_the_gate() -> None:
 def test_a_file_cut_in_its_upload_five_times_while_others_pass_is_failed() -> None:
     job, ended = JOB, []
     for _ in range(5):
-        found = not_sent(uploading=True, job=job, scene=scene(network=1))
+        found = not_sent(uploading=True, job=job, context=context(network=1))
         ended.append(found.state)
         job = replace(job, upload_cuts=job.upload_cuts + found.upload_cut)
     assert ended == [JobState.QUEUED] * 4 + [JobState.FAILED]
@@ -293,8 +298,8 @@ def test_a_file_cut_in_its_upload_five_times_while_others_pass_is_failed() -> No
 
 def test_cuts_while_nothing_passes_are_not_held_against_the_file() -> None:
     worn = replace(JOB, upload_cuts=4)
-    for now in (scene(network=3), scene(closed(GateReason.SERVICE), network=1)):
-        found = not_sent(uploading=True, job=worn, scene=now)
+    for now in (context(network=3), context(closed(GateReason.SERVICE), network=1)):
+        found = not_sent(uploading=True, job=worn, context=now)
         assert (found.state, found.upload_cut) == (JobState.QUEUED, False)
 
 
@@ -316,7 +321,7 @@ def test_over_a_files_whole_life_a_lost_answer_is_sent_again_at_most_resend_lost
     allowed: int, events: list[str]
 ) -> None:
     policy = replace(POLICY, resend_lost=allowed, max_attempts=1000)
-    now = replace(SCENE, policy=policy)
+    now = replace(CALM, policy=policy)
     job, resent = JOB, 0
     for event in events:
         match event:
@@ -340,11 +345,11 @@ def test_over_a_files_whole_life_a_lost_answer_is_sent_again_at_most_resend_lost
 
 @pytest.mark.parametrize("doubt", IN_DOUBT)
 def test_without_the_owners_policy_a_doubt_is_never_sent_again(doubt: str) -> None:
-    found = conclude(IN_DOUBT[doubt], JOB, SCENE)
+    found = conclude(IN_DOUBT[doubt], JOB, CALM)
     assert (found.state, found.resend, found.counts, found.unbook) == (JobState.UNKNOWN, False, True, False)
     assert "possibly charged" in found.error
 
 
 @pytest.mark.parametrize("doubt", IN_DOUBT)
 def test_a_doubt_closes_no_gate(doubt: str) -> None:
-    assert conclude(IN_DOUBT[doubt], JOB, scene(server=9, refusal=9, network=9, rate=9)).gate is None
+    assert conclude(IN_DOUBT[doubt], JOB, context(server=9, refusal=9, network=9, rate=9)).gate is None

@@ -168,26 +168,26 @@ def test_what_came_due_since_the_last_look_is_looked_at_at_once(shop: Workshop) 
     admitted(shop)
     shop.tree.unreadable.add("a.png")
     shop.work()
-    assert shop.conductor.next_claim() is None
+    assert shop.dispatcher.next_claim() is None
     shop.clock.advance(31)  # between a worker's look and its going to sleep
-    assert shop.conductor.next_due() == 0
+    assert shop.dispatcher.next_due() == 0
 
 
 def test_a_gate_whose_time_came_since_the_last_look_is_looked_at_at_once(shop: Workshop) -> None:
     now = shop.clock.steady()
     shop.keeper.close(Gate(GateReason.DISK, now, "no space left", now + 30, 30.0))
     admitted(shop)
-    assert shop.conductor.next_claim() is None
+    assert shop.dispatcher.next_claim() is None
     shop.clock.advance(31)
-    assert shop.conductor.next_due() == 0
-    assert shop.conductor.next_claim() is not None
+    assert shop.dispatcher.next_due() == 0
+    assert shop.dispatcher.next_claim() is not None
 
 
 def test_a_file_that_cannot_be_read_now_is_tried_again_later(shop: Workshop) -> None:
     admitted(shop)
     shop.tree.unreadable.add("a.png")
     assert shop.work() == 1
-    assert (shop.job("a.png").state, shop.conductor.next_due()) == (JobState.QUEUED, 30.0)
+    assert (shop.job("a.png").state, shop.dispatcher.next_due()) == (JobState.QUEUED, 30.0)
     shop.tree.unreadable.clear()
     shop.clock.advance(30)
     shop.work()
@@ -525,7 +525,7 @@ def test_an_answered_failure_is_tried_again_when_its_time_has_come(shop: Worksho
     shop.endpoint.script = [Answer(503, "at capacity")]
     shop.run("a.png", PNG)
     assert shop.job("a.png").state is JobState.QUEUED
-    shop.clock.advance(shop.conductor.next_due() or 0.0)
+    shop.clock.advance(shop.dispatcher.next_due() or 0.0)
     shop.work()
     assert (shop.job("a.png").state, shop.job("a.png").attempts) == (JobState.DONE, 2)
 
@@ -535,18 +535,18 @@ def test_a_fault_of_our_own_sets_one_file_aside_and_the_others_go_on(
 ) -> None:
     admitted(shop, "a.png")
     admitted(shop, "b.png", picture(2))
-    claim = shop.conductor.next_claim()
+    claim = shop.dispatcher.next_claim()
     assert claim is not None
     with monkeypatch.context() as patched:
-        patched.setattr("watchd.journey.work.preparing.appraise", lambda *_: 1 // 0)
-        shop.conductor.conduct(claim)
+        patched.setattr("watchd.journey.examining.appraise", lambda *_: 1 // 0)
+        shop.runner.run(claim)
     shop.work()
     assert [job.state for job in shop.jobs()] == [JobState.FAILED, JobState.DONE]
 
 
 def test_a_ledger_that_fails_is_raised_on_and_nothing_is_armed(shop: Workshop) -> None:
     admitted(shop)
-    claim = shop.conductor.next_claim()
+    claim = shop.dispatcher.next_claim()
     assert claim is not None
 
     def fail(*_arguments: object) -> None:
@@ -554,7 +554,7 @@ def test_a_ledger_that_fails_is_raised_on_and_nothing_is_armed(shop: Workshop) -
 
     shop.ledger.arm = fail  # type: ignore[method-assign,assignment]  # a ledger that fails at this very moment
     with pytest.raises(LedgerError):
-        shop.conductor.conduct(claim)
+        shop.runner.run(claim)
     assert (shop.endpoint.seen, shop.endpoint.charged) == ([], 0)
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests.fakes.endpoint import Unreachable
 from tests.fakes.pictures import picture
-from watchd.core.calls.outcomes import Quota, Traffic
-from watchd.core.calls.pacing import Permit, Wait
-from watchd.core.calls.retrying import Conclusion
+from watchd.core.calls.outcomes import Answered, Quota, Received, Sent, Traffic
+from watchd.core.calls.pacing import Wait
+from watchd.core.calls.state import OwnerSpoke, Shut
 from watchd.core.request.endpoint import Answer
-from watchd.model import Api, Gate, GateReason, JobState, Outcome
+from watchd.model import Api, Call, Gate, GateReason, JobState, Permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def admit(shop: Workshop, count: int) -> None:
 
 def wait_for_the_gate(shop: Workshop) -> None:
     """Let the time pass until something may be tried."""
-    shop.clock.advance(shop.conductor.next_due() or 0.0)
+    shop.clock.advance(shop.dispatcher.next_due() or 0.0)
 
 
 def rows(shop: Workshop, question: str) -> list[tuple[Any, ...]]:
@@ -47,6 +47,23 @@ def rows(shop: Workshop, question: str) -> list[tuple[Any, ...]]:
 
 def gate(shop: Workshop, reason: GateReason) -> Gate:
     return shop.keeper.gates()[reason]
+
+
+def begun(shop: Workshop) -> tuple[Permit, Call]:
+    """A call of the next job that was let in and armed."""
+    claim = shop.dispatcher.next_claim()
+    permit = shop.keeper.ask(again=False, probe=False)
+    assert claim is not None
+    assert isinstance(permit, Permit)
+    attempt = shop.ledger.begin_sending(claim.job, claim.job.price, ())
+    assert isinstance(attempt, int)
+    call = Call(claim.job, attempt, claim.job.price, "answer.png")
+    assert shop.ledger.arm(call) is None
+    return permit, call
+
+
+class PowerCut(BaseException):
+    """The process ends here, without another word."""
 
 
 # --- balance --------------------------------------------------------------------------------------------------------
@@ -69,8 +86,8 @@ def test_the_probes_after_a_402_are_single_calls_ever_further_apart(shop: Worksh
     shop.work()
     pauses = []
     for calls in range(2, 10):
-        pauses.append(shop.conductor.next_due())
-        shop.clock.advance((shop.conductor.next_due() or 0.0) - 1)
+        pauses.append(shop.dispatcher.next_due())
+        shop.clock.advance((shop.dispatcher.next_due() or 0.0) - 1)
         assert shop.work() == 0
         shop.clock.advance(1)
         shop.work()
@@ -133,7 +150,7 @@ def test_while_it_is_paused_nothing_is_sent_and_time_opens_nothing(shop: Worksho
     shop.keeper.close(Gate(GateReason.PAUSED, shop.clock.steady(), "asked for"))
     admit(shop, 1)
     shop.clock.advance(86_400)
-    assert (shop.work(), shop.endpoint.calls, shop.conductor.next_due()) == (0, 0, None)
+    assert (shop.work(), shop.endpoint.calls, shop.dispatcher.next_due()) == (0, 0, None)
 
 
 def test_a_wall_clock_that_jumps_neither_opens_a_gate_nor_holds_it_longer(shop: Workshop) -> None:
@@ -150,7 +167,7 @@ def test_a_wall_clock_that_jumps_neither_opens_a_gate_nor_holds_it_longer(shop: 
 
 def test_a_deadline_from_a_clock_that_was_wrong_holds_no_longer_than_its_interval(shop: Workshop) -> None:
     far = shop.clock.steady() + 10**8
-    shop.ledger.close_gate(Gate(GateReason.BALANCE, far - 60, "empty", far, 60.0))
+    shop.ledger.write_gates([Shut(Gate(GateReason.BALANCE, far - 60, "empty", far, 60.0), None, None)])
     shop.restart()
     assert gate(shop, GateReason.BALANCE).retry_at == shop.clock.steady() + 60
 
@@ -174,14 +191,14 @@ def test_a_refused_key_holds_everything_until_the_key_is_another(shop: Workshop)
     admit(shop, 3)
     shop.work()
     shop.clock.advance(86_400)
-    shop.keeper.look_at_key()
+    shop.look_at_key()
     assert (shop.work(), shop.endpoint.calls) == (0, 1)
     shop.restart()
     shop.look()
-    shop.keeper.look_at_key()
+    shop.look_at_key()
     assert (shop.work(), shop.endpoint.calls) == (0, 1)
     shop.key = "second key"
-    shop.keeper.look_at_key()
+    shop.look_at_key()
     shop.work()
     assert {(job.state, job.attempts) for job in shop.jobs()} == {(JobState.DONE, 1)}
 
@@ -197,18 +214,25 @@ def test_a_key_that_changed_while_the_old_one_was_being_refused_opens_the_gate(s
     shop.endpoint.call = meanwhile  # type: ignore[assignment,method-assign]  # the moment is what is under test
     shop.endpoint.script = [Answer(401, "Authentication failed")]
     shop.work()
-    shop.keeper.look_at_key()
+    shop.look_at_key()
     assert shop.keeper.gates() == {}
 
 
 def test_a_restart_right_after_a_refused_key_was_recorded_does_not_lose_what_opens_the_gate(shop: Workshop) -> None:
     admit(shop, 1)
     shop.endpoint.script = [Answer(401, "Authentication failed")]
-    shop.keeper.learn = lambda _conclusion: None  # type: ignore[method-assign,assignment]  # the program ends before it gets there
-    shop.work()
+    conclude = shop.ledger.conclude
+
+    def then_the_power_goes(*given: Any, **named: Any) -> None:
+        conclude(*given, **named)
+        raise PowerCut
+
+    shop.ledger.conclude = then_the_power_goes  # type: ignore[method-assign]  # right after it was recorded
+    with pytest.raises(PowerCut):
+        shop.work()
     shop.restart()
     shop.key = "second key"
-    shop.keeper.look_at_key()
+    shop.look_at_key()
     assert shop.keeper.gates() == {}
 
 
@@ -219,7 +243,7 @@ def test_a_429_holds_everybody_for_as_long_as_it_says_and_opens_by_itself(shop: 
     shop.endpoint.script = [Answer(429, "Rate limit exceeded", retry_after=7.0)]
     admit(shop, 3)
     shop.work()
-    assert (shop.endpoint.calls, shop.conductor.next_due()) == (1, 7.0)
+    assert (shop.endpoint.calls, shop.dispatcher.next_due()) == (1, 7.0)
     shop.clock.advance(7)
     shop.work()
     assert {(job.state, job.attempts) for job in shop.jobs()} == {(JobState.DONE, 1)}
@@ -267,7 +291,7 @@ def test_a_service_that_cannot_be_reached_is_probed_for_as_long_as_it_takes(shop
     shop.work()
     waits = []
     while shop.endpoint.script:
-        waits.append(round(shop.conductor.next_due() or 0.0))
+        waits.append(round(shop.dispatcher.next_due() or 0.0))
         wait_for_the_gate(shop)
         shop.work()
     assert waits[-3:] == [300, 300, 300]
@@ -299,8 +323,8 @@ def test_refusals_of_single_files_are_no_beginning_of_a_row(shop: Workshop) -> N
 
 
 def test_no_more_calls_fly_at_once_than_there_are_workers(shop: Workshop) -> None:
-    for _ in range(4):
-        assert shop.keeper.enter(again=False, probe=False)
+    permits = [shop.keeper.enter(again=False, probe=False) for _ in range(4)]
+    assert all(isinstance(permit, Permit) for permit in permits)
     entered = threading.Event()
 
     def fifth() -> None:
@@ -310,7 +334,8 @@ def test_no_more_calls_fly_at_once_than_there_are_workers(shop: Workshop) -> Non
     thread = threading.Thread(target=fifth)
     thread.start()
     assert (entered.is_set(), shop.keeper.in_flight()) == (False, 4)
-    shop.keeper.leave()
+    assert isinstance(permits[0], Permit)
+    shop.keeper.tell(permits[0], None)
     thread.join(10)
     assert (entered.is_set(), shop.keeper.in_flight()) == (True, 4)
 
@@ -368,11 +393,11 @@ def test_calls_of_the_last_minute_count_after_a_restart(build: Callable[..., Wor
 def test_behind_an_operators_gate_nobody_keeps_looking_at_a_probe_that_is_due(
     shop: Workshop, held: GateReason, probed: GateReason
 ) -> None:
+    admit(shop, 1)
     now = shop.clock.steady()
     shop.keeper.close(Gate(probed, now - 60, "because", now - 1, 5.0))
     shop.keeper.close(Gate(held, now, "because"))
-    admit(shop, 1)
-    assert (shop.work(), shop.conductor.next_due()) == (0, None)
+    assert (shop.work(), shop.dispatcher.next_due()) == (0, None)
 
 
 def test_a_probe_whose_file_has_gone_is_not_spent(shop: Workshop) -> None:
@@ -390,21 +415,20 @@ def test_a_probe_whose_file_has_gone_is_not_spent(shop: Workshop) -> None:
 
 
 def test_of_two_429_the_longer_wait_holds_whichever_is_concluded_last(shop: Workshop) -> None:
+    admit(shop, 2)
     now = shop.clock.steady()
-    longer = Gate(GateReason.RATE, now, "the service asks for fewer calls", now + 60, 60.0)
-    shop.keeper.close(longer)
-    shorter = Gate(GateReason.RATE, now, "the service asks for fewer calls", now + 2, 2.0)
-    shop.keeper.learn(Conclusion(Outcome.RATE, JobState.QUEUED, "slow down", Traffic(), gate=shorter))
+    for permit, call, seconds in [(*begun(shop), 60.0), (*begun(shop), 2.0)]:
+        shop.keeper.tell(permit, Sent(call, Answered(Answer(429, "slow down", retry_after=seconds), Traffic())))
     assert gate(shop, GateReason.RATE).retry_at == now + 60
     shop.restart()
     assert gate(shop, GateReason.RATE).retry_at == now + 60
 
 
 def test_resume_makes_nobody_wait_for_what_a_header_said(shop: Workshop) -> None:
-    ticket = shop.keeper.ask(again=False, probe=False)
-    assert isinstance(ticket, Permit)
-    shop.keeper.succeeded(ticket, Quota(remaining=0, resets_in=86_400.0))
-    shop.keeper.leave()
+    admit(shop, 1)
+    permit, call = begun(shop)
+    came = Received(100, 512, 512, Traffic(quota=Quota(remaining=0, resets_in=86_400.0)))
+    shop.keeper.tell(permit, Sent(call, came))
     assert isinstance(shop.keeper.ask(again=False, probe=False), Wait)
-    shop.keeper.refresh()
+    shop.keeper.apply(OwnerSpoke())
     assert isinstance(shop.keeper.ask(again=False, probe=False), Permit)

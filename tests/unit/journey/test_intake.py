@@ -238,12 +238,12 @@ def test_a_folder_that_is_away_is_offline_with_a_reason_and_comes_back_without_a
     was = shop.tree.unmount(ROOT)
     shop.look(after=20)
     (hot,) = shop.intake.folders()
-    assert (hot.online, hot.reason) == (False, f"{ROOT} is not there")
+    assert (hot.standing.online, hot.standing.reason) == (False, f"{ROOT} is not there")
     assert list(waiting(shop)) == ["b.png"]
     reads = shop.tree.reads
     shop.tree.mount(ROOT, was)
     shop.look(after=20)
-    assert hot.online
+    assert hot.standing.online
     assert shop.work() == 0
     assert len(shop.jobs()) == 1
     assert shop.endpoint.calls == 1
@@ -259,20 +259,20 @@ def test_an_empty_mount_point_does_not_look_like_all_deleted(shop: Workshop) -> 
     for _ in range(5):
         shop.look(after=20)
     (hot,) = shop.intake.folders()
-    assert not hot.online
-    assert "unmounted" in (hot.reason or "")
+    assert not hot.standing.online
+    assert "unmounted" in (hot.standing.reason or "")
     shop.tree.mount(ROOT, was)
     reads = shop.tree.reads
     shop.look(after=20)
     shop.look(after=20)
-    assert (hot.online, shop.tree.reads, len(shop.jobs())) == (True, reads, 1)
+    assert (hot.standing.online, shop.tree.reads, len(shop.jobs())) == (True, reads, 1)
 
 
 def test_without_its_mount_marker_a_folder_is_offline(shop: Workshop) -> None:
     shop.restart(shop.folder(mount_marker=".watchd-mounted"))
     shop.put("a.png", PNG)
     shop.settle()
-    assert (shop.jobs(), shop.intake.folders()[0].online) == ([], False)
+    assert (shop.jobs(), shop.intake.folders()[0].standing.online) == ([], False)
     shop.put(".watchd-mounted", b"")
     shop.look(after=20)
     shop.look(after=20)
@@ -399,9 +399,9 @@ def test_a_visit_that_is_asked_for_during_a_visit_is_made(shop: Workshop) -> Non
     shop.tree.locate = meanwhile  # type: ignore[method-assign,assignment]  # the moment is what is under test
     shop.hints.visit()
     shop.look()
-    assert [hot.online for hot in shop.intake.folders()] == [True]
+    assert [hot.standing.online for hot in shop.intake.folders()] == [True]
     shop.look()
-    assert [hot.online for hot in shop.intake.folders()] == [False]
+    assert [hot.standing.online for hot in shop.intake.folders()] == [False]
 
 
 # --- folders that are empty -------------------------------------------------------------------------------------------
@@ -422,7 +422,7 @@ def test_a_folder_that_is_empty_at_the_start_while_its_files_wait_is_offline_unt
     shop.restart()
     keep_looking(shop, 60.0)
     (hot,) = shop.intake.folders()
-    assert (hot.online, "is empty, and files of it wait" in (hot.reason or "")) == (False, True)
+    assert (hot.standing.online, "is empty, and files of it wait" in (hot.standing.reason or "")) == (False, True)
     assert shop.work() == 0
     shop.tree.mount(ROOT, share)
     keep_looking(shop, 11.0)
@@ -435,7 +435,7 @@ def test_an_empty_folder_put_in_the_place_of_one_whose_files_wait_is_offline_too
     shop.tree.unmount(ROOT)
     shop.tree.make(ROOT)
     keep_looking(shop, 11.0)
-    assert [hot.online for hot in shop.intake.folders()] == [False]
+    assert [hot.standing.online for hot in shop.intake.folders()] == [False]
     assert [job.state for job in shop.jobs()] == [JobState.QUEUED]
 
 
@@ -444,7 +444,7 @@ def test_a_folder_that_somebody_empties_is_empty_and_what_waited_is_gone(shop: W
     shop.tree.drop(ROOT, "a.png")
     keep_looking(shop, 11.0)
     shop.work()
-    assert [hot.online for hot in shop.intake.folders()] == [True]
+    assert [hot.standing.online for hot in shop.intake.folders()] == [True]
     assert [job.state for job in shop.jobs()] == [JobState.FAILED]
 
 
@@ -465,7 +465,7 @@ def test_an_empty_folder_in_which_nothing_waits_is_online(shop: Workshop) -> Non
     shop.tree.make(ROOT)
     shop.restart()
     shop.look()
-    assert [hot.online for hot in shop.intake.folders()] == [True]
+    assert [hot.standing.online for hot in shop.intake.folders()] == [True]
 
 
 # --- what is never looked at ------------------------------------------------------------------------------------------
@@ -478,7 +478,7 @@ def test_a_junk_folder_that_comes_is_not_scanned(shop: Workshop) -> None:
     for below in ("@eaDir", "good/@eaDir"):
         shop.hints.folder("portraits", below)
     shop.look()
-    assert shop.intake.folders()[0].making == {}
+    assert shop.intake.folders()[0].size() == (0, 0)
 
 
 # --- how often --------------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def story(shop: Workshop) -> list[object]:
         told.append(sorted(shop.keeper.gates()))
         shop.clock.advance(60)
         shop.key = f"key {minute // 20}"
-        shop.keeper.look_at_key()
+        shop.look_at_key()
         shop.look()
     shop.run("back.png", picture(11))
     shop.put("11.png", picture(11))

@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watchd.core.calls import retrying
+from tests.fakes.clock import ManualClock
+from watchd.adapters.ledgers.memory.memory_ledger import MemoryLedger
+from watchd.adapters.ledgers.memory.memory_store import MemoryStore
 from watchd.core.calls.gating import Open
-from watchd.core.calls.outcomes import Answered, Quota, Traffic
-from watchd.core.calls.pacing import Permit, PutOff, Wait
+from watchd.core.calls.outcomes import Answered, Quota, Received, Sent, Traffic
+from watchd.core.calls.pacing import PutOff, Wait
+from watchd.core.calls.retrying import Conclusion, Policy
 from watchd.core.request.endpoint import Answer
-from watchd.model import Api, Job, JobState
+from watchd.journey.gate.keeper import GateKeeper
+from watchd.model import Call, Job, JobState, Permit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from tests.unit.journey.workshop import Workshop
+    from watchd.core.calls.state import GateChange
+    from watchd.model import ClaimLost
 
 CALM = 240.0
 STORM = 300.0
@@ -48,11 +53,32 @@ class Trouble:
         return chance.random() < self.share
 
 
+class Blotter(MemoryLedger):
+    """A ledger of which only the gates are of interest: what becomes of jobs is played by the world."""
+
+    def conclude(
+        self, call: Call, conclusion: Conclusion, changes: Sequence[GateChange] = (), *, due: bool = False
+    ) -> ClaimLost | None:
+        """The gates alone."""
+        del call, conclusion, due
+        self.write_gates(changes)
+        return None
+
+
+def at_the_gate(workers: int, per_minute: int) -> tuple[ManualClock, GateKeeper]:
+    """A clock, and a gate that nothing has happened at."""
+    clock = ManualClock()
+    keeper = GateKeeper(Blotter(MemoryStore(), clock, owner="world", lease=60.0), clock)
+    keeper.configure(Policy(), workers=workers, per_minute=per_minute, permits=lambda: None, changed=lambda: None)
+    return clock, keeper
+
+
 @dataclass
 class World:
     """Workers that always have work, and a service in whose storm calls fail."""
 
-    shop: Workshop
+    clock: ManualClock
+    keeper: GateKeeper
     seconds: float
     workers: int
     trouble: Trouble
@@ -68,7 +94,7 @@ class World:
 
     def run(self, until: float) -> None:
         """Let the world turn."""
-        clock = self.shop.clock
+        clock = self.clock
         while clock.steady() < until:
             asked_again = self._begin()
             if self.at_onset < 0 and clock.steady() >= self.onset:
@@ -76,7 +102,7 @@ class World:
             moments = [until, asked_again]
             moments += [at for at, *_ in self._flying[:1]] + [at for at, *_ in self._again[:1]]
             moments += [self.onset] if self.at_onset < 0 else []
-            due = self.shop.keeper.next_change()
+            due = self.keeper.next_change()
             moments += [] if due is None else [due]
             now = clock.steady()
             clock.advance(max(TINY, min((at for at in moments if at > now), default=until) - now))
@@ -85,7 +111,7 @@ class World:
 
     def _begin(self) -> float:
         """Begin what may begin; when it is worth asking again."""
-        keeper, clock = self.shop.keeper, self.shop.clock
+        keeper, clock = self.keeper, self.clock
         while len(self._flying) < self.workers + 2:
             probe = not isinstance(keeper.decision(), Open) and keeper.take_probe()
             job = self._next_job()
@@ -104,29 +130,28 @@ class World:
         return float("inf")
 
     def _next_job(self) -> Job:
-        if self._again and self._again[0][0] <= self.shop.clock.steady():
+        if self._again and self._again[0][0] <= self.clock.steady():
             return heapq.heappop(self._again)[2]
         self._number += 1
         return replace(JOB, id=self._number)
 
     def _finish(self, _id: int, job: Job, ticket: Permit) -> None:
-        keeper, now = self.shop.keeper, self.shop.clock.steady()
+        keeper, now = self.keeper, self.clock.steady()
+        call = Call(job, 0, job.price, "answer.png")
         if self.onset <= now < self.end and self.trouble.meets(now - self.onset, self.chance):
             self.failed.append(now)
             answer = Answer(self.trouble.status, "trouble", retry_after=self.trouble.retry_after)
             met = Answered(answer, Traffic())
-            scene = keeper.scene(job, met, ticket, luck=self.chance.random(), key="key")
-            conclusion = retrying.conclude(met, job, scene)
-            keeper.learn(conclusion)
+            conclusion = keeper.tell(ticket, Sent(call, met))
+            assert isinstance(conclusion, Conclusion)
             if conclusion.state is JobState.QUEUED:
                 job = replace(job, attempts=job.attempts + conclusion.counts)
                 heapq.heappush(self._again, (conclusion.not_before, job.id, job))
         else:
             self.ended.append(now)
-            keeper.succeeded(ticket, Quota())
+            keeper.tell(ticket, Sent(call, Received(1, 1, 1, Traffic(quota=Quota()))))
         if ticket.probe:
             keeper.give_probe_back()
-        keeper.leave()
 
 
 STATUSES = [429, 500, 503]
@@ -139,14 +164,14 @@ PLACES = [(4, 20, 10.0), (8, 0, 1.0), (16, 0, 0.2), (8, 120, 15.0)]
 @pytest.mark.parametrize(("workers", "per_minute", "seconds"), PLACES)
 @pytest.mark.parametrize("storm", [HALF_A_MINUTE, STORM])
 def test_a_storm_is_not_fed_and_two_minutes_after_its_end_the_rate_is_what_it_was(
-    build: Callable[..., Workshop], status: int, shape: dict[str, Any], workers: int, per_minute: int, seconds: float,
+    status: int, shape: dict[str, Any], workers: int, per_minute: int, seconds: float,
     storm: float,
 ) -> None:  # fmt: skip
-    shop = build(api=Api(requests_per_minute=per_minute, workers=workers))
-    onset = shop.clock.steady() + CALM
+    clock, keeper = at_the_gate(workers, per_minute)
+    onset = clock.steady() + CALM
     end = onset + storm
     seed = random.randrange(10**9)
-    world = World(shop, seconds, workers, Trouble(status, **shape), onset, end, random.Random(seed))
+    world = World(clock, keeper, seconds, workers, Trouble(status, **shape), onset, end, random.Random(seed))
     world.run(end + SOON + CALM)
     before = sum(onset - CALM <= at < onset for at in world.ended)
     after = sum(end + SOON <= at < end + SOON + CALM for at in world.ended)
@@ -157,19 +182,19 @@ def test_a_storm_is_not_fed_and_two_minutes_after_its_end_the_rate_is_what_it_wa
     assert after >= 0.9 * before, told
 
 
-def test_a_429_that_names_its_end_again_and_again_is_not_met_by_all_at_once(build: Callable[..., Workshop]) -> None:
-    shop = build(api=Api(requests_per_minute=0, workers=8))
-    onset = shop.clock.steady() + CALM
-    world = World(shop, 1.0, 8, Trouble(429, retry_after=1.0), onset, onset + STORM, random.Random(1))
+def test_a_429_that_names_its_end_again_and_again_is_not_met_by_all_at_once() -> None:
+    clock, keeper = at_the_gate(8, 0)
+    onset = clock.steady() + CALM
+    world = World(clock, keeper, 1.0, 8, Trouble(429, retry_after=1.0), onset, onset + STORM, random.Random(1))
     world.run(onset + STORM)
     assert len(world.failed) <= world.at_onset + 5 + STORM / 6 + 1
 
 
-def test_after_hours_of_trouble_it_takes_no_longer(build: Callable[..., Workshop]) -> None:
-    shop = build(api=Api(requests_per_minute=0, workers=8))
-    onset = shop.clock.steady() + CALM
+def test_after_hours_of_trouble_it_takes_no_longer() -> None:
+    clock, keeper = at_the_gate(8, 0)
+    onset = clock.steady() + CALM
     end = onset + 3 * 3600
-    world = World(shop, 10.0, 8, Trouble(503), onset, end, random.Random(2))
+    world = World(clock, keeper, 10.0, 8, Trouble(503), onset, end, random.Random(2))
     world.run(end + SOON + CALM)
     before = sum(onset - CALM <= at < onset for at in world.ended)
     after = sum(end + SOON <= at < end + SOON + CALM for at in world.ended)

@@ -71,9 +71,9 @@ def test_the_price_of_all_tiles_is_known_before_the_first_is_paid(tiled: Worksho
 def test_what_is_left_costs_less_with_every_tile_that_is_safe(tiled: Workshop) -> None:
     admitted(tiled)
     for left in range(TILES - 1, 0, -1):
-        claim = tiled.conductor.next_claim()
+        claim = tiled.dispatcher.next_claim()
         assert claim is not None
-        tiled.conductor.conduct(claim)
+        tiled.runner.run(claim)
         assert (tiled.job("a.png").state, tiled.job("a.png").price) == (JobState.QUEUED, left * PRICE)
 
 
@@ -93,9 +93,9 @@ def test_nothing_is_left_in_the_spool(tiled: Workshop) -> None:
 def test_a_power_cut_pays_for_no_tile_twice(tiled: Workshop, method: str, calls_before: int) -> None:
     admitted(tiled)
     for _ in range(calls_before):
-        claim = tiled.conductor.next_claim()
+        claim = tiled.dispatcher.next_claim()
         assert claim is not None
-        tiled.conductor.conduct(claim)
+        tiled.runner.run(claim)
     cut_power(tiled, tiled.ledger, method)
     tiled.work()
     assert (tiled.job("a.png").state, tiled.job("a.png").booked) == (JobState.DONE, TILES * PRICE)
@@ -114,9 +114,9 @@ def test_a_power_cut_while_the_tiles_are_joined_pays_nothing_more(tiled: Worksho
 def test_a_lost_tile_is_unknown_and_a_retry_pays_for_that_one_alone(tiled: Workshop) -> None:
     admitted(tiled)
     for _ in range(2):
-        claim = tiled.conductor.next_claim()
+        claim = tiled.dispatcher.next_claim()
         assert claim is not None
-        tiled.conductor.conduct(claim)
+        tiled.runner.run(claim)
     tiled.endpoint.script = [CutAfterwards()]
     tiled.work()
     job = tiled.job("a.png")
@@ -132,9 +132,9 @@ def test_a_lost_tile_is_unknown_and_a_retry_pays_for_that_one_alone(tiled: Works
 
 def test_tiles_of_a_failed_picture_outlive_a_restart_until_the_owner_tries_it_again(tiled: Workshop) -> None:
     admitted(tiled)
-    claim = tiled.conductor.next_claim()
+    claim = tiled.dispatcher.next_claim()
     assert claim is not None
-    tiled.conductor.conduct(claim)
+    tiled.runner.run(claim)
     tiled.endpoint.script = [Answer(400, "no")]
     tiled.work()
     assert tiled.job("a.png").state is JobState.FAILED
@@ -153,17 +153,17 @@ def test_trouble_with_one_tile_is_not_counted_against_the_next(tiled: Workshop) 
         tiled.endpoint.script = [Answer(500, "busy"), Answer(500, "busy")]
         for _ in range(3):
             tiled.clock.advance(600.0)
-            claim = tiled.conductor.next_claim()
+            claim = tiled.dispatcher.next_claim()
             if claim is not None:
-                tiled.conductor.conduct(claim)
+                tiled.runner.run(claim)
     assert tiled.job("a.png").state is not JobState.FAILED
 
 
 def test_a_copy_waits_while_the_picture_is_between_two_tiles(tiled: Workshop) -> None:
     admitted(tiled, "z.png")
-    claim = tiled.conductor.next_claim()
+    claim = tiled.dispatcher.next_claim()
     assert claim is not None
-    tiled.conductor.conduct(claim)
+    tiled.runner.run(claim)
     admitted(tiled, "a.png")
     tiled.work()
     assert [job.state for job in tiled.jobs()] == [JobState.DONE, JobState.DONE]
@@ -173,9 +173,9 @@ def test_a_copy_waits_while_the_picture_is_between_two_tiles(tiled: Workshop) ->
 
 def test_tiles_of_another_profile_are_none_of_this_one(tiled: Workshop) -> None:
     admitted(tiled)
-    claim = tiled.conductor.next_claim()
+    claim = tiled.dispatcher.next_claim()
     assert claim is not None
-    tiled.conductor.conduct(claim)
+    tiled.runner.run(claim)
     tiled.restart(tiled.folder(oversize="tile", profile=Profile("soft", scale=2.0, replication=0.1)))
     tiled.look()
     tiled.work()
@@ -191,9 +191,9 @@ def test_a_picture_that_fits_is_one_call_as_ever(tiled: Workshop) -> None:
 
 def test_of_a_tile_that_brought_no_picture_nothing_is_left_in_the_spool(tiled: Workshop) -> None:
     admitted(tiled)
-    claim = tiled.conductor.next_claim()
+    claim = tiled.dispatcher.next_claim()
     assert claim is not None
-    tiled.conductor.conduct(claim)
+    tiled.runner.run(claim)
     tiled.endpoint.script = [Answer(400, "no")]
     tiled.work()
     assert list(tiled.spool.names()) == ["1.1.png"]

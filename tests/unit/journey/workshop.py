@@ -14,18 +14,10 @@ from watchd.adapters.filesystem.outputs import FileOutputs
 from watchd.adapters.filesystem.spool import FileSpool
 from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.adapters.pixels.pillow_studio import PillowStudio
-from watchd.core.calls.retrying import Policy
-from watchd.journey.arrival.admitting import Admitter
-from watchd.journey.arrival.hot_folder import Hints
-from watchd.journey.arrival.intake import Intake
 from watchd.journey.gate.keeper import GateKeeper
-from watchd.journey.reporting import Recorder
-from watchd.journey.work.archiving import Archiver
-from watchd.journey.work.job_runner import JobRunner, Stages
-from watchd.journey.work.preparing import Preparer
-from watchd.journey.work.publishing import Publisher
-from watchd.journey.work.sending import Sender, recover_lost
-from watchd.model import Api, BalanceProbe, Budget, Folder, Job, Place, Profile
+from watchd.journey.work.recovering import recover
+from watchd.model import Api, Budget, Folder, Job, Profile, Settings
+from watchd.process.wiring import Journey, Outside, policy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,44 +65,30 @@ class Workshop:
         self.runs += 1
         self.ledger = SqliteLedger(self.place / "ledger.db", self.clock, owner=f"run-{self.runs}", lease=60.0)
         self.spool = FileSpool(self.place / "spool")
-        policy = Policy(self.api.max_attempts, self.api.resend_lost, BalanceProbe())
-        self.ledger.free_claims()
-        recover_lost(self.ledger, self.spool, policy)
-        self.keeper = GateKeeper(
-            self.ledger, self.clock, self.endpoint, policy,
-            workers=self.api.workers, per_minute=self.api.requests_per_minute, fingerprint=lambda: self.key,
+        settings = Settings("watchd.yaml", str(self.place), self.settings, api=self.api, budget=self.budget)
+        policy = policy_of(settings)
+        recover(self.ledger, self.spool, policy)
+        self.keeper = GateKeeper(self.ledger, self.clock)
+        self.keeper.configure(
+            policy, workers=self.api.workers, per_minute=self.api.requests_per_minute, permits=self.endpoint.permits,
+            changed=lambda: None,
         )  # fmt: skip
-        recorder = Recorder(FileNotes(self.place / "failed"), self.clock)
-        studio = PillowStudio()
-        self.publisher = Publisher(self.outputs, self.spool, studio, self.ledger, self.clock)
-        stages = Stages(
-            Preparer(self.tree, self.spool, studio, self.api),
-            self.publisher,
-            Sender(self.endpoint, self.spool, self.ledger, self.keeper),
-            recorder,
-            Archiver(FileOriginals(), self.outputs, self.ledger, recorder, self.clock),
+        outside = Outside(
+            self.ledger, self.clock, self.tree, self.spool, self.outputs, FileOriginals(),
+            FileNotes(self.place / "failed"), PillowStudio(), self.endpoint, lambda: self.key,
+        )  # fmt: skip
+        self.journey = Journey(
+            settings, outside, self.keeper, once=self.once, admitted=lambda _count: None, looked=lambda: None
         )
-        self.hints = Hints()
-        self.conductor = JobRunner(
-            stages, self.ledger, self.spool, self.keeper, self.clock, self.online, self.budget, self.hints.lost
-        )
-        admitter = Admitter(self.tree, self.clock, self.api, studio.reads, once=self.once)
-        self.intake = Intake(
-            self.tree,
-            self.ledger,
-            self.clock,
-            self.hints,
-            admitter,
-            recorder,
-            lambda _count: None,
-            lambda: None,
-            lambda: None,
-        )
+        self.hints, self.intake = self.journey.hints, self.journey.intake
+        self.dispatcher, self.runner, self.publisher = (
+            self.journey.dispatcher, self.journey.runner, self.journey.publisher,
+        )  # fmt: skip
         self.intake.adopt(self.settings, polled={folder.name for folder in self.settings})
 
-    def online(self) -> dict[str, tuple[Folder, Place]]:
-        folders = self.intake.folders()
-        return {hot.folder.name: (hot.folder, hot.place) for hot in folders if hot.online and hot.place is not None}
+    def look_at_key(self) -> None:
+        """As the main thread does every few seconds."""
+        self.keeper.look_at_key(self.key)
 
     def put(self, path: str, data: bytes, folder: int = 0) -> None:
         """Drop a file into a folder."""
@@ -131,10 +109,10 @@ class Workshop:
     def work(self, most: int = 100) -> int:
         """Let one worker take whatever can be taken now; answers how many times it did."""
         for done in range(most):
-            claim = self.conductor.next_claim()
+            claim = self.dispatcher.next_claim()
             if claim is None:
                 return done
-            self.conductor.conduct(claim)
+            self.runner.run(claim)
         raise AssertionError(f"there was still work after {most} claims")
 
     def run(self, path: str, data: bytes) -> Job:

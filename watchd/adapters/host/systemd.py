@@ -15,7 +15,7 @@ from watchd.errors import LaterError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_SHIPPED = (Path(__file__).parents[1] / "systemd", Path(__file__).parents[2] / "systemd")
+_SHIPPED = (Path(__file__).parents[2] / "systemd", Path(__file__).parents[3] / "systemd")
 """In an installed package, and beside it in a clone."""
 SYSTEM = Path("/etc/systemd/system")
 CREDENTIALS = Path("/etc/credstore")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from watchd.core.request.endpoint import Answer
+    from watchd.model import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,11 @@ class BadAnswer:
 
 CallResult = Received | Answered | NotSent | Lost | BadAnswer
 Trouble = Answered | NotSent | Lost | BadAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A call that was made, and how it ended."""
+
+    call: Call
+    result: CallResult

@@ -34,15 +34,6 @@ LONGEST_HOLD = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
-    """One call's way in. `began`: when it was let in; `again`: its job was tried before; `probe`: it tries a gate."""
-
-    began: float
-    again: bool = False
-    probe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Wait:
     """Nobody may begin a call now. `seconds`: until it is worth asking again; None: when a call in flight has ended."""
 

@@ -1,6 +1,6 @@
 """An outcome and its history: again at a later time, failed, unknown, or a gate that closes for all.
 
-Pure: chance comes in as `luck` (0..1), time as `now` (Unix seconds).
+Pure: chance comes in as `jitter` (0..1), time as `now` (Unix seconds).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
 from watchd.core.request import endpoint
-from watchd.model import Approval, FailureKind, Gate, GateReason, JobState, Outcome
+from watchd.model import Approval, BalanceProbe, FailureKind, Gate, GateReason, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.model import BalanceProbe, Job
+    from watchd.model import Job
 
 SERVER_BACKOFF = 2.0
 NETWORK_BACKOFF = 2.0
@@ -36,9 +36,9 @@ MAX_UPLOAD_CUTS = 5
 class Policy:
     """The owner's rules for what is tried again."""
 
-    max_attempts: int
-    resend_lost: int
-    balance_probe: BalanceProbe
+    max_attempts: int = 5
+    resend_lost: int = 0
+    balance_probe: BalanceProbe = field(default_factory=BalanceProbe)
     approval: Approval = field(default_factory=Approval)
 
 
@@ -122,24 +122,24 @@ class CallContext:
     gates: Mapping[GateReason, Gate]
     probe: GateReason | None
     now: float
-    luck: float
+    jitter: float
     key: str = ""
     """The fingerprint of the key that the call was made with."""
     scale: float = 0.0
     """What the call asked for."""
 
 
-def conclude(trouble: Trouble, job: Job, scene: CallContext) -> Conclusion:
+def conclude(trouble: Trouble, job: Job, context: CallContext) -> Conclusion:
     """What follows from a call that brought no picture."""
     match trouble:
         case Answered(answer, traffic):
-            return _answered(answer, traffic, job, scene)
+            return _answered(answer, traffic, job, context)
         case NotSent():
-            return _not_sent(trouble, job, scene)
+            return _not_sent(trouble, job, context)
         case Lost(reason, traffic, status):
-            return lost(job, Outcome.LOST, reason, traffic, policy=scene.policy, status=status)
+            return lost(job, Outcome.LOST, reason, traffic, policy=context.policy, status=status)
         case BadAnswer(reason, traffic):
-            return lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=scene.policy, status=200)
+            return lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=context.policy, status=200)
         case _:
             assert_never(trouble)
 
@@ -159,102 +159,104 @@ def lost(
     )  # fmt: skip
 
 
-def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, scene: CallContext) -> Conclusion:
+def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, context: CallContext) -> Conclusion:
     words = f"the service answered {answer.status}: {answer.message}"
     outcome = endpoint.meaning(answer.status)
     match outcome:
         case Outcome.BALANCE:
             detail = f"{endpoint.balance_meaning(answer.message)} (402: {answer.message})"
-            probe = scene.policy.balance_probe
-            gate = _probed(scene, GateReason.BALANCE, detail, probe.first, probe.longest)
+            probe = context.policy.balance_probe
+            gate = _probed(context, GateReason.BALANCE, detail, probe.first, probe.longest)
         case Outcome.KEY:
-            gate = _closed(scene, GateReason.KEY, f"the service refuses the key ({answer.status}: {answer.message})")
+            gate = _closed(context, GateReason.KEY, f"the service refuses the key ({answer.status}: {answer.message})")
         case Outcome.RATE:
-            gate = _rate(answer, scene)
+            gate = _rate(answer, context)
         case Outcome.SERVER:
-            return _server(words, answer.status, traffic, job, scene)
+            return _server(words, answer.status, traffic, job, context)
         case Outcome.LOST:
-            return lost(job, Outcome.LOST, words, traffic, policy=scene.policy, status=answer.status)
+            return lost(job, Outcome.LOST, words, traffic, policy=context.policy, status=answer.status)
         case _:
-            return _refused(words, answer.status, traffic, scene)
+            return _refused(words, answer.status, traffic, context)
     return Conclusion(outcome, JobState.QUEUED, words, traffic, answer.status, gate=gate, balance=answer)
 
 
-def _refused(words: str, status: int, traffic: Traffic, scene: CallContext) -> Conclusion:
+def _refused(words: str, status: int, traffic: Traffic, context: CallContext) -> Conclusion:
     gate = None
-    words += endpoint.of_another_dialect(status, scene.scale)
-    if not endpoint.names_the_file(status) and scene.streaks.refusal >= REFUSAL_STREAK:
-        gate = service_gate(scene, f"{scene.streaks.refusal} files in a row were refused with {status}")
+    words += endpoint.of_another_dialect(status, context.scale)
+    if not endpoint.names_the_file(status) and context.streaks.refusal >= REFUSAL_STREAK:
+        gate = service_gate(context, f"{context.streaks.refusal} files in a row were refused with {status}")
     return Conclusion(Outcome.REFUSED, JobState.FAILED, words, traffic, status, counts=True, gate=gate)
 
 
-def _server(words: str, status: int, traffic: Traffic, job: Job, scene: CallContext) -> Conclusion:
-    if GateReason.SERVICE in scene.gates or scene.streaks.server >= SERVER_STREAK:
+def _server(words: str, status: int, traffic: Traffic, job: Job, context: CallContext) -> Conclusion:
+    if GateReason.SERVICE in context.gates or context.streaks.server >= SERVER_STREAK:
         detail = f"several files in a row met trouble of the service's own ({words})"
-        gate = service_gate(scene, detail, LONGEST_ANSWERED_BACKOFF)
+        gate = service_gate(context, detail, LONGEST_ANSWERED_BACKOFF)
         return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, gate=gate)
-    if job.tries + 1 >= scene.policy.max_attempts:
+    if job.tries + 1 >= context.policy.max_attempts:
         error = f"{words}; given up after {job.tries + 1} attempts"
         return Conclusion(Outcome.SERVER, JobState.FAILED, error, traffic, status, counts=True)
-    wait = backoff(SERVER_BACKOFF, job.tries, scene.luck)
-    return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, scene.now + wait, counts=True)
+    wait = backoff(SERVER_BACKOFF, job.tries, context.jitter)
+    return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, context.now + wait, counts=True)
 
 
-def _not_sent(trouble: NotSent, job: Job, scene: CallContext) -> Conclusion:
+def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
     error = f"not sent: {trouble.reason}"
     gate = None
-    if GateReason.SERVICE in scene.gates or scene.streaks.network >= NETWORK_STREAK:
-        gate = service_gate(scene, f"the service cannot be reached ({trouble.reason})")
+    if GateReason.SERVICE in context.gates or context.streaks.network >= NETWORK_STREAK:
+        gate = service_gate(context, f"the service cannot be reached ({trouble.reason})")
     elif trouble.uploading and job.upload_cuts + 1 >= MAX_UPLOAD_CUTS:
         error = f"cut {job.upload_cuts + 1} times while it was sent, while others passed: {trouble.reason}"
         return Conclusion(Outcome.NETWORK, JobState.FAILED, error, trouble.traffic, upload_cut=True)
-    wait = backoff(NETWORK_BACKOFF, scene.streaks.network, scene.luck)
+    wait = backoff(NETWORK_BACKOFF, context.streaks.network, context.jitter)
     return Conclusion(
-        Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic, not_before=0.0 if gate else scene.now + wait,
+        Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic, not_before=0.0 if gate else context.now + wait,
         upload_cut=trouble.uploading and gate is None, gate=gate,
     )  # fmt: skip
 
 
-def service_gate(scene: CallContext, detail: str, longest: float = LONGEST_BACKOFF) -> Gate:
+def service_gate(context: CallContext, detail: str, longest: float = LONGEST_BACKOFF) -> Gate:
     """The gate `service`; a failed probe puts the next one twice as far away."""
-    return _probed(scene, GateReason.SERVICE, detail, SERVICE_PROBE, longest)
+    return _probed(context, GateReason.SERVICE, detail, SERVICE_PROBE, longest)
 
 
-def refused_probe(gate: Gate, scene: CallContext, longest: float) -> Gate:
+def refused_probe(gate: Gate, context: CallContext, longest: float) -> Gate:
     """The gate after its free query said no: the next probe twice as far away."""
-    return _probed(scene, gate.reason, gate.detail, gate.interval, longest)
+    return _probed(context, gate.reason, gate.detail, gate.interval, longest)
 
 
-def _probed(scene: CallContext, reason: GateReason, detail: str, first: float, longest: float) -> Gate:
+def _probed(context: CallContext, reason: GateReason, detail: str, first: float, longest: float) -> Gate:
     """A gate that probes open. Calls that were in flight when it closed find it closed, and change nothing."""
-    before = scene.gates.get(reason)
+    before = context.gates.get(reason)
     if before is None:
-        return Gate(reason, scene.now, detail, scene.now + first, first)
-    if scene.probe is not reason:
+        return Gate(reason, context.now, detail, context.now + first, first)
+    if context.probe is not reason:
         return before
     interval = min(before.interval * 2, longest)
-    return replace(before, detail=detail, retry_at=scene.now + interval, interval=interval)
+    return replace(before, detail=detail, retry_at=context.now + interval, interval=interval)
 
 
-def _closed(scene: CallContext, reason: GateReason, detail: str) -> Gate:
+def _closed(context: CallContext, reason: GateReason, detail: str) -> Gate:
     """A gate that only the operator opens."""
-    return scene.gates.get(reason) or Gate(reason, scene.now, detail, mark=scene.key)
+    return context.gates.get(reason) or Gate(reason, context.now, detail, mark=context.key)
 
 
-def _rate(answer: endpoint.Answer, scene: CallContext) -> Gate:
+def _rate(answer: endpoint.Answer, context: CallContext) -> Gate:
     """Closed for as long as the service asks, else a growing backoff with jitter; a ban on the key is waited out."""
     wait = answer.retry_after
     if wait is None:
-        wait = RATE_BACKOFF / 2 + backoff(RATE_BACKOFF, scene.streaks.rate, scene.luck, LONGEST_ANSWERED_BACKOFF)
+        wait = RATE_BACKOFF / 2 + backoff(RATE_BACKOFF, context.streaks.rate, context.jitter, LONGEST_ANSWERED_BACKOFF)
     if endpoint.is_key_ban(answer.message):
         wait = max(wait, BAN_WAIT)
     wait = min(max(wait, 0.1), LONGEST_RATE_WAIT)
-    before = scene.gates.get(GateReason.RATE)
-    since = before.since if before else scene.now
-    until = max(scene.now + wait, before.retry_at or 0.0 if before else 0.0)
-    return Gate(GateReason.RATE, since, f"the service asks for fewer calls (429: {answer.message})", until, wait)
+    before = context.gates.get(GateReason.RATE)
+    since = before.since if before else context.now
+    until = max(context.now + wait, before.retry_at or 0.0 if before else 0.0)
+    return Gate(
+        GateReason.RATE, since, f"the service asks for fewer calls (429: {answer.message})", until, until - context.now
+    )
 
 
-def backoff(base: float, tries: int, luck: float, longest: float = LONGEST_BACKOFF) -> float:
+def backoff(base: float, tries: int, jitter: float, longest: float = LONGEST_BACKOFF) -> float:
     """Seconds to wait, with full jitter: anywhere up to base * 2^tries, at most `longest`."""
-    return luck * min(longest, base * 2.0 ** min(tries, 20))
+    return jitter * min(longest, base * 2.0 ** min(tries, 20))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from watchd.core.money import usd
 from watchd.core.request import tiling
-from watchd.model import Outcome, Parameters, Tile
+from watchd.model import Asked, Outcome, Parameters, Tile
 
 if TYPE_CHECKING:
     from watchd.model import Price, Profile
@@ -96,6 +96,11 @@ def in_words(planned: Parameters, profile: Profile) -> str:
     elif planned.effective_scale < scale_of(profile):
         size += f", lowered from {scale_of(profile):g} so that the result fits"
     return f"{size}, for {usd(planned.price)}"
+
+
+def asked(planned: Parameters, profile: Profile) -> Asked:
+    """What of it the ledger keeps."""
+    return Asked(planned.identity, planned.price, planned.width, planned.height, in_words(planned, profile))
 
 
 def scale_of(profile: Profile) -> float:

@@ -1,110 +1,32 @@
-"""Stage 1: a file is seen. Events are hints that say where to look; our own scan is what finds.
-
-The kernel's queue overflows in floods, network file systems send nothing, watchers go deaf without a word: so an event
-only marks a path or a folder, and every so often the whole folder is looked at anyway.
-"""
+"""Stage 1: a file is seen. Our own scan is what finds; events only say where to look."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from watchd.core.incoming import settling
 from watchd.core.incoming.known import Known
 from watchd.core.incoming.matching import Matcher, Ours
 from watchd.errors import FolderOfflineError
-from watchd.model import DelayKind
+from watchd.model import DelayKind, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from watchd.core.incoming.settling import Observation
     from watchd.interfaces import Clock, Tree
-    from watchd.model import Delay, Folder, Place, Sample, Sighting
-
-
-@dataclass(slots=True)
-class Marks:
-    """What was hinted at in one folder since the last look. `files`: path → its writer is proven to be done."""
-
-    files: dict[str, bool] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
-    lost: set[str] = field(default_factory=set)
-    everything: bool = False
+    from watchd.journey.arrival.hints import Marks
+    from watchd.model import Delay, Folder, Place, Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Hinted:
-    """All that was hinted at since the last look: marks by folder; `visit`: the folders themselves may be others."""
+class Standing:
+    """How a hot folder stands. `place`: where it was when it was last there; `reason`: why it is offline."""
 
-    marks: dict[str, Marks]
-    visit: bool
-
-    def of(self, folder: str) -> Marks:
-        """The marks of one folder."""
-        return self.marks.get(folder, Marks())
-
-
-class Hints:
-    """Collects marks; one thread waits for them and takes them all at once.
-
-    It grows by distinct paths, not by events, so a storm of events on a few files stays small.
-
-    Threads: any may hint; the intake's alone takes. All of it is behind one condition, and taking it empties it, so
-    that what is hinted at during a look is there for the next.
-    """
-
-    def __init__(self) -> None:
-        self._marks: dict[str, Marks] = {}
-        self._visit = False
-        self._asked = False
-        self._changed = threading.Condition()
-
-    def file(self, folder: str, path: str, *, proven: bool) -> None:
-        """A file changed; `proven`: it was closed after writing, or moved in."""
-        with self._changed:
-            marks = self._marks.setdefault(folder, Marks())
-            marks.files[path] = proven or marks.files.get(path, False)
-            self._changed.notify()
-
-    def folder(self, folder: str, path: str) -> None:
-        """A sub-folder came, by being made or moved in: whatever it holds had no event of its own."""
-        with self._changed:
-            self._marks.setdefault(folder, Marks()).folders.add(path)
-            self._changed.notify()
-
-    def lost(self, folder: str, path: str) -> None:
-        """A file was found gone by somebody who wanted it: what was known of it holds no longer."""
-        with self._changed:
-            self._marks.setdefault(folder, Marks()).lost.add(path)
-            self._changed.notify()
-
-    def everything(self, folder: str) -> None:
-        """Events were lost, or somebody wants to be sure: scan it all."""
-        with self._changed:
-            self._marks.setdefault(folder, Marks()).everything = True
-            self._changed.notify()
-
-    def visit(self) -> None:
-        """Something was mounted or unmounted: look whether the folders are still what they were."""
-        with self._changed:
-            self._visit = True
-            self._changed.notify()
-
-    def wake(self) -> None:
-        """Let the waiting thread look at its own state, such as a request to stop."""
-        with self._changed:
-            self._asked = True
-            self._changed.notify()
-
-    def take(self, timeout: float | None) -> Hinted:
-        """All hints, after waiting at most `timeout` seconds for the first (None: as long as it takes)."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._marks or self._visit or self._asked, timeout)
-            taken = Hinted(self._marks, self._visit)
-            self._marks, self._visit, self._asked = {}, False, False
-            return taken
+    online: bool
+    place: Place | None
+    reason: str | None
 
 
 @dataclass(slots=True)
@@ -115,10 +37,26 @@ class _Met:
     present: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Making:
+    """A file in the making. `look_at`: when it is judged next (steady); `delay`: why it was not admitted then.
+
+    `is_change`: its path was known before, so it is not one more call to come.
+    """
+
+    observation: Observation
+    look_at: float
+    is_change: bool
+    delay: Delay | None = None
+
+
 class HotFolder:
     """One hot folder as the intake knows it: what is a job already, and what is still in the making.
 
     Memory may skip files known to be unchanged; whether one is processed is decided by the ledger alone.
+
+    Threads: the intake's owns it. Others read `folder`, `matcher`, `standing` (a frozen value that is replaced whole)
+    and call `newcomers` and `unreadable`, which count what was there at some moment.
     """
 
     def __init__(
@@ -130,42 +68,47 @@ class HotFolder:
         `was`: which folder it was at the end of an earlier run.
         """
         self.folder = folder
-        self.place: Place | None = None
-        self.online = False
-        self.reason: str | None = "not looked at yet"
-        self.making: dict[str, Observation] = {}
-        self.look_at: dict[str, float] = {}
-        self.waiting: dict[str, Delay] = {}
-        self.noted: dict[str, str] = {}
-        self.known = Known()
-        for seen in remembered:
-            if seen.job is None and not seen.own:
-                self.noted[seen.path] = seen.reason or ""
-            else:
-                self.known.add(seen.path, seen.sample)
-        self.gone: set[str] = set()
-        self._changed: set[str] = set()
+        self.matcher = Matcher(folder)
+        self.standing = Standing(online=False, place=None, reason="not looked at yet")
         self._tree = tree
         self._clock = clock
-        self.matcher = Matcher(folder)
         self._has_work = has_work
-        self.accepted = was
-        self._unmarked: set[str] = set()
+        self._accepted = was
+        self._making: dict[str, _Making] = {}
+        self._changes = 0
+        """How many of those have a path that was known before: counted along, as floods are asked for it often."""
+        self._noted: dict[str, str] = {}
+        self._gone: set[str] = set()
+        self._known = Known()
+        for seen in remembered:
+            if seen.job is None and not seen.own:
+                self._noted[seen.path] = seen.reason or ""
+            else:
+                self._known.add(seen.path, seen.sample)
 
-    def look(self, marks: Marks, *, everything: bool) -> None:
-        """Bring `making` up to date with the disk, as far as the marks say or all of it. Goes offline, never raises."""
+    # The folder itself
+
+    def look(self, marks: Marks, *, everything: bool) -> Place | None:
+        """Bring what is in the making up to date with the disk, as far as the marks say or all of it.
+
+        Goes offline, never raises. Answers where the folder is, if that is another place than it was.
+        """
         for path in marks.lost:
-            self.known.drop(path)
+            self._known.drop(path)
         try:
             self._arrive()
-            if everything or marks.everything or not self.online:
+            if everything or marks.everything or not self.standing.online:
                 self._scan_all(marks)
             else:
                 self._look_at_marks(marks)
         except FolderOfflineError as error:
-            self.online, self.reason = False, str(error)
-            return
-        self.online, self.reason, self.accepted = True, None, self.place
+            self.standing = replace(self.standing, online=False, reason=str(error))
+            return None
+        self.standing = replace(self.standing, online=True, reason=None)
+        if self._accepted == self.standing.place:
+            return None
+        self._accepted = self.standing.place
+        return self._accepted
 
     def accept_as_it_is(self) -> None:
         """The owner says that the folder is right as it is, though it is empty."""
@@ -174,32 +117,34 @@ class HotFolder:
     def has_moved(self) -> bool:
         """Whether the folder is no longer what it was at the last look: gone, replaced, mounted, unmounted."""
         try:
-            return self._tree.locate(self.folder.path, self.folder.mount_marker) != self.place
+            return self._tree.locate(self.folder.path, self.folder.mount_marker) != self.standing.place
         except FolderOfflineError:
-            return self.online
+            return self.standing.online
 
     @property
     def root(self) -> str:
         """The real path of the folder, as of the last look."""
-        return self.place.root if self.place is not None else self.folder.path
+        return self.folder.path if self.standing.place is None else self.standing.place.root
 
     def _arrive(self) -> None:
         """Make sure that this is the folder it was: an empty mount point must not look like "all deleted"."""
-        place = self._tree.locate(self.folder.path, self.folder.mount_marker)
-        if self.place is not None and not f"{place.mount}/".startswith(f"{self.place.mount.rstrip('/')}/"):
+        place, was = self._tree.locate(self.folder.path, self.folder.mount_marker), self.standing.place
+        if was is not None and not f"{place.mount}/".startswith(f"{was.mount.rstrip('/')}/"):
             # What was mounted here is gone. A mount that came, further down, is what a late NAS looks like.
             raise FolderOfflineError(
                 f"{self.folder.path} is on the file system at {place.mount} now and was on the one at"
-                f" {self.place.mount}: unmounted? If it was moved on purpose, `watchd reload`"
+                f" {was.mount}: unmounted? If it was moved on purpose, `watchd reload`"
             )
-        self.place = place
+        self.standing = replace(self.standing, place=place)
+
+    # Looking
 
     def _scan_all(self, marks: Marks) -> None:
         """The reconcile scan; what is not there any more is forgotten here, what it became stays in the ledger."""
         met = self._meet("", marks)
-        self.known.keep_folders(met.folders)
-        for path in [path for path in {*self.making, *self.noted} if path not in met.present]:
-            self.vanished(path)
+        self._known.keep_folders(met.folders)
+        for path in [path for path in {*self._making, *self._noted} if path not in met.present]:
+            self._vanished(path)
 
     def _look_at_marks(self, marks: Marks) -> None:
         for path, proven in marks.files.items():
@@ -216,15 +161,16 @@ class HotFolder:
     def _look_at_unmarked(self) -> None:
         """A marker came: whose it is, the next look at those that wait for one tells."""
         now = self._clock.steady()
-        for path in self._unmarked:
-            self.look_at[path] = now
-        self._unmarked.clear()
+        for made in self._making.values():
+            if made.delay is not None and made.delay.kind is DelayKind.UNMARKED:
+                made.look_at, made.delay = now, None
 
     def _meet(self, below: str, marks: Marks) -> _Met:
         now = self._clock.steady()
         met = _Met()
-        for listing in self._tree.scan(self.root, below, self.matcher, self.known.within):
-            if listing.empty and listing.folder == "" and self.place != self.accepted and self._has_work():
+        for listing in self._tree.scan(self.root, below, self.matcher, self._known.within):
+            is_elsewhere = self.standing.place != self._accepted
+            if listing.empty and listing.folder == "" and is_elsewhere and self._has_work():
                 raise FolderOfflineError(
                     f"{self.folder.path} is empty, and files of it wait: is its share not mounted? Any file in it says"
                     " that it is; if they were taken away on purpose, `watchd reload`"
@@ -232,10 +178,8 @@ class HotFolder:
             met.folders.append(listing.folder)
             for found in listing.fresh:
                 met.present.add(found.path)
-                if found.path in self.known:
-                    self._changed.add(found.path)
                 self._observe(found.path, found.sample, now, proven=marks.files.get(found.path, False))
-            self.known.keep(listing.folder, listing.unchanged)
+            self._known.keep(listing.folder, listing.unchanged)
         return met
 
     def look_at_file(self, path: str, *, proven: bool) -> None:
@@ -246,66 +190,94 @@ class HotFolder:
             return  # nothing can be said of it at present; the next look may
         if sample is None:
             if not self.has_moved():  # else it is the folder that went, and its files are not gone
-                self.vanished(path)
-        elif not self.known.holds(path, sample):
-            if path in self.known:
-                self._changed.add(path)
+                self._vanished(path)
+        elif not self._known.holds(path, sample):
             self._observe(path, sample, self._clock.steady(), proven=proven)
 
     def _observe(self, path: str, sample: Sample, now: float, *, proven: bool) -> None:
-        before = self.making.get(path)
-        observation = settling.observe(before, sample, now, proven=proven)
-        if observation != before:
-            self.look_at[path] = now  # something new about it: to be judged at once
-        self.making[path] = observation
+        made = self._making.get(path)
+        if made is None:
+            first = settling.observe(None, sample, now, proven=proven)
+            made = self._making[path] = _Making(first, now, path in self._known)
+            self._changes += made.is_change
+            return
+        observation = settling.observe(made.observation, sample, now, proven=proven)
+        if observation != made.observation:
+            made.observation, made.look_at = observation, now  # something new about it: to be judged at once
 
-    def vanished(self, path: str) -> None:
+    def _vanished(self, path: str) -> None:
         """It went before it became a job."""
-        self.making.pop(path, None)
-        self.look_at.pop(path, None)
-        self.waiting.pop(path, None)
-        self._unmarked.discard(path)
-        self._changed.discard(path)
-        if self.noted.pop(path, None) is not None:
-            self.gone.add(path)
+        self._drop(path)
+        if self._noted.pop(path, None) is not None:
+            self._gone.add(path)
+
+    # Judging
+
+    def due(self, now: float) -> Iterator[tuple[str, Observation]]:
+        """Files that are to be judged now, with what is known of them."""
+        for path in [path for path, made in self._making.items() if made.look_at <= now]:
+            if self._making[path].look_at > self._making[path].observation.since:
+                self.look_at_file(path, proven=False)  # its time came without a hint: it may have changed in silence
+            made = self._making.get(path)
+            if made is not None:
+                yield path, made.observation
+
+    def observation(self, path: str) -> Observation | None:
+        """What is known of a file in the making; None: it is none any more."""
+        made = self._making.get(path)
+        return None if made is None else made.observation
 
     def wait(self, path: str, until: float, delay: Delay) -> None:
         """Look again at `until`, or when a marker comes; why it waits is told to whoever asks."""
-        if delay.kind is DelayKind.UNMARKED:
-            self._unmarked.add(path)
-        self.look_at[path] = until
-        self.waiting[path] = delay
+        made = self._making[path]
+        made.look_at, made.delay = until, delay
 
-    def unreadable(self) -> int:
-        """Files that cannot be read at present."""
-        return sum(delay.kind is DelayKind.UNREADABLE for delay in self.waiting.values())
+    def admitted(self, path: str, sample: Sample) -> None:
+        """It is in the ledger as a job now: until it changes there is nothing more to see."""
+        self._known.add(path, sample)
+        self._drop(path)
+        self._noted.pop(path, None)
+
+    def _drop(self, path: str) -> None:
+        made = self._making.pop(path, None)
+        if made is not None:
+            self._changes -= made.is_change
+
+    def take_unnoted(self) -> tuple[list[Sighting], set[str]]:
+        """Files that wait, as far as the ledger does not have that yet; and paths that went before they were jobs."""
+        fresh = []
+        for path, made in self._making.items():
+            if made.delay is not None and self._noted.get(path) != made.delay.words:
+                self._noted[path] = made.delay.words
+                fresh.append(Sighting(path, made.observation.sample, None, made.delay.words))
+        gone, self._gone = self._gone, set()
+        return fresh, gone
+
+    # Figures
+
+    def next_look(self) -> float | None:
+        """Steady time at which a file is to be judged next."""
+        return min((made.look_at for made in self._making.values()), default=None)
 
     def pending(self, now: float) -> bool:
         """Whether a file may still become a job by waiting alone; an empty or unreadable one need not ever."""
-        for path, observation in self.making.items():
-            if path in self._unmarked:
+        for made in self._making.values():
+            if made.delay is not None and made.delay.kind is DelayKind.UNMARKED:
                 continue  # no waiting of ours brings its marker
-            given_up = settling.truncated_at(observation, self.folder.settle, once=True)
-            if now < given_up or self.look_at[path] <= given_up:
+            given_up = settling.truncated_at(made.observation, self.folder.settle, once=True)
+            if now < given_up or made.look_at <= given_up:
                 return True
         return False
 
     def newcomers(self) -> int:
         """Files in the making under names that were not known before: as far as anyone can tell, calls to come."""
-        return len(self.making.keys() - self._changed)
+        return len(self._making) - self._changes
 
-    def take_unnoted(self) -> dict[str, str]:
-        """Files that wait, with their reasons, as far as the ledger does not have that yet."""
-        fresh = {path: why.words for path, why in self.waiting.items() if self.noted.get(path) != why.words}
-        self.noted.update(fresh)
-        return fresh
+    def unreadable(self) -> int:
+        """Files that cannot be read at present."""
+        delays = [made.delay for made in [*self._making.values()]]
+        return sum(delay is not None and delay.kind is DelayKind.UNREADABLE for delay in delays)
 
-    def admitted(self, path: str, sample: Sample) -> None:
-        """It is in the ledger as a job now: until it changes there is nothing more to see."""
-        self._changed.discard(path)
-        self._unmarked.discard(path)
-        self.known.add(path, sample)
-        self.making.pop(path, None)
-        self.look_at.pop(path, None)
-        self.waiting.pop(path, None)
-        self.noted.pop(path, None)
+    def size(self) -> tuple[int, int]:
+        """Files known, and files in the making."""
+        return len(self._known), len(self._making)

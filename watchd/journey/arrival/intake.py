@@ -11,14 +11,14 @@ from watchd.core.text import on_one_line
 from watchd.journey.arrival import readiness
 from watchd.journey.arrival.admitting import NotYet
 from watchd.journey.arrival.hot_folder import HotFolder
-from watchd.model import Admission, Sighting
+from watchd.model import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from watchd.interfaces import Clock, Ledger, Tree
+    from watchd.interfaces import Clock, SightingBook, Tree
     from watchd.journey.arrival.admitting import Admitter
-    from watchd.journey.arrival.hot_folder import Hints, Marks
+    from watchd.journey.arrival.hints import Hints, Marks
     from watchd.journey.reporting import Recorder
     from watchd.model import Folder
 
@@ -30,6 +30,8 @@ SCAN_SHARE = 19.0
 """A scan rests for so many times as long as it took: looking at a folder takes 5 % of the time at most."""
 HURRIED_SHARE = 4.0
 """The same for scans that events ask for, as where the kernel's queue overflows again and again."""
+OFFLINE_EVERY = 10.0
+"""Seconds at the most between two looks for a folder that is away."""
 BATCH = 512
 """Files of one folder admitted at a time: a flood in one holds up no other, and workers start on the first of it."""
 
@@ -43,7 +45,7 @@ class Intake:
     """
 
     def __init__(
-        self, tree: Tree, ledger: Ledger, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
+        self, tree: Tree, ledger: SightingBook, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
         admitted: Callable[[int], None], looked: Callable[[], None],
         review: Callable[[], float | None],
     ) -> None:  # fmt: skip
@@ -141,12 +143,12 @@ class Intake:
             self._next_scan[name] = min(self._next_scan[name], self._rests_until[name])
         if due or marks.everything or marks.files or marks.folders or marks.lost:
             self._look(hot, marks, everything=due)
-        if not hot.online:
+        if not hot.standing.online:
             return
         self._note(hot)
         batch: list[Admission] = []
-        for path in readiness.settled(hot, self._tree, self._clock.steady()):
-            match self._admitter.admit(hot, path):
+        for path, seen in readiness.settled(hot, self._tree, self._clock.steady()):
+            match self._admitter.admit(hot, path, seen):
                 case None:
                     continue
                 case NotYet(until, delay):
@@ -161,22 +163,22 @@ class Intake:
         self._note(hot)
 
     def _look(self, hot: HotFolder, marks: Marks, *, everything: bool) -> None:
-        before, reason, was = hot.online, hot.reason, hot.accepted
+        name, before = hot.folder.name, hot.standing
         began, worked = self._clock.steady(), self._clock.work()
-        hot.look(marks, everything=everything)
+        place = hot.look(marks, everything=everything)
         if everything or marks.everything:
             self._scanned(hot, self._clock.steady() - began, self._clock.work() - worked)
-        if hot.accepted is not None and hot.accepted != was:
-            self._ledger.note_place(hot.folder.name, hot.accepted)
-        if not hot.online:
-            self._next_scan[hot.folder.name] = self._clock.steady() + min(hot.folder.poll_every, 10.0)
-            if reason != hot.reason:
+        if place is not None:
+            self._ledger.note_place(name, place)
+        if not hot.standing.online:
+            self._next_scan[name] = self._clock.steady() + min(hot.folder.poll_every, OFFLINE_EVERY)
+            if hot.standing.reason != before.reason:
                 logger.warning(
                     "Folder %s is offline: %s. The others go on; it is looked for again every few seconds, and nothing"
-                    " about its files is forgotten.", hot.folder.name, hot.reason, extra={"action": "offline"},
+                    " about its files is forgotten.", name, hot.standing.reason, extra={"action": "offline"},
                 )  # fmt: skip
-        elif not before:
-            logger.info("Folder %s is online", hot.folder.name, extra={"action": "online"})
+        elif not before.online:
+            logger.info("Folder %s is online", name, extra={"action": "online"})
             self._admitted(BATCH)  # what was queued for it before, in this run or an earlier one, can go on
 
     def _scanned(self, hot: HotFolder, seconds: float, cpu_seconds: float) -> None:
@@ -185,8 +187,8 @@ class Intake:
         every = hot.folder.poll_every if name in self._poll else hot.folder.rescan_every
         self._next_scan[name] = now + max(every, SCAN_SHARE * seconds)
         self._rests_until[name] = now + HURRIED_SHARE * seconds
-        if hot.online:
-            known, fresh = len(hot.known), len(hot.making)
+        if hot.standing.online:
+            known, fresh = hot.size()
             logger.debug(
                 "Scanned %s: %d files known, %d in the making, in %.3f s", name, known, fresh, seconds,
                 extra={
@@ -218,16 +220,15 @@ class Intake:
 
     def _note(self, hot: HotFolder) -> None:
         """Files that are seen and not yet jobs are in the ledger too: seen is never forgotten."""
-        fresh = hot.take_unnoted()
-        gone, hot.gone = hot.gone, set()
+        fresh, gone = hot.take_unnoted()
         if fresh or gone:
-            sightings = [Sighting(path, hot.making[path].sample, None, reason) for path, reason in fresh.items()]
-            self._ledger.note_waiting(hot.folder.name, sightings, gone)
+            self._ledger.note_waiting(hot.folder.name, fresh, gone)
 
     def _until_next(self) -> float | None:
         """Seconds until a look or a scan is due."""
         now = self._clock.steady()
-        due = [due for hot in self.folders() if hot.online for due in hot.look_at.values()]
+        looks = [hot.next_look() for hot in self.folders() if hot.standing.online]
+        due = [look for look in looks if look is not None]
         due += [self._next_scan.get(hot.folder.name, now) for hot in self.folders()]
         due.append(self._next_visit)
         due += [] if self._review_again is None else [self._review_again]
@@ -236,9 +237,9 @@ class Intake:
     def _some_pending(self) -> bool:
         """Whether a folder was not looked at yet, or a file may still become a job by waiting alone."""
         now = self._clock.steady()
-        return any(
-            hot.folder.name not in self._next_scan or (hot.online and hot.pending(now)) for hot in self.folders()
-        )
+        folders = self.folders()
+        unseen = any(hot.folder.name not in self._next_scan for hot in folders)
+        return unseen or any(hot.standing.online and hot.pending(now) for hot in folders)
 
     def pending(self) -> bool:
         """As of the last look: whether a file that is seen may still become a job by waiting alone."""

@@ -1,126 +1,118 @@
-"""The one gate before all workers: who may call now, who is the probe, and what every call teaches all the others."""
+"""The one gate before all workers: a lock round the call state, which is carried from one value to the next."""
 
 from __future__ import annotations
 
-import logging
+import random
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, assert_never
 
-from watchd.core import money
-from watchd.core.calls import gating, retrying
-from watchd.core.calls.gating import Hold, Open, Probe
-from watchd.core.calls.outcomes import Answered
-from watchd.core.calls.pacing import LONGEST_HOLD, MINUTE, Limiter, Permit, PutOff, Wait
-from watchd.core.calls.retrying import CallContext, Streaks
-from watchd.core.request import endpoint
-from watchd.journey.gate.closed import ClosedGates
-from watchd.journey.gate.holding import Holds
-from watchd.model import Gate, GateReason, Outcome
+from watchd.core.calls import standing
+from watchd.core.calls import state as events
+from watchd.core.calls.outcomes import Received, Sent
+from watchd.core.calls.pacing import MINUTE, Limiter, Wait
+from watchd.core.calls.state import CallState, Wake
+from watchd.core.calls.steps import step
+from watchd.interfaces import CallBook, GateBook
+from watchd.journey.gate import announcing
+from watchd.model import BudgetReached, ClaimLost, GateReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from watchd.core.calls.outcomes import Quota, Trouble
+    from watchd.core.calls.gating import Hold, Open, Probe
+    from watchd.core.calls.pacing import PutOff
     from watchd.core.calls.retrying import Conclusion, Policy
-    from watchd.interfaces import Clock, Endpoint, Ledger
-    from watchd.journey.gate.holding import Held
-    from watchd.model import Backlog, BudgetReached, Job
+    from watchd.core.calls.state import Event, FolderHold, Step
+    from watchd.interfaces import Clock
+    from watchd.model import Gate, Permit
 
-logger = logging.getLogger(__name__)
 
-COUNT_SHARE = 20.0
-"""A backlog behind its gate is counted again after twenty times what counting it took."""
+class Books(GateBook, CallBook, Protocol):
+    """What of the ledger the gate needs: its gates, and how calls are concluded."""
 
 
 class GateKeeper:
-    """Holds the gates as the ledger has them, the pace of calls, and the places for calls in flight."""
+    """Carries the call state over from event to event, and does once what each asks for.
 
-    def __init__(
-        self, ledger: Ledger, clock: Clock, endpoint: Endpoint, policy: Policy, *, workers: int, per_minute: int,
-        fingerprint: Callable[[], str],
-    ) -> None:  # fmt: skip
-        """`fingerprint` tells keys apart without telling the key. Gates left from before a restart hold as they did."""
+    Whatever closes or opens a gate comes through here, also what the owner says: nobody else writes one. One for each
+    process; a reload configures it anew, and what calls have taught is kept.
+
+    Threads: any. `_state` is a frozen value that is replaced whole, behind `_changed`, after the ledger has what is to
+    outlive the process; it is read without that lock, by those too who must not wait for the ledger.
+    """
+
+    def __init__(self, ledger: Books, clock: Clock) -> None:
+        """Gates left from before a restart hold as they did, and no call is made sooner for it."""
         self._ledger = ledger
         self._clock = clock
-        self._endpoint = endpoint
-        self._policy = policy
-        self._fingerprint = fingerprint
         self._changed = threading.Condition(threading.RLock())
-        self._gates = ClosedGates(ledger, clock, self._tell, self._begin_slowly)
+        self._random = random.Random()  # noqa: S311 -- jitter, not a secret
+        self._permits: Callable[[], bool | None] = lambda: None
+        self._on_change: Callable[[], None] = lambda: None
         ages = ledger.recent_calls(MINUTE)
-        last = clock.steady() - ages[-1] if ages else float("-inf")  # a restart makes no call sooner
-        self._pace = Limiter(workers, per_minute, last=last)
-        self._streaks = Streaks()
-        self._in_flight = 0
-        self._probing: GateReason | None = None
-        self._probe_called = False
-        self._stopping = False
-        self._next_count = float("-inf")
-        self._holds = Holds(clock)
-        self.on_change: Callable[[], None] = lambda: None
+        last = clock.steady() - ages[-1] if ages else float("-inf")
+        gates = {reason: self._bounded(gate) for reason, gate in ledger.gates().items()}
+        self._state = CallState(Limiter(1, last=last), gates=gates)
 
-    def _tell(self) -> None:
-        """A gate is other than it was: those who wait look again, and others may go to work."""
-        self._changed.notify_all()
-        self.on_change()
+    def _bounded(self, gate: Gate) -> Gate:
+        """A deadline from a clock that was wrong then or is wrong now never holds longer than its interval."""
+        if gate.retry_at is None:
+            return gate
+        return replace(gate, retry_at=min(gate.retry_at, self._clock.steady() + gate.interval))
 
-    def _begin_slowly(self) -> None:
-        self._pace = self._pace.after_a_pause()
-
-    def fingerprint(self) -> str:
-        """What tells the key of this moment from another."""
-        return self._fingerprint()
-
-    def gates(self) -> Mapping[GateReason, Gate]:
-        """What is closed now."""
+    def configure(
+        self, policy: Policy, *, workers: int, per_minute: int, permits: Callable[[], bool | None],
+        changed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Take a configuration over. `permits` asks the balance, free of charge; `changed` hears of every change."""
         with self._changed:
-            self._gates.expire()
-            return self._gates.all()
+            self._permits, self._on_change = permits, changed
+            self.apply(events.Configured(policy, workers, per_minute))
 
-    def announce(self) -> None:
-        """Say at the start what is closed from before."""
+    def apply(self, event: Event, record: Callable[[Step], ClaimLost | None] | None = None) -> Step:
+        """One event: what outlives the process is written, then the new state holds, then the rest is carried out.
+
+        `record` writes in one transaction what the event means to a job and for the gates; where that job's claim is
+        lost, what was learnt for the gates is written all the same.
+        """
         with self._changed:
-            self._gates.expire()
-            self._gates.announce()
+            done = step(self._state, event)
+            lost = record(done) if record is not None else None
+            if done.changes and (record is None or lost is not None):
+                self._ledger.write_gates(done.changes)
+            if done.state is not self._state:  # else two who wait would wake each other for ever
+                self._state = done.state
+                self._changed.notify_all()
+            for effect in done.effects:
+                announcing.announce(effect)
+            if any(isinstance(effect, Wake) for effect in done.effects):
+                self._on_change()
+        return done if lost is None else replace(done, verdict=lost)
+
+    # Whoever looks for work
 
     def decision(self) -> Open | Probe | Hold:
         """Whether a call may be made now; a probe under way holds the others."""
-        with self._changed:
-            self._gates.expire()
-            decided = gating.decide(self._gates.values(), self._clock.steady())
-            if isinstance(decided, Probe) and self._probing is not None:
-                return Hold(decided.gate, None)
-            return decided
+        verdict: Open | Probe | Hold = self.apply(events.Looked(self._clock.steady())).verdict
+        return verdict
 
     def take_probe(self) -> bool:
         """Become the one probe, if its time has come and nobody else is. The free query is asked first."""
-        with self._changed:
-            decided = self.decision()
-            if not isinstance(decided, Probe):
-                return False
-            self._probing, self._probe_called = decided.gate.reason, False
-            # Written before the probe is made: a restart in its midst does not make another at once.
-            gate = gating.probing(decided.gate, self._clock.steady(), self._policy.balance_probe.first)
-            self._gates.put_off(gate)
-        if gate.reason is GateReason.BALANCE and self._endpoint.permits() is False:
-            with self._changed:
-                scene = self._scene(gate.reason)
-                longer = retrying.refused_probe(gate, scene, self._policy.balance_probe.longest)
-                self._gates.close(longer, "the balance query, free of charge, says that there is nothing to spend yet")
-                self._probing = None
+        gate: Gate | None = self.apply(events.ProbeTaken(self._clock.steady())).verdict
+        if gate is None:
             return False
-        logger.info("Gate %s: one call is made as a probe", gate.reason, extra={"action": "probe"})
+        if gate.reason is GateReason.BALANCE and self._permits() is False:
+            self.apply(events.ProbeDenied(self._clock.steady()))
+            return False
+        announcing.probing(gate.reason)
         return True
 
     def give_probe_back(self, *, had_job: bool = False) -> None:
         """The probe ended, or found nothing to try. One whose job needed no call is not spent: the next may try."""
-        with self._changed:
-            reason, self._probing = self._probing, None
-            gate = self._gates.get(reason)
-            if had_job and not self._probe_called and gate is not None:
-                self._gates.put_off(replace(gate, retry_at=self._clock.steady()))
-            self._changed.notify_all()
+        self.apply(events.ProbeReturned(self._clock.steady(), had_job))
+
+    # A paid call: once in, once out
 
     def enter(self, *, again: bool, probe: bool) -> Permit | PutOff | None:
         """Wait for a place among the calls in flight and for the pace; None if the gate closed or all stops.
@@ -136,183 +128,82 @@ class GateKeeper:
 
     def ask(self, *, again: bool, probe: bool) -> Permit | Wait | PutOff | None:
         """What `enter` answers if a call may begin now; else for how long there is nothing but to wait."""
-        with self._changed:
-            if self._stopping or not self._may_go(probe=probe):
-                return None
-            now = self._clock.steady()
-            paced = self._pace.admit(now, self._in_flight, again=again, probe=probe)
-            if not isinstance(paced, Limiter):
-                return paced
-            self._pace = paced
-            self._in_flight += 1
-            self._probe_called = self._probe_called or probe
-            return Permit(now, again, probe)
+        answer: Permit | Wait | PutOff | None = self.apply(events.Entering(self._clock.steady(), again, probe)).verdict
+        return answer
 
-    def _may_go(self, *, probe: bool) -> bool:
-        """Whether nothing is closed; for the probe, nothing but what it is to try."""
-        if not probe:
-            return isinstance(self.decision(), Open)
-        self._gates.expire()
-        others = [gate for gate in self._gates.values() if gate.reason not in gating.PROBED]
-        return isinstance(gating.decide(others, self._clock.steady()), Open)
+    def tell(
+        self, permit: Permit, sent: Sent | BudgetReached | ClaimLost | None, *, due: bool = False
+    ) -> Conclusion | ClaimLost | None:
+        """How a call that was let in has ended; None: it was not made after all.
 
-    def leave(self) -> None:
-        """A call has ended."""
-        with self._changed:
-            self._in_flight -= 1
-            self._changed.notify_all()  # the end of one call may have made room for more than one
-
-    def in_flight(self) -> int:
-        """Calls under way."""
-        with self._changed:
-            return self._in_flight
-
-    def stop(self) -> None:
-        """Let nobody in any more."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-
-    def scene(self, job: Job, trouble: Trouble, ticket: Permit, *, luck: float, key: str) -> CallContext:
-        """Learn from this trouble and answer what surrounds the call. `key`: the fingerprint of the key it had."""
-        with self._changed:
-            self._streaks = self._streaks.after(job.id, trouble)
-            self._slow_down(trouble, ticket)
-            self._hear(trouble.traffic.quota)
-            return replace(self._scene(self._probing if ticket.probe else None), luck=luck, key=key)
-
-    def _slow_down(self, trouble: Trouble, ticket: Permit) -> None:
-        if not isinstance(trouble, Answered):
-            return
-        status, now = trouble.answer.status, self._clock.steady()
-        if endpoint.counts_against_the_key(status):
-            self._pace = self._pace.refused(now)
-        if endpoint.meaning(status) in {Outcome.RATE, Outcome.SERVER}:
-            was_narrowed = self._pace.is_narrowed()
-            self._pace = self._pace.troubled(now, ticket.began)
-            if not was_narrowed:
-                logger.info(
-                    "Going slower: the service answered %d. At most %d calls at once for now, more with each picture.",
-                    status, self._pace.places(now), extra={"action": "slower"},
-                )  # fmt: skip
-
-    def _hear(self, quota: Quota) -> None:
-        self._pace = self._pace.heard(quota, self._clock.steady(), max(0, self._in_flight - 1))
-        if quota.remaining == 0 and (quota.resets_in or 0) > MINUTE:
-            logger.warning(
-                "The service says that its limit is used up for %.0f s. No call is made until then, for %.0f s at most;"
-                " `watchd resume` tries at once.", quota.resets_in, LONGEST_HOLD, extra={"action": "limit_used_up"},
-            )  # fmt: skip
-
-    def _scene(self, probe: GateReason | None) -> CallContext:
-        return CallContext(self._policy, self._streaks, self._gates.all(), probe, self._clock.steady(), 0.5)
-
-    def succeeded(self, ticket: Permit, quota: Quota) -> None:
-        """A picture came: the streaks end, the pace grows, and a probe opens what it was made for."""
-        with self._changed:
-            self._streaks = Streaks()
-            was_narrowed = self._pace.is_narrowed()
-            if ticket.probe:
-                for reason in gating.PROBED & self._gates.all().keys():
-                    self._gates.open(reason, "the probe succeeded")
-            self._pace = self._pace.succeeded(self._clock.steady(), again=ticket.again)
-            self._hear(quota)
-            if was_narrowed and not self._pace.is_narrowed():
-                logger.info("At full pace again", extra={"action": "full_pace"})
-
-    def learn(self, conclusion: Conclusion) -> None:
-        """Take over the gate that a conclusion, already in the ledger, closed."""
-        gate = conclusion.gate
-        if gate is None:
-            return
-        with self._changed:
-            before = self._gates.get(gate.reason)
-            if gate.reason is GateReason.RATE and before is not None and (before.retry_at or 0) > (gate.retry_at or 0):
-                self._ledger.close_gate(before)  # another call was told to wait longer while this one was concluded
-                return
-            self._gates.close(gate, conclusion.error)
-
-    def budget_reached(self, reached: BudgetReached) -> None:
-        """A call would have passed a budget: nobody calls until its period is over, or that folder alone does not."""
-        limit = reached.limit
-        detail = money.of_budget(reached)
-        now = self._clock.steady()
-        wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not just before it
-        if limit.folder is None:
-            self.close(Gate(GateReason.BUDGET, now, detail, now + wait, wait))
-            return
-        self.hold(limit.folder, f"budget: {detail}", wait)
-
-    def hold(self, folder: str, reason: str, seconds: float) -> None:
-        """Let one folder make no calls for a while; everybody else's go on."""
-        with self._changed:
-            self._holds.hold(folder, reason, seconds)
-
-    def held(self) -> dict[str, Held]:
-        """Folders that wait by themselves."""
-        with self._changed:
-            return self._holds.all()
-
-    def review_backlog(self, coming: Backlog) -> float | None:
-        """Hold a backlog that passes `approval`, and let one go that no longer does.
-
-        `coming`: files seen that are no jobs yet, at the most that they can cost until they are measured.
-
-        Returns:
-            The steady time at which to review again, where a long queue was counted a moment ago; None: it is done.
+        Where it brought no picture the ledger has it when this returns, and the answer is what followed; `due`: an
+        original that fails by it is moved away.
         """
-        allowed = self._policy.approval
-        closed = GateReason.APPROVAL in self.gates()
-        if closed and money.passes(allowed, coming.files, coming.cost):
-            return None  # what is to come passes it by itself
-        if not closed and allowed.cost is None and allowed.files is None:
-            return None
-        if closed and self._clock.steady() < self._next_count:
-            return self._next_count  # it opens a moment later then; a flood behind it is not counted over and over
-        began = self._clock.steady()
-        backlog = self._ledger.backlog()
-        self._next_count = began + COUNT_SHARE * (self._clock.steady() - began)
-        files, cost = backlog.files + coming.files, backlog.cost + coming.cost
-        with self._changed:
-            if money.passes(allowed, files, cost):
-                self.close(Gate(GateReason.APPROVAL, self._clock.steady(), money.of_backlog(files, cost)))
-            elif self._gates.get(GateReason.APPROVAL) is not None:
-                self._gates.open(GateReason.APPROVAL, "the backlog is within `approval` now")
+        now = self._clock.steady()
+        match sent:
+            case Sent(call, end):
+                if not isinstance(end, Received):
+                    return self._failed(events.CallFailed(now, permit, call, end, self._random.random()), due=due)
+                self.apply(events.PictureCame(now, permit, end.traffic.quota))
+            case BudgetReached(limit):
+                wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not before it
+                self.apply(events.OverBudget(now, permit, sent, wait))
+            case None | ClaimLost():
+                self.apply(events.NotBegun(permit))
+            case unexpected:
+                assert_never(unexpected)
         return None
 
-    def refresh(self) -> None:
-        """Take over what a command changed in the ledger's gates."""
-        with self._changed:
-            self._pace = replace(self._pace, told=None)  # the owner says: try again now
-            self._holds.clear()
-            self._gates.read_again()
+    def _failed(self, event: events.CallFailed, *, due: bool) -> Conclusion | ClaimLost:
+        def record(done: Step) -> ClaimLost | None:
+            return self._ledger.conclude(event.call, done.verdict, done.changes, due=due)
+
+        verdict: Conclusion | ClaimLost = self.apply(event, record).verdict
+        return verdict
+
+    # Others
 
     def close(self, gate: Gate) -> None:
         """Close a gate for a reason that no call told, such as a full disk."""
-        with self._changed:
-            before = self._gates.get(gate.reason)
-            self._gates.close(replace(gate, since=before.since) if before else gate, gate.detail)
+        self.apply(events.GateClosed(gate))
+
+    def hold(self, folder: str, reason: str, seconds: float) -> None:
+        """Let one folder make no calls for a while; everybody else's go on."""
+        self.apply(events.FolderHeld(self._clock.steady(), folder, reason, seconds))
+
+    def look_at_key(self, fingerprint: str) -> None:
+        """Open gate `key` once the key is another than the one that was refused."""
+        if GateReason.KEY in self._state.gates:  # the main thread asks, and waits for no lock without need
+            self.apply(events.KeySeen(fingerprint))
+
+    def stop(self) -> None:
+        """Let nobody in any more, until the next configuration."""
+        self.apply(events.Stopped())
+
+    def announce(self) -> None:
+        """Say at the start what is closed from before."""
+        self.decision()  # less what only time has held
+        for gate in self._state.gates.values():
+            announcing.closed_since_before(gate)
+
+    # Questions, answered without the lock
+
+    def gates(self) -> Mapping[GateReason, Gate]:
+        """What is closed now."""
+        return standing.closed_now(self._state, self._clock.steady())
+
+    def held(self) -> dict[str, FolderHold]:
+        """Folders that wait by themselves."""
+        return standing.held_now(self._state, self._clock.steady())
+
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return self._state.in_flight
 
     def is_probe_due(self) -> bool:
         """Whether a closed gate is being tried, or may be tried now."""
-        with self._changed:
-            return self._probing is not None or isinstance(self.decision(), Probe)
-
-    def look_at_key(self) -> None:
-        """Open gate `key` once the key is another than the one that was refused."""
-        with self._changed:
-            gate = self._gates.get(GateReason.KEY)
-            if gate is not None and gate.mark and gate.mark != self._fingerprint():
-                self._gates.open(GateReason.KEY, "the key has changed")
+        return standing.is_probe_due(self._state, self._clock.steady())
 
     def next_change(self) -> float | None:
-        """Steady time at which a closed gate may open or be probed."""
-        with self._changed:
-            now = self._clock.steady()
-            decided = gating.decide(self._gates.values(), now)
-            moments = [*self._holds.moments()]
-            if isinstance(decided, Hold) and decided.until is not None:
-                moments.append(decided.until)
-            elif not isinstance(decided, Hold) and self._probing is None and self._gates.is_due():
-                moments.append(now)  # its time has come since somebody looked and found it closed
-            return min(moments, default=None)
+        """Steady time at which a closed gate may open or be probed, or a folder that waits goes on."""
+        return standing.next_change(self._state, self._clock.steady())

@@ -7,30 +7,38 @@ folder that cannot be written is one warning, however many originals it has; the
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from watchd.core.outgoing import disposition
 from watchd.core.outgoing.disposition import Delete, Keep, Move
 from watchd.core.text import display, on_one_line
 from watchd.errors import LaterError, SourceLostError
+from watchd.interfaces import CallBook, OriginalBook
 from watchd.model import JobState
 
 if TYPE_CHECKING:
-    from watchd.interfaces import Clock, Ledger, Originals, Outputs
+    from watchd.interfaces import Clock, Originals, Outputs
     from watchd.journey.reporting import Recorder
     from watchd.model import Folder, Job, Place
 
 logger = logging.getLogger(__name__)
 
-AGAIN_AFTER = 600.0
+AGAIN_AFTER_S = 600.0
 """Seconds until what could not be done with an original is tried again."""
 
 
+class OriginalBooks(OriginalBook, CallBook, Protocol):
+    """What of the ledger this stage needs: its originals, and how the last call of a job ended."""
+
+
 class Archiver:
-    """Does what a folder wants done with the originals of its ended jobs."""
+    """Does what a folder wants done with the originals of its ended jobs.
+
+    Threads: every worker's; `_warned` is kept by folder, and a warning too many is all that two can make of it.
+    """
 
     def __init__(
-        self, originals: Originals, outputs: Outputs, ledger: Ledger, recorder: Recorder, clock: Clock
+        self, originals: Originals, outputs: Outputs, ledger: OriginalBooks, recorder: Recorder, clock: Clock
     ) -> None:
         self._originals = originals
         self._outputs = outputs
@@ -94,10 +102,14 @@ class Archiver:
             self._warned[job.folder] = reason
             logger.warning(
                 "Originals of %s stay where they are: %s. Their outputs are safe and nothing is paid again; it is tried"
-                " again every %d minutes.", job.folder, reason, AGAIN_AFTER // 60,
+                " again every %d minutes.", job.folder, reason, AGAIN_AFTER_S // 60,
                 extra={"action": "original_kept", "job": job.id},
             )  # fmt: skip
-        self._ledger.put_off_original(job, self._clock.steady() + AGAIN_AFTER)
+        self.put_off(job)
+
+    def put_off(self, job: Job) -> None:
+        """Give it back for a while."""
+        self._ledger.put_off_original(job, self._clock.steady() + AGAIN_AFTER_S)
 
     def bring_back(self, job: Job, place: Place) -> None:
         """A job that is taken up again gets its original back, if its place is free.
@@ -107,5 +119,5 @@ class Archiver:
         """
         if job.moved is None or not self._originals.bring_back(job.moved, place.root, job.path):
             return
-        self._ledger.bring_back(job, job.moved)
-        self._recorder.brought_back(job, job.moved)
+        if self._ledger.bring_back(job, job.moved) is None:
+            self._recorder.brought_back(job, job.moved)

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from watchd.core.calls import planning, scheduling
-from watchd.core.calls.gating import Open, Probe
-from watchd.core.calls.pacing import Permit
+from watchd.core.calls.outcomes import Received, Sent
+from watchd.core.calls.retrying import Conclusion
 from watchd.core.outgoing import disposition, spool_names
+from watchd.core.request.endpoint import asked
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
-from watchd.journey.arrival.admitting import asked
-from watchd.journey.work import archiving
+from watchd.interfaces import CallBook, JobQueue
 from watchd.journey.work.preparing import Prepared, Unfit, rect_of
-from watchd.journey.work.sending import PictureReceived, TileReceived
-from watchd.model import BudgetReached, Failure, FailureKind, Gate, GateReason, JobState
+from watchd.model import BudgetReached, ClaimLost, Failure, FailureKind, Gate, GateReason, JobState, Permit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
-    from watchd.interfaces import Clock, Ledger, Spool
+    from watchd.interfaces import Clock, Spool
     from watchd.journey.gate.keeper import GateKeeper
     from watchd.journey.reporting import Recorder
     from watchd.journey.work.archiving import Archiver
+    from watchd.journey.work.dispatching import Claim, Dispatcher, Online
     from watchd.journey.work.preparing import Preparer
     from watchd.journey.work.publishing import Publisher
     from watchd.journey.work.sending import Sender
@@ -33,21 +32,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LATER = 30.0
-"""Seconds until a step is tried again that failed for a reason of the machine's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A job taken by this thread; `probe`: its call is the one that may try a closed gate."""
-
-    job: Job
-    probe: bool
+LATER_S = 30.0
+"""Until a step is tried again that failed for a reason of the machine's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages that a job passes, each of which knows nothing of the others."""
+    """The stages that a job passes; the runner alone leads from one to the next."""
 
     preparer: Preparer
     publisher: Publisher
@@ -56,75 +47,33 @@ class Stages:
     archiver: Archiver
 
 
+class JobBooks(JobQueue, CallBook, Protocol):
+    """What of the ledger leading a job needs: the queue, and the tiles and answers of its calls."""
+
+
 class JobRunner:
-    """Takes the next job that can go on, and leads it as far as it comes."""
+    """Leads a claimed job as far as it comes. A claim that is lost on the way ends the step, and nothing else.
+
+    Threads: every worker's, each with a job of its own; `_put_off_because` is kept by job, so no two write one entry.
+    """
 
     def __init__(
-        self, stages: Stages, ledger: Ledger, spool: Spool, keeper: GateKeeper, clock: Clock,
-        online: Callable[[], Mapping[str, tuple[Folder, Place]]], budget: Budget,
-        lost: Callable[[str, str], None],
+        self, stages: Stages, ledger: JobBooks, spool: Spool, keeper: GateKeeper, clock: Clock, dispatcher: Dispatcher,
+        online: Online, budget: Budget, lost: Callable[[str, str], None],
     ) -> None:  # fmt: skip
-        """`online` answers the folders that can be worked on now: name → the folder and where it is.
-
-        `budget`: over all folders. `lost` is told of a folder and a path whose file was gone.
-        """
+        """`budget`: over all folders. `lost` is told of a folder and a path whose file was gone."""
         self._stages = stages
         self._ledger = ledger
         self._spool = spool
         self._keeper = keeper
         self._clock = clock
+        self._dispatcher = dispatcher
         self._online = online
         self._budget = budget
         self._lost = lost
         self._put_off_because: dict[int, str] = {}
-        self._look = threading.local()
 
-    def next_claim(self) -> Claim | None:
-        """Take a job; while the gate is closed only one that costs nothing, or the one that probes."""
-        online = self._online()
-        self._look.at, self._look.callers = self._clock.steady(), self.calling(online)
-        decision = self._keeper.decision()
-        probe = isinstance(decision, Probe) and self._keeper.take_probe()
-        try:
-            callers = self._look.callers if isinstance(decision, Open) or probe else ()
-            job = self._ledger.claim(online.keys(), callers)
-        except LedgerError:
-            self._end_probe(probe=probe)
-            raise
-        if job is None:
-            self._end_probe(probe=probe)
-            return None
-        return Claim(job, probe)
-
-    def calling(self, online: Mapping[str, tuple[Folder, Place]]) -> Collection[str]:
-        """Folders whose own hours and budget let them call now."""
-        now, held = self._clock.local(), self._keeper.held()
-        return [
-            name
-            for name, (folder, _) in online.items()
-            if name not in held and not scheduling.closed_for(folder.hours, now)
-        ]
-
-    def _end_probe(self, *, probe: bool, had_job: bool = False) -> None:
-        if probe:
-            self._keeper.give_probe_back(had_job=had_job)
-
-    def next_due(self) -> float | None:
-        """Seconds until something may become claimable by time alone; None: nothing does.
-
-        Counted from this thread's last look: what came due between that and now nobody would wait for otherwise.
-        """
-        online = self._online()
-        if set(self.calling(online)) - set(getattr(self._look, "callers", ())):
-            return 0.0
-        since = getattr(self._look, "at", self._clock.steady())
-        moments = [at for at in (self._ledger.next_due(since), self._keeper.next_change()) if at is not None]
-        waits = [max(0.0, at - self._clock.steady()) for at in moments]
-        now = self._clock.local()
-        waits += [wait for folder, _ in online.values() if (wait := scheduling.closed_for(folder.hours, now))]
-        return min(waits, default=None)
-
-    def conduct(self, claim: Claim) -> None:
+    def run(self, claim: Claim) -> None:
         """Lead a claimed job on. Trouble of this job ends with this job; only the ledger's is raised."""
         job = claim.job
         try:
@@ -141,12 +90,12 @@ class JobRunner:
         except LaterError as error:
             # An output that cannot be written concerns every file of its folder.
             self._put_off(job, str(error))
-            self._keeper.hold(job.folder, str(error), LATER)
+            self._keeper.hold(job.folder, str(error), LATER_S)
         except OSError as error:
             self._put_off(job, f"it cannot be read: {error.strerror}")
             logger.warning(
                 "%s/%s cannot be read at present: %s. It is tried again in %d s; the others go on.",
-                job.folder, on_one_line(job.path), error.strerror, LATER, extra={"action": "later", "job": job.id},
+                job.folder, on_one_line(job.path), error.strerror, LATER_S, extra={"action": "later", "job": job.id},
             )  # fmt: skip
         except LedgerError:
             raise
@@ -156,13 +105,16 @@ class JobRunner:
                 "Internal error with %s/%s; it is set aside, the others go on. Please report this.",
                 job.folder, on_one_line(job.path), extra={"action": "internal_error", "job": job.id},
             )  # fmt: skip
-            if job.due:
-                self._ledger.put_off_original(job, self._clock.steady() + archiving.AGAIN_AFTER)
-            else:
-                words = "internal error, see the log; `watchd retry` tries it again"
-                self._ledger.abandon(job, Failure(FailureKind.INTERNAL, words))
+            self._set_aside(job)
         finally:
-            self._end_probe(probe=claim.probe, had_job=True)
+            self._dispatcher.done(probe=claim.probe, had_job=True)
+
+    def _set_aside(self, job: Job) -> None:
+        if job.due:
+            self._stages.archiver.put_off(job)
+        else:
+            words = "internal error, see the log; `watchd retry` tries it again"
+            self._ledger.abandon(job, Failure(FailureKind.INTERNAL, words))
 
     def _put_off(self, job: Job, reason: str) -> None:
         """Give the job back for a while; one whose call has left is not given back but in doubt."""
@@ -175,14 +127,13 @@ class JobRunner:
             self._ledger.note(job, "later", reason)
         if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
             self._clear(job)  # while it is still ours: it is read anew, and takes no room until then
-        self._ledger.release(job, self._clock.steady() + LATER)
+        self._ledger.release(job, self._clock.steady() + LATER_S)
 
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
         """A full disk: no call is made until there is room again, as its answer would have no place."""
         self._put_off(job, str(error))
         now = self._clock.steady()
-        detail = f"{error}; make room there"
-        self._keeper.close(Gate(GateReason.DISK, now, detail, now + LATER, LATER))
+        self._keeper.close(Gate(GateReason.DISK, now, f"{error}; make room there", now + LATER_S, LATER_S))
 
     def _lead(self, claim: Claim, folder: Folder, place: Place) -> None:
         job = claim.job
@@ -198,8 +149,8 @@ class JobRunner:
         if prepared is None:
             return
         if prepared.parameters.tiles and prepared.tile is None:
-            self._ledger.complete_tiles(job)  # a crash came between the last of them and this
-            self._publish(job, folder)
+            if self._ledger.complete_tiles(job) is None:  # a crash came between the last of them and this
+                self._publish(job, folder)
             return
         behind = self._ledger.job(job.behind) if job.behind is not None else None
         match planning.next_step(job, behind, self._ledger.paid_results(job)):
@@ -224,53 +175,67 @@ class JobRunner:
         is_as_admitted = (planned.identity, planned.width, planned.height) == (job.parameters, job.width, job.height)
         if not is_as_admitted or any(cut.get(number) != rect for number, rect in have.items()):
             self._clear(job, have)  # while the claim is still ours; tiles of another cut fit nowhere
-            self._ledger.requalify(job, asked(planned, folder), folder.profile.name)
+            self._ledger.requalify(job, asked(planned, folder.profile), folder.profile.name)
             return None
         return prepared
 
     def _has_name(self, job: Job, folder: Folder, prepared: Prepared) -> bool:
         """Whether the output has its name reserved; where the folder says `skip` and it is taken, the job is done."""
-        if self._stages.publisher.reserve(job, folder, prepared) is not None:
+        taken = self._stages.publisher.reserve(job, folder, prepared)
+        if isinstance(taken, ClaimLost):
+            return False
+        if taken is not None:
             return True
-        self._ledger.finish(job, None, None, reused_from=None, detail="its output is there: `on_collision: skip`")
-        self._stages.recorder.skipped(job)
-        self._clear(job)
+        words = "its output is there: `on_collision: skip`"
+        if self._ledger.finish(job, None, None, reused_from=None, detail=words) is None:
+            self._stages.recorder.skipped(job)
+            self._clear(job)
         return False
 
     def _call(self, claim: Claim, folder: Folder, prepared: Prepared) -> None:
+        """The paid call: once in at the gate, and once out."""
         job = claim.job
         if not self._has_name(job, folder, prepared):
             return
-        ticket = self._keeper.enter(again=job.tries > 0, probe=claim.probe)
-        if not isinstance(ticket, Permit):
+        permit = self._keeper.enter(again=job.tries > 0, probe=claim.probe)
+        if not isinstance(permit, Permit):
             self._clear(job)  # while the claim is still ours
-            self._ledger.release(job, self._clock.steady() + ticket.seconds if ticket is not None else 0.0)
+            self._ledger.release(job, self._clock.steady() + permit.seconds if permit is not None else 0.0)
             return
+        sent = None
         try:
-            if job.folder not in self.calling(self._online()):  # its hours may have ended while it waited for its turn
-                self._clear(job)
+            sent = self._send(job, folder, prepared)
+        finally:
+            concluded = self._keeper.tell(permit, sent, due=folder.failed is not None)
+        match sent, concluded:
+            case (None | BudgetReached(), _):
                 self._ledger.release(job)
-                return
+            case (Sent(result=Received()), _):
+                self._received(job, folder, prepared)
+            case (_, Conclusion() as conclusion):
+                self._stages.recorder.concluded(job, conclusion)
+            case _:
+                pass  # the claim is lost, and what follows is somebody else's
+
+    def _send(self, job: Job, folder: Folder, prepared: Prepared) -> Sent | BudgetReached | ClaimLost | None:
+        """One call; None: it may not be made. Where no picture came, nothing is left in the spool."""
+        sent: Sent | BudgetReached | ClaimLost | None = None
+        if self._dispatcher.may_call(job.folder):  # its hours may have ended while it waited for its turn
             self._tell_of_conversion(job, prepared)
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
-            result = self._stages.sender.send(
-                job, prepared, limits, ticket, clear=lambda: self._clear(job),
-                due_if_failed=folder.failed is not None,
-            )  # fmt: skip
-        finally:
-            self._keeper.leave()
-        if isinstance(result, PictureReceived):
+            sent = self._stages.sender.send(job, prepared, limits)
+        match sent:
+            case Sent(result=Received()) | ClaimLost():
+                pass
+            case _:
+                self._clear(job)  # while the claim is still ours
+        return sent
+
+    def _received(self, job: Job, folder: Folder, prepared: Prepared) -> None:
+        if prepared.tile is None or prepared.makes_whole(job):
             self._publish(self._ledger.job(job.id) or job, folder)
-            return
-        if isinstance(result, TileReceived):
-            self._stages.recorder.part(job, result.number, result.count)
-            return
-        if isinstance(result, BudgetReached):
-            self._clear(job)  # while the claim is still ours
-            self._ledger.release(job)
-            self._keeper.budget_reached(result)
-            return
-        self._stages.recorder.concluded(job, result)
+        else:
+            self._stages.recorder.part(job, prepared.tile.number, len(prepared.parameters.tiles))
 
     def _tell_of_conversion(self, job: Job, prepared: Prepared) -> None:
         if not prepared.converted or job.attempts:  # once is enough
@@ -307,22 +272,27 @@ class JobRunner:
         words = f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
         return Failure(FailureKind.RESULT_GONE, words)
 
-    def _ended(self, job: Job) -> None:
-        """Nothing of it is needed any more."""
+    def _finish(
+        self, job: Job, folder: Folder, published: Published | ClaimLost, *, reused_from: int | None, price: int
+    ) -> None:
+        if isinstance(published, ClaimLost):
+            return
+        due = disposition.is_due_when_done(folder)
+        detail = f"published as {on_one_line(published.output)}"
+        lost = self._ledger.finish(
+            job, published.output, published.sha256, reused_from=reused_from, detail=detail, due=due
+        )
+        if lost is not None:
+            return
+        self._stages.recorder.published(job, published, price, reused_from)
         self._put_off_because.pop(job.id, None)
         self._clear(job, self._ledger.tiles(job) if job.tiles else ())
 
-    def _finish(self, job: Job, folder: Folder, published: Published, *, reused_from: int | None, price: int) -> None:
-        self._ledger.finish(
-            job, published.output, published.sha256, reused_from=reused_from,
-            detail=f"published as {on_one_line(published.output)}", due=disposition.is_due_when_done(folder),
-        )  # fmt: skip
-        self._stages.recorder.published(job, published, price, reused_from)
-        self._ended(job)
-
     def _fail(self, job: Job, folder: Folder, failure: Failure) -> None:
         self._clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
-        self._ledger.fail(job, failure, due=disposition.is_due_when_failed(folder, failure.kind))
+        lost = self._ledger.fail(job, failure, due=disposition.is_due_when_failed(folder, failure.kind))
+        if lost is not None:
+            return
         if failure.kind is FailureKind.GONE:
             self._lost(job.folder, job.path)
         self._stages.recorder.ended(job, failure.words)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, assert_never
 
 from watchd.core.outgoing import spool_names
 from watchd.core.request import sendable
-from watchd.core.request.appraising import Appraisal, Refused, appraise, too_large
+from watchd.core.request.appraising import Appraisal, Refused
 from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.metadata.stripping import without_private
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.picture import Format, Picture
     from watchd.interfaces import Raster, Spool, Studio, Tree
-    from watchd.model import Api, Folder, Job, Parameters, Place, Tile
+    from watchd.journey.examining import Examiner
+    from watchd.model import Folder, Job, Parameters, Place, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,9 @@ class Prepared:
     in_srgb: bool = False
     alpha: bytes | None = None
 
-    @property
-    def price(self) -> int:
-        """Micro-dollars of this call."""
-        return self.upload.parameters.price
-
-    @property
-    def rect(self) -> Rect | None:
-        """Where the tile lies in the upright picture."""
-        return None if self.tile is None else rect_of(self.tile)
+    def makes_whole(self, job: Job) -> bool:
+        """Whether this is the last of a job's tiles."""
+        return job.tiles + 1 == len(self.parameters.tiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +83,16 @@ def rect_of(tile: Tile) -> Rect:
 
 
 class Preparer:
-    """Prepares one job at a time, so that only one whole picture is in memory however many workers there are."""
+    """Prepares one job at a time, so that only one whole picture is in memory however many workers there are.
 
-    def __init__(self, tree: Tree, spool: Spool, studio: Studio, api: Api) -> None:
+    Threads: every worker's, one after the other behind its lock.
+    """
+
+    def __init__(self, tree: Tree, examiner: Examiner, spool: Spool, studio: Studio) -> None:
         self._tree = tree
+        self._examiner = examiner
         self._spool = spool
         self._studio = studio
-        self._api = api
         self._one_at_a_time = threading.Lock()
 
     def prepare(self, job: Job, folder: Folder, place: Place, have: Collection[int] = ()) -> Prepared | Unfit:
@@ -110,27 +107,22 @@ class Preparer:
         """
         with self._one_at_a_time:
             try:
-                data, sample = self._tree.read(place.root, job.path, sendable.MOST_FILE_BYTES)
+                file = self._examiner.read(place.root, job.path)
             except SourceLostError as lost:
                 if self._tree.locate(folder.path, folder.mount_marker) != place:
                     raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
                 return _gone(f"{lost}; if it comes back it is a new job")
-            if sample.size > sendable.MOST_FILE_BYTES:
-                return _unfit(too_large(sample.size))
-            if hashlib.sha256(data).hexdigest() != job.sha256:
+            if file.sha256 != job.sha256:
                 return _gone("other bytes lie under its name now; they are a new job")
-            return self._judge(job, folder, data, have)
-
-    def _judge(self, job: Job, folder: Folder, data: bytes, have: Collection[int]) -> Prepared | Unfit:
-        match appraise(data, folder, self._api, self._studio.reads):
-            case Appraisal() as found:
-                return self._lay_out(job, folder, data, found, have)
-            case Incomplete(reason):
-                return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
-            case Refused(reason):
-                return _unfit(reason)
-            case unexpected:
-                assert_never(unexpected)
+            match self._examiner.judge(file, folder):
+                case Appraisal() as found:
+                    return self._lay_out(job, folder, file.data, found, have)
+                case Incomplete(reason):
+                    return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
+                case Refused(reason):
+                    return _unfit(reason)
+                case unexpected:
+                    assert_never(unexpected)
 
     def _lay_out(
         self, job: Job, folder: Folder, data: bytes, found: Appraisal, have: Collection[int]

@@ -18,12 +18,13 @@ from watchd.formats.picture import Format
 from watchd.formats.png import png_chunks
 from watchd.formats.png.rewriter import PRIVATE_CHUNKS, PngRewriter
 from watchd.journey.work.receiving import reserve_bytes
-from watchd.model import Published, Rect
+from watchd.journey.work.reserving import reserve_first
+from watchd.model import ClaimLost, Published, Rect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from watchd.interfaces import Clock, Ledger, Outputs, Spool, Studio
+    from watchd.interfaces import Clock, NameBook, Outputs, Spool, Studio
     from watchd.journey.work.preparing import Prepared
     from watchd.model import Folder, Job
 
@@ -38,9 +39,12 @@ OF_THE_ORIGINAL = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"iCCP", b"pHYs
 
 
 class Publisher:
-    """Gives names and fills them."""
+    """Gives names and fills them.
 
-    def __init__(self, outputs: Outputs, spool: Spool, studio: Studio, ledger: Ledger, clock: Clock) -> None:
+    Threads: every worker's; one at a time renders, behind its lock, as whole pictures are in memory then.
+    """
+
+    def __init__(self, outputs: Outputs, spool: Spool, studio: Studio, ledger: NameBook, clock: Clock) -> None:
         self._outputs = outputs
         self._studio = studio
         self._one_at_a_time = threading.Lock()
@@ -48,7 +52,7 @@ class Publisher:
         self._ledger = ledger
         self._clock = clock
 
-    def reserve(self, job: Job, folder: Folder, prepared: Prepared) -> str | None:
+    def reserve(self, job: Job, folder: Folder, prepared: Prepared) -> str | ClaimLost | None:
         """Take the output's name before anything is paid; None: it is taken and the folder says `skip`.
 
         Lays what else of the original the output needs into the spool too: it may be gone when the answer is published.
@@ -68,9 +72,7 @@ class Publisher:
         wanted = naming.output_path(folder, facts)
         if folder.on_collision == "suffix":
             return self._take(job, folder, wanted)
-        key = (naming.collision_key(f"{folder.output}/{wanted}"), wanted)
-        share = folder.on_collision == "overwrite"
-        return self._ledger.take_name(job, lambda: [key], lambda path: self._is_free(folder, path), share=share)
+        return self._reserve(job, folder, [wanted], share=folder.on_collision == "overwrite")
 
     def _lay_out(self, job: Job, folder: Folder, prepared: Prepared) -> None:
         planned = prepared.parameters
@@ -84,20 +86,20 @@ class Publisher:
         if prepared.alpha is not None:
             self._spool.write(spool_names.alpha(job), prepared.alpha)
 
-    def _take(self, job: Job, folder: Folder, wanted: str) -> str:
-        def named() -> Iterator[tuple[str, str]]:
-            for path in naming.candidates(wanted):
-                yield naming.collision_key(f"{folder.output}/{path}"), path
-
-        name = self._ledger.take_name(job, named, lambda path: self._is_free(folder, path), share=False)
-        if name is None:
+    def _take(self, job: Job, folder: Folder, wanted: str) -> str | ClaimLost:
+        """The wanted name, or the first after it that is free."""
+        taken = self._reserve(job, folder, naming.candidates(wanted), share=False)
+        if taken is None:
             raise LaterError(f"{naming.SUFFIXES:,} names like {wanted} are taken in {folder.output}: remove some")
-        return name
+        return taken
 
-    def _is_free(self, folder: Folder, path: str) -> bool:
-        return not self._outputs.exists(folder.output, path)
+    def _reserve(self, job: Job, folder: Folder, paths: Iterable[str], *, share: bool) -> str | ClaimLost | None:
+        named = ((naming.collision_key(f"{folder.output}/{path}"), path) for path in paths)
+        return reserve_first(
+            self._ledger, job, named, lambda path: self._outputs.exists(folder.output, path), share=share
+        )
 
-    def publish(self, job: Job, folder: Folder, tiles: Mapping[int, Rect]) -> Published:
+    def publish(self, job: Job, folder: Folder, tiles: Mapping[int, Rect]) -> Published | ClaimLost:
         """Publish the paid answer in the spool: its `tiles`, or the whole. Again after a crash it changes nothing more.
 
         Raises:
@@ -128,7 +130,7 @@ class Publisher:
                 lacks_alpha = not rendering.has_alpha(file.read(rendering.HEAD_BYTES))
         return rendering.passes(folder.format, parts=len(answer.parts), lacks_alpha=lacks_alpha)
 
-    def _render(self, job: Job, folder: Folder, answer: PaidPicture) -> Published:
+    def _render(self, job: Job, folder: Folder, answer: PaidPicture) -> Published | ClaimLost:
         """Make the output in the spool first: what is published is the same bytes however often that is tried."""
         with self._one_at_a_time, self._spool.draft(spool_names.rendered(job)) as target:
             self._studio.render(answer, folder.format, self._dressed(job), target)
@@ -137,7 +139,7 @@ class Publisher:
     def _dressed(self, job: Job) -> Metadata:
         return dressing.from_png_chunks(self._read(spool_names.dress(job)))
 
-    def reuse(self, job: Job, folder: Folder, earlier: Job) -> Published | None:
+    def reuse(self, job: Job, folder: Folder, earlier: Job) -> Published | ClaimLost | None:
         """Make the output from another's; None if that is no longer there as it was published."""
         if earlier.output is None or self._outputs.digest("/", earlier.output) != earlier.output_sha256:
             return None
@@ -147,7 +149,7 @@ class Publisher:
         except FileNotFoundError:
             return None
 
-    def _again(self, job: Job, folder: Folder, earlier: Job, source: _Opener) -> Published:
+    def _again(self, job: Job, folder: Folder, earlier: Job, source: _Opener) -> Published | ClaimLost:
         """The same result as this folder wants it: without encoding it again wherever that can be."""
         answer = PaidPicture(
             (Part(Rect(0, 0, earlier.width, earlier.height), source),),
@@ -177,11 +179,11 @@ class Publisher:
         except FileNotFoundError:
             return b""
 
-    def _publish(self, job: Job, folder: Folder, source: _Opener, content: _Content) -> Published:
+    def _publish(self, job: Job, folder: Folder, source: _Opener, content: _Content) -> Published | ClaimLost:
         ending = output_formats.extension(folder.format)
         name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.{ending}"))
         replace = folder.on_collision == "overwrite"
-        while True:
+        while not isinstance(name, ClaimLost):
             with source() as file:  # opened apart from the output, so that its trouble is not taken for the output's
                 digest = self._outputs.publish(
                     content(file), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
@@ -196,6 +198,7 @@ class Publisher:
                 self._outputs.make_durable(folder.output, name)  # the sync may be what failed, or never came
                 return Published(f"{folder.output}/{name}", digest)
             name = self._take(job, folder, name)
+        return name
 
     @staticmethod
     def _digest(chunks: Iterator[bytes]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls.outcomes import BadAnswer, Received
-from watchd.core.outgoing import spool_names
 from watchd.core.request import endpoint
 from watchd.formats.containers import PngProof
 from watchd.formats.picture import Incomplete, Picture, Unreadable
@@ -23,13 +22,13 @@ def reserve_bytes(parameters: Parameters) -> int:
     return min(endpoint.MAX_ANSWER_BYTES, parameters.width * parameters.height * 4 + SPARE_BYTES)
 
 
-def salvage(spool: Spool, call: Interrupted) -> int | None:
+def salvage(spool: Spool, interrupted: Interrupted) -> int | None:
     """The bytes of an answer that came whole before a crash, made durable now; None if there is none.
 
     The room that was set aside behind it reads as zeros, which no PNG ends with.
     """
-    name = spool_names.answer(call.job, call.tile)
-    expected = call.width, call.height
+    name = interrupted.call.answer
+    expected = interrupted.width, interrupted.height
     proof = PngProof()
     size = held = 0
     try:

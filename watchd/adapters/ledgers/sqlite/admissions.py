@@ -98,23 +98,25 @@ class Admissions(Transactions):
 
     def _new_job(self, admission: Admission, path: bytes) -> int:
         asked = admission.asked or Asked("", 0, 0, 0)
-        same = {"sha256": admission.sha256, "parameters": asked.parameters, "folder": admission.folder}
-        under_way = self.run("under_way", **same).fetchone()
         now = self.clock.wall()
         refusal = admission.refusal
         row = self.run(
-            "insert_job", **same, path=path, path_text=text_of(admission.path), size=admission.sample.size,
+            "insert_job", sha256=admission.sha256, parameters=asked.parameters, folder=admission.folder, path=path,
+            path_text=text_of(admission.path), size=admission.sample.size,
             mtime_ns=admission.sample.mtime_ns, profile=admission.profile, priority=admission.priority,
             price=asked.price, width=asked.width, height=asked.height, approved=False,
-            state=JobState.QUEUED if refusal is None else JobState.FAILED, behind=under_way["id"],
+            state=JobState.QUEUED if refusal is None else JobState.FAILED,
             error=None if refusal is None else refusal.words, failure=None if refusal is None else refusal.kind,
             due=admission.due, at=now, finished_at=None if refusal is None else now,
         ).fetchone()  # fmt: skip
         job_id = int(row["id"])
+        first = self.run("under_way", id=job_id).fetchone()["id"]
+        if first is not None:
+            self.run("put_behind", id=job_id, behind=first)
         words = f"; asked for: {admission.asked.words}" if admission.asked and admission.asked.words else ""
         self.event(job_id, "admitted", f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}{words}")
         if refusal is not None:
             self.event(job_id, "failed", refusal.words)
-        elif under_way["id"] is not None:
-            self.event(job_id, "queued", f"the same picture is under way as job {under_way['id']}; waits behind it")
+        elif first is not None:
+            self.event(job_id, "queued", f"the same picture is under way as job {first}; waits behind it")
         return job_id

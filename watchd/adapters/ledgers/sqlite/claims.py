@@ -1,4 +1,4 @@
-"""The ledger's side of stage 4: who works on what, what serves it, and what becomes of a former owner's claims."""
+"""The ledger's side of stage 4: who works on what, what serves it, and how a job ends without a call."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from watchd.adapters.ledgers.sqlite.rows import job_of
+from watchd.adapters.ledgers.sqlite.rows import job_of, text_of
 from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
-from watchd.model import Interrupted, JobState, Progress, Rect
+from watchd.model import ClaimLost, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
-    from watchd.model import Asked, Job
+    from watchd.model import Asked, Failure, Job
+
+LATER_S = 3600.0
+"""Until a paid answer is tried again whose publishing met a fault of our own."""
 
 
 class Claims(Transactions):
-    """Claims are single atomic statements with an owner and a lease."""
+    """Implements `interfaces.JobQueue`. Claims are single atomic statements with an owner, a lease and a token."""
 
     @transaction
     def claim(self, folders: Collection[str], calling: Collection[str]) -> Job | None:
@@ -45,95 +48,68 @@ class Claims(Transactions):
 
     def paid_results(self, job: Job) -> Sequence[Job]:
         """Finished jobs whose output can serve this one, the best first."""
-        rows = self.rows("paid_result", id=job.id, sha256=job.sha256, folder=job.folder, parameters=job.parameters)
-        return [job_of(row) for row in rows]
+        return [job_of(row) for row in self.rows("paid_result", id=job.id)]
 
     @transaction
-    def release(self, job: Job, not_before: float = 0.0) -> None:
+    def release(self, job: Job, not_before: float = 0.0) -> ClaimLost | None:
         """Give a claim back as it was."""
-        if self.run("release", id=job.id, me=self.owner, not_before=not_before).rowcount:
-            self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error="given back before it was sent")
-
-    @transaction
-    def requalify(self, job: Job, asked: Asked, profile: str) -> None:
-        """Give a claim back under the folder's profile as it is now."""
-        self.run(
-            "requalify", id=job.id, me=self.owner, parameters=asked.parameters, profile=profile, price=asked.price,
-            width=asked.width, height=asked.height,
-        )  # fmt: skip
-        self.run("drop_tiles", job_id=job.id)
-        self.event(job.id, "queued", f"follows its folder's profile {profile} as it is now")
-
-    @transaction
-    def take_name(
-        self, job: Job, candidates: Callable[[], Iterable[tuple[str, str]]], free: Callable[[str], bool], *, share: bool
-    ) -> str | None:
-        """Reserve the first free (key, path) of `candidates` for this job and answer its path; None: all are taken."""
-        for key, path in candidates():
-            if share or self._may_take(job, key, path, free):
-                self.run("take_name", key=key, job_id=job.id, path=os.fsencode(path))
-                self.run("keep_name", job_id=job.id, path=os.fsencode(path))
-                self.run("drop_names", job_id=job.id, keep=key)
-                return path
+        if not self.run("release", **self.claimed(job), not_before=not_before).rowcount:
+            return ClaimLost(job.id)  # or it is armed, and then it is not given back but concluded
+        self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error="given back before it was sent")
         return None
 
-    def _may_take(self, job: Job, key: str, path: str, free: Callable[[str], bool]) -> bool:
-        holder = self.run("name_holder", key=key).fetchone()
-        if holder is None or holder["job_id"] == job.id:
-            return free(path)  # one's own name, too: somebody else's file may bear it by now
-        return holder["state"] in {JobState.DONE, JobState.FAILED} and free(os.fsdecode(holder["path"])) and free(path)
-
-    def name_of(self, job: Job) -> str | None:
-        """The name reserved for this job."""
-        rows = self.rows("name_of", job_id=job.id)
-        return os.fsdecode(rows[0]["name"]) if rows else None
-
     @transaction
-    def interrupted(self) -> Sequence[Interrupted]:
-        """Calls that a former owner had armed; their jobs are this owner's now, to be concluded as lost."""
-        found = []
-        for job in [job_of(row) for row in self.run("interrupted", me=self.owner).fetchall()]:
-            self.run("adopt", id=job.id, me=self.owner)
-            row = self.run("open_attempt", job_id=job.id).fetchone()
-            found.append(Interrupted(job, row["id"], row["tile"], row["width"], row["height"]))
-        return found
-
-    def tiles(self, job: Job) -> Mapping[int, Rect]:
-        """The tiles of a job that are safe in the spool, by number."""
-        return {
-            int(row["number"]): Rect(row["left"], row["top"], row["width"], row["height"])
-            for row in self.rows("tiles", job_id=job.id)
-        }
-
-    @transaction
-    def free_claims(self) -> None:
-        """Take back what a former owner had claimed and not armed."""
-        self.run("free_claims", me=self.owner)
-        self.run("hurry_originals")
-        self.run("drop_open_attempts", at=self.clock.wall())
-
-    def needed(self) -> Collection[int]:
-        """Jobs whose files in the spool are still needed."""
-        return {int(row["id"]) for row in self.rows("spool_names")}
-
-    def is_claimed(self) -> bool:
-        """Whether somebody works on a job now."""
-        return bool(self.rows("claimed")[0]["yes"])
-
-    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
-        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
-        given = {"folders": json.dumps([*folders]), "calling": json.dumps([*calling])}
-        return bool(self.rows("busy", **given)[0]["yes"])
-
-    def last_attempt(self) -> int:
-        """The last attempt so far, to count from."""
-        return int(self.rows("last_attempt")[0]["id"])
-
-    def progress(self, since: float, attempt: int) -> Progress:
-        """How far a run has come that began at `since` (wall time), after `attempt`."""
-        row = self.rows("progress", since=since)[0]
-        booked = int(self.rows("booked_since", attempt=attempt)[0]["booked"])
-        return Progress(
-            done=row["done"], failed=row["failed"], unknown=row["unknown"], left=row["left_over"],
-            bytes_done=row["bytes_done"], bytes_left=row["bytes_left"], booked=booked,
+    def requalify(self, job: Job, asked: Asked, profile: str) -> ClaimLost | None:
+        """Give a claim back under the folder's profile as it is now."""
+        lost = self.write(
+            job, "requalify", parameters=asked.parameters, profile=profile, price=asked.price, width=asked.width,
+            height=asked.height,
         )  # fmt: skip
+        if lost is None:
+            self.run("drop_tiles", job_id=job.id)
+            self.event(job.id, "queued", f"follows its folder's profile {profile} as it is now")
+        return lost
+
+    @transaction
+    def finish(
+        self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str,
+        due: bool = False,
+    ) -> ClaimLost | None:  # fmt: skip
+        """Published and safe (or nothing to publish, where a collision is to be skipped)."""
+        encoded = None if output is None else os.fsencode(output)
+        shown = None if output is None else text_of(output)
+        lost = self.write(
+            job, "finish", at=self.clock.wall(), output=encoded, output_text=shown, output_sha256=sha256,
+            reused_from=reused_from, due=due,
+        )  # fmt: skip
+        if lost is None:
+            self.event(job.id, "done", detail)
+        return lost
+
+    @transaction
+    def fail(self, job: Job, failure: Failure, *, due: bool = False) -> ClaimLost | None:
+        """It ends here without a call; its original may be `due` to be moved away."""
+        lost = self.end(job, "fail", failure, due=due)
+        if lost is not None:
+            return lost
+        if failure.kind is FailureKind.GONE:
+            self.run("forget_sighting", job_id=job.id, folder=job.folder, path=os.fsencode(job.path))
+        self.event(job.id, "failed", failure.words)
+        return None
+
+    @transaction
+    def abandon(self, job: Job, failure: Failure) -> ClaimLost | None:
+        """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
+        lost = self.end(job, "abandon", failure, later=self.clock.steady() + LATER_S)
+        if lost is None:
+            self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=failure.words)
+            self.event(job.id, "abandoned", failure.words)
+        return lost
+
+    @transaction
+    def note(self, job: Job, step: str, detail: str) -> ClaimLost | None:
+        """A step worth telling in `explain` that changes no state."""
+        if not self.holds(job):
+            return ClaimLost(job.id)
+        self.event(job.id, step, detail)
+        return None

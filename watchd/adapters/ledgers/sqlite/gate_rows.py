@@ -10,30 +10,21 @@ from watchd.model import Backlog, Gate, GateReason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from watchd.core.calls.state import GateChange
 
-class Gates(Transactions):
-    """Gates outlive the process, so that a restart is no burst."""
+
+class GateRows(Transactions):
+    """Implements `interfaces.GateBook`. Gates outlive the process, so that a restart is no burst."""
 
     def gates(self) -> dict[GateReason, Gate]:
         """What is closed."""
-        rows = self.rows("gates")
-        gates = [Gate(GateReason(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in rows]
+        gates = [Gate(GateReason(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in self.rows("gates")]
         return {gate.reason: gate for gate in gates}
 
     @transaction
-    def close_gate(self, gate: Gate) -> None:
-        """Close, or change the time or the words of what is closed."""
-        self.shut(gate)
-
-    @transaction
-    def open_gate(self, reason: GateReason) -> None:
-        """Open."""
-        self.run("open_gate", reason=reason)
-
-    def recent_calls(self, seconds: float) -> Sequence[float]:
-        """Ages in seconds of the calls that began in the last `seconds`, oldest first."""
-        now = self.clock.wall()
-        return [max(0.0, now - row["started_at"]) for row in self.rows("recent_calls", since=now - seconds)]
+    def write_gates(self, changes: Sequence[GateChange]) -> None:
+        """What was closed, put off or opened, in that order."""
+        self.change_gates(changes)
 
     def backlog(self) -> Backlog:
         """Calls that are queued and not let go by the owner yet."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Operations(Transactions):
-    """What a person decides; each is told in the history of the jobs it concerns."""
+    """Implements `interfaces.OwnerDesk`. What a person decides; each is told in the history of the jobs it concerns."""
 
     def chosen(self, ids: Collection[int] | None, state: str | None, folder: str | None) -> Sequence[Job]:
         """Jobs by id, or all of a state, or those of one folder; oldest first."""
@@ -56,6 +56,6 @@ class Operations(Transactions):
         return self.run("approve").rowcount
 
     @transaction
-    def hurry(self) -> None:
+    def clear_delays(self) -> None:
         """Nothing waits for its time any more."""
-        self.run("hurry")
+        self.run("clear_delays")

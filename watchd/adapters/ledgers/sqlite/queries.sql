@@ -1,61 +1,59 @@
 -- Every statement the ledger runs, each named and explained. `:now` is steady Unix time, `:me` the owner of a claim.
 
+-- macro: same_picture(one, other)
+-- Two jobs of one picture: their bytes are equal, and either what is asked of the service or the folder is. The one place
+-- that says so; a macro rather than a view, so that each statement keeps to the index of job.sha256.
+one.sha256 = other.sha256 AND one.id <> other.id AND (one.parameters = other.parameters OR one.folder = other.folder)
+
+-- macro: is_held_up(candidate)
+-- A job of the same picture is under way or in doubt, or waits before this one in a folder that may call. One that is
+-- between two of its tiles is under way, and has the way itself, whatever is older.
+EXISTS (
+    SELECT 1 FROM job AS other
+    WHERE same_picture(other, candidate)
+      AND (other.state IN ('sending', 'armed', 'received', 'unknown')
+           OR (other.state = 'queued' AND (other.owner IS NOT NULL
+               OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
+               OR (other.id < candidate.id AND candidate.tiles = 0
+                   AND other.folder IN (SELECT value FROM json_each(:calling)))))))
+
 -- name: claim
--- One queued job that is due, whose folder may call now, and that has no other job of the same picture before it or
--- under way. One that is between two of its tiles is under way, and has the way itself, whatever is older. A picture is
--- the same when the bytes are, and either what is asked of the service or the folder is. One statement, so that no two
--- owners can hold the same picture. One that waits in a folder that may not call now holds up nobody.
-UPDATE job SET owner = :me, lease_until = :lease_until
+-- One queued job that is due, whose folder may call now, and that no other of the same picture holds up. One statement,
+-- so that no two owners can hold the same picture. One that waits in a folder that may not call now holds up nobody.
+UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
     SELECT candidate.id FROM job AS candidate
     WHERE candidate.state = 'queued' AND candidate.owner IS NULL AND candidate.not_before <= :now
       AND candidate.folder IN (SELECT value FROM json_each(:folders))
       AND candidate.folder IN (SELECT value FROM json_each(:calling))
-      AND NOT EXISTS (
-          SELECT 1 FROM job AS other
-          WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
-            AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
-            AND (other.state IN ('sending', 'armed', 'received', 'unknown')
-                 OR (other.state = 'queued' AND (other.owner IS NOT NULL
-                     OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
-                     OR (other.id < candidate.id AND candidate.tiles = 0
-                         AND other.folder IN (SELECT value FROM json_each(:calling)))))))
+      AND NOT is_held_up(candidate)
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
 
 -- name: claim_free
 -- The same for what costs nothing, whatever the gate says and whether its folder may call: a picture already paid for,
 -- or one that shares its end with the job it waited behind.
-UPDATE job SET owner = :me, lease_until = :lease_until
+UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
     SELECT candidate.id FROM job AS candidate
     WHERE candidate.state = 'queued' AND candidate.free = 1
       AND candidate.owner IS NULL AND candidate.not_before <= :now
       AND candidate.folder IN (SELECT value FROM json_each(:folders))
-      AND NOT EXISTS (
-          SELECT 1 FROM job AS other
-          WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
-            AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
-            AND (other.state IN ('sending', 'armed', 'received', 'unknown')
-                 OR (other.state = 'queued' AND (other.owner IS NOT NULL
-                     OR (other.tiles > 0 AND (candidate.tiles = 0 OR other.id < candidate.id))
-                     OR (other.id < candidate.id AND candidate.tiles = 0
-                         AND other.folder IN (SELECT value FROM json_each(:calling)))))))
+      AND NOT is_held_up(candidate)
       AND (EXISTS (
                SELECT 1 FROM job AS paid
-               WHERE paid.sha256 = candidate.sha256 AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
-                 AND paid.ended >= candidate.fresh_after
-                 AND (paid.parameters = candidate.parameters OR paid.folder = candidate.folder))
+               WHERE same_picture(paid, candidate) AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL
+                 AND paid.ended >= candidate.fresh_after)
            OR EXISTS (
                SELECT 1 FROM job AS first
-               WHERE first.id = candidate.behind AND first.state = 'failed' AND first.failure <> 'gone'
-                 AND (first.parameters = candidate.parameters OR first.folder = candidate.folder)))
+               WHERE first.id = candidate.behind AND same_picture(first, candidate)
+                 AND first.state = 'failed' AND first.failure <> 'gone'))
     ORDER BY candidate.priority DESC, candidate.id LIMIT 1)
 RETURNING *;
 
 -- name: claim_received
 -- A paid answer that still has to be published: first of all, and whatever the gate says, since it costs nothing.
-UPDATE job SET owner = :me, lease_until = :lease_until
+UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
     SELECT id FROM job
     WHERE state = 'received' AND owner IS NULL AND not_before <= :now
@@ -65,7 +63,7 @@ RETURNING *;
 
 -- name: claim_original
 -- An original of which something is still to be done after its job has ended: it costs nothing, whatever the gate says.
-UPDATE job SET owner = :me, lease_until = :lease_until
+UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
     SELECT id FROM job
     WHERE due = 1 AND state IN ('done', 'failed') AND owner IS NULL AND not_before <= :now
@@ -75,10 +73,10 @@ RETURNING *;
 
 -- name: end_original
 -- What was to be done with an original has been done, or cannot be.
-UPDATE job SET due = 0, moved = :moved, not_before = 0, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me;
+UPDATE job SET due = 0, moved = :moved, not_before = 0, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND claim = :claim;
 
 -- name: put_off_original
-UPDATE job SET not_before = :not_before, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND due = 1;
+UPDATE job SET not_before = :not_before, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND claim = :claim AND due = 1;
 
 -- name: brought_back
 -- The original lies where it was again, for every job that knew where it had gone.
@@ -99,11 +97,9 @@ SELECT min(at) AS at FROM (
 
 -- name: paid_result
 -- The finished job whose output can serve another of the same picture: the folder's own first, then the latest.
-SELECT * FROM job
-WHERE sha256 = :sha256 AND id <> :id AND state = 'done' AND output_sha256 IS NOT NULL
-  AND ended >= (SELECT fresh_after FROM job WHERE id = :id)
-  AND (folder = :folder OR parameters = :parameters)
-ORDER BY folder = :folder DESC, id DESC;
+SELECT paid.* FROM job AS mine JOIN job AS paid ON same_picture(paid, mine)
+WHERE mine.id = :id AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL AND paid.ended >= mine.fresh_after
+ORDER BY paid.folder = mine.folder DESC, paid.id DESC;
 
 -- name: job
 SELECT * FROM job WHERE id = :id;
@@ -121,15 +117,17 @@ ORDER BY id DESC LIMIT 1;
 
 -- name: under_way
 -- The first job of the same picture that has not ended.
-SELECT min(id) AS id FROM job
-WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
-  AND state IN ('queued', 'sending', 'armed', 'received', 'unknown');
+SELECT min(other.id) AS id FROM job AS mine JOIN job AS other ON same_picture(other, mine)
+WHERE mine.id = :id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown');
+
+-- name: put_behind
+UPDATE job SET behind = :behind WHERE id = :id;
 
 -- name: insert_job
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, behind, error, failure, approved, due, created_at, finished_at)
+                 state, error, failure, approved, due, created_at, finished_at)
 VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
-        :priority, :state, :behind, :error, :failure, :approved, :due, :at, :finished_at)
+        :priority, :state, :error, :failure, :approved, :due, :at, :finished_at)
 RETURNING id;
 
 -- name: sight
@@ -162,12 +160,13 @@ SELECT EXISTS (
 
 -- name: begin_sending
 -- Before connecting. Only the claim's owner may; a claim lost in between changes nothing.
-UPDATE job SET state = 'sending', lease_until = :lease_until WHERE id = :id AND owner = :me AND state = 'queued';
+UPDATE job SET state = 'sending', lease_until = :lease_until WHERE id = :id AND owner = :me AND claim = :claim AND state = 'queued';
 
--- name: fall_in
+-- name: wait_behind
 -- From here on every queued job of this picture waits behind the one that is sent, older ones too, and ends with it.
 UPDATE job SET behind = :id
-WHERE state = 'queued' AND id <> :id AND sha256 = :sha256 AND (parameters = :parameters OR folder = :folder);
+WHERE state = 'queued' AND id IN (
+    SELECT other.id FROM job AS mine JOIN job AS other ON same_picture(other, mine) WHERE mine.id = :id);
 
 -- name: insert_attempt
 INSERT INTO attempt (job_id, started_at, reserved, tile, width, height)
@@ -188,14 +187,14 @@ SELECT (
 
 -- name: arm_job
 -- Before the last bytes leave: from here on the call may be charged, so it is booked at its price.
-UPDATE job SET state = 'armed', booked = booked + :price WHERE id = :id AND owner = :me AND state = 'sending';
+UPDATE job SET state = 'armed', booked = booked + :price WHERE id = :id AND owner = :me AND claim = :claim AND state = 'sending';
 
 -- name: arm_attempt
 UPDATE attempt SET armed_at = :at, day = :day, booked = :price, reserved = 0 WHERE id = :attempt_id;
 
 -- name: receive
 UPDATE job SET state = 'received', attempts = attempts + 1, result = :result
-WHERE id = :id AND owner = :me AND state = 'armed';
+WHERE id = :id AND owner = :me AND claim = :claim AND state = 'armed';
 
 -- name: begin_tile
 INSERT INTO tile (job_id, number, left, top, width, height, attempt_id)
@@ -215,10 +214,10 @@ UPDATE job SET
     owner = CASE WHEN :whole THEN owner END, lease_until = CASE WHEN :whole THEN lease_until END,
     attempts = attempts + 1, forgiven = attempts + 1, tiles = tiles + 1, result = NULL,
     price = price - (SELECT booked FROM attempt WHERE id = :attempt_id)
-WHERE id = :id AND owner = :me AND state = 'armed';
+WHERE id = :id AND owner = :me AND claim = :claim AND state = 'armed';
 
 -- name: complete_tiles
-UPDATE job SET state = 'received', result = NULL WHERE id = :id AND owner = :me AND state = 'queued' AND tiles > 0;
+UPDATE job SET state = 'received', result = NULL WHERE id = :id AND owner = :me AND claim = :claim AND state = 'queued' AND tiles > 0;
 
 -- name: tiles
 -- The tiles of a job that are safe.
@@ -243,7 +242,7 @@ UPDATE job SET
     attempts = attempts + :counts, resends = resends + :resend, upload_cuts = upload_cuts + :upload_cut,
     booked = booked - :unbooked, finished_at = CASE WHEN :state IN ('failed', 'unknown') THEN :at END,
     due = :due AND :state = 'failed'
-WHERE id = :id AND owner = :me;
+WHERE id = :id AND owner = :me AND claim = :claim;
 
 -- name: booked_of_attempt
 SELECT booked FROM attempt WHERE id = :attempt_id;
@@ -252,25 +251,25 @@ SELECT booked FROM attempt WHERE id = :attempt_id;
 -- Claimed, and nothing was done with it: back in the queue as it was.
 UPDATE job SET owner = NULL, lease_until = NULL, not_before = :not_before,
     state = CASE state WHEN 'sending' THEN 'queued' ELSE state END
-WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'received');
+WHERE id = :id AND owner = :me AND claim = :claim AND state IN ('queued', 'sending', 'received');
 
 -- name: requalify
 -- The folder's profile changed while the job waited: it follows the profile as it is now.
 UPDATE job SET owner = NULL, lease_until = NULL, parameters = :parameters, profile = :profile, price = :price,
     width = :width, height = :height, behind = NULL, tiles = 0
-WHERE id = :id AND owner = :me AND state = 'queued';
+WHERE id = :id AND owner = :me AND claim = :claim AND state = 'queued';
 
 -- name: finish
 UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, failure = NULL, result = NULL, finished_at = :at,
     ended = (SELECT max(id) FROM event),
     output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from,
     due = :due, not_before = 0
-WHERE id = :id AND owner = :me;
+WHERE id = :id AND owner = :me AND claim = :claim;
 
 -- name: fail
 UPDATE job SET state = 'failed', owner = NULL, lease_until = NULL, error = :error, failure = :failure, finished_at = :at,
     due = :due, not_before = 0
-WHERE id = :id AND owner = :me;
+WHERE id = :id AND owner = :me AND claim = :claim;
 
 -- name: abandon
 -- A fault of our own met this job. What may be charged stays in doubt, what is paid stays to be published.
@@ -280,16 +279,22 @@ UPDATE job SET
     finished_at = CASE state WHEN 'received' THEN NULL ELSE :at END,
     attempts = attempts + (state = 'armed'), owner = NULL, lease_until = NULL, error = :error,
     failure = CASE state WHEN 'received' THEN NULL ELSE :failure END
-WHERE id = :id AND owner = :me AND state IN ('queued', 'sending', 'armed', 'received');
+WHERE id = :id AND owner = :me AND claim = :claim AND state IN ('queued', 'sending', 'armed', 'received');
 
 -- name: name_holder
--- Who has this output name, and whether that job is still on its way.
-SELECT output_name.job_id, output_name.path, job.state FROM output_name JOIN job ON job.id = output_name.job_id
+-- Who has this output name, and whether that job has come to an end.
+SELECT output_name.job_id, output_name.path, job.state IN ('done', 'failed') AS ended
+FROM output_name JOIN job ON job.id = output_name.job_id
 WHERE output_name.key = :key;
 
 -- name: take_name
+-- Whoever comes second loses: the name is taken only where nobody has it, where the job has it already, where it is to
+-- be shared, or where the one who has it is who was looked at, and has ended still.
 INSERT INTO output_name (key, job_id, path) VALUES (:key, :job_id, :path)
-ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, path = excluded.path;
+ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, path = excluded.path
+WHERE :share OR output_name.job_id = excluded.job_id
+   OR (output_name.job_id = :instead_of
+       AND EXISTS (SELECT 1 FROM job WHERE id = output_name.job_id AND state IN ('done', 'failed')));
 
 -- name: keep_name
 -- The name stays with the job even where `overwrite` lets another one have it too.
@@ -304,6 +309,10 @@ DELETE FROM output_name WHERE job_id = :job_id AND key <> :keep;
 -- name: insert_balance_failure
 INSERT INTO balance_failure (at, job_id, message, balance_usd, balance_diem)
 VALUES (:at, :job_id, :message, :balance_usd, :balance_diem);
+
+-- name: is_claimed_by
+-- Whether a claim still holds.
+SELECT EXISTS (SELECT 1 FROM job WHERE id = :id AND owner = :me AND claim = :claim) AS yes;
 
 -- name: insert_event
 INSERT INTO event (at, job_id, step, detail) VALUES (:at, :job_id, :step, :detail);
@@ -322,19 +331,22 @@ ON CONFLICT (reason) DO UPDATE SET
 DELETE FROM gate WHERE reason = :reason;
 
 -- name: interrupted
--- Jobs that an owner who no longer lives had armed: their answers are lost.
-SELECT * FROM job WHERE state = 'armed' AND owner <> :me;
+-- Jobs that an owner who lives no longer had armed: their answers are lost.
+SELECT * FROM job WHERE state = 'armed' AND owner <> :me AND (:alone OR lease_until < :now);
 
 -- name: open_attempt
 SELECT id, tile, width, height FROM attempt WHERE job_id = :job_id AND finished_at IS NULL ORDER BY id DESC LIMIT 1;
 
 -- name: adopt
-UPDATE job SET owner = :me WHERE id = :id;
+UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until WHERE id = :id RETURNING *;
 
 -- name: free_claims
--- Claims of an owner who no longer lives, before anything could cost: back in the queue, as they were.
+-- Claims of an owner who lives no longer, before anything could cost: back in the queue, as they were. A lease that has
+-- run out frees nothing beyond that: the answer, or the original, may be in the hands of whoever is merely slow.
 UPDATE job SET owner = NULL, lease_until = NULL, state = CASE state WHEN 'sending' THEN 'queued' ELSE state END
-WHERE owner IS NOT NULL AND owner <> :me AND (state IN ('queued', 'sending', 'received') OR due = 1);
+WHERE owner IS NOT NULL AND owner <> :me
+  AND (:alone AND (state IN ('queued', 'sending', 'received') OR due = 1)
+       OR (state IN ('queued', 'sending') AND lease_until < :now));
 
 -- name: hurry_originals
 -- What could not be done with an original before is tried at every start.
@@ -344,7 +356,8 @@ UPDATE job SET not_before = 0 WHERE due = 1;
 -- Attempts that never armed before their owner went: they cost and count nothing.
 UPDATE attempt SET finished_at = :at, outcome = 'network', reserved = 0,
     error = 'watchd stopped before the request was complete'
-WHERE finished_at IS NULL AND armed_at IS NULL;
+WHERE finished_at IS NULL AND armed_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = attempt.job_id AND job.owner IS NOT NULL);
 
 -- name: recent_calls
 -- How many calls began in the last minute, so that a restart does not make a burst of them.
@@ -356,13 +369,14 @@ SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received')
 UNION
 SELECT id FROM job WHERE tiles > 0 AND (state = 'unknown' OR (state = 'failed' AND failure <> 'gone'));
 
--- name: settle_limit
+-- name: bound_delays
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
 UPDATE job SET not_before = :latest WHERE not_before > :latest;
 
 -- name: busy
 -- Whether somebody works on a job, or one can go on by itself, now or later: published in :folders, called in :calling;
--- one behind an unknown job, or behind an answer whose folder is away, cannot. One statement, as a claim made between two would be seen by neither.
+-- one behind an unknown job, or behind an answer whose folder is away, cannot. One statement, as a claim made between
+-- two would be seen by neither.
 SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
     OR EXISTS (
         SELECT 1 FROM job WHERE due = 1 AND not_before = 0 AND folder IN (SELECT value FROM json_each(:folders)))
@@ -373,10 +387,9 @@ SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
                OR (candidate.state = 'received' AND candidate.folder IN (SELECT value FROM json_each(:folders))))
           AND NOT EXISTS (
               SELECT 1 FROM job AS other
-              WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
+              WHERE same_picture(other, candidate)
                 AND (other.state = 'unknown' OR (other.state = 'received' AND other.owner IS NULL
-                     AND other.folder NOT IN (SELECT value FROM json_each(:folders))))
-                AND (other.parameters = candidate.parameters OR other.folder = candidate.folder))) AS yes;
+                     AND other.folder NOT IN (SELECT value FROM json_each(:folders)))))) AS yes;
 
 -- name: claimed
 SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL) AS yes;
@@ -405,15 +418,14 @@ SELECT count(*) AS files, coalesce(sum(price), 0) AS cost FROM job AS candidate
 WHERE state = 'queued' AND approved = 0
   AND NOT EXISTS (
       SELECT 1 FROM job AS other
-      WHERE other.sha256 = candidate.sha256 AND other.id <> candidate.id
-        AND (other.parameters = candidate.parameters OR other.folder = candidate.folder)
+      WHERE same_picture(other, candidate)
         AND ((other.state = 'done' AND other.output_sha256 IS NOT NULL AND other.ended >= candidate.fresh_after)
              OR (other.id < candidate.id AND other.state IN ('queued', 'sending', 'armed', 'received', 'unknown'))));
 
 -- name: approve
 UPDATE job SET approved = 1 WHERE state = 'queued' AND approved = 0;
 
--- name: hurry
+-- name: clear_delays
 -- The owner says `resume`: nothing waits for its time any more.
 UPDATE job SET not_before = 0 WHERE state IN ('queued', 'received') OR due = 1;
 
@@ -461,8 +473,8 @@ WHERE job_id = :job_id AND finished_at IS NULL;
 -- name: lose_answer
 UPDATE job SET state = 'unknown', owner = NULL, lease_until = NULL, error = :error, failure = :failure,
     finished_at = :at, result = NULL, tiles = 0
-WHERE id = :id AND owner = :me AND state = 'received';
+WHERE id = :id AND owner = :me AND claim = :claim AND state = 'received';
 
--- name: unsee
+-- name: forget_sighting
 -- The file of this job had gone: if it comes back, unchanged or not, it is looked at anew.
 DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id = :job_id;

@@ -53,8 +53,8 @@ SELECT id FROM job WHERE folder = :folder AND path = :path AND sha256 = :sha256
   AND state IN ('done', 'failed', 'unknown') AND coalesce(failure, '') <> 'gone' LIMIT 1;
 
 -- name: paid
-SELECT id FROM job WHERE sha256 = :sha256 AND (parameters = :parameters OR folder = :folder)
-  AND state IN ('sending', 'armed', 'received', 'done', 'unknown') LIMIT 1;
+SELECT job.id FROM job, (SELECT 0 AS id, :sha256 AS sha256, :parameters AS parameters, :folder AS folder) AS asked
+WHERE same_picture(job, asked) AND job.state IN ('sending', 'armed', 'received', 'done', 'unknown') LIMIT 1;
 
 -- name: finished
 -- The last finished job of a path, or of every path of a folder: what `reprocess` would do again.

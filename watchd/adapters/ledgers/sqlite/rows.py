@@ -43,6 +43,7 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
         tiles=row["tiles"],
         due=bool(row["due"]),
         moved=None if row["moved"] is None else os.fsdecode(row["moved"]),
+        claim=row["claim"],
     )
 
 

@@ -13,17 +13,21 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, assert_never, cast
 
 from watchd.adapters.ledgers.sqlite import opening, statements
+from watchd.adapters.ledgers.sqlite.rows import text_of
+from watchd.core.calls.state import Opened, Shut
 from watchd.errors import LedgerError
+from watchd.model import ClaimLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from watchd.core.calls.state import GateChange
     from watchd.interfaces import Clock
-    from watchd.model import Gate
+    from watchd.model import Failure, Job
 
 logger = logging.getLogger(__name__)
 
@@ -149,9 +153,41 @@ class Transactions:
         """A step in a job's life, for `explain`."""
         self.run("insert_event", at=self.clock.wall(), job_id=job_id, step=step, detail=detail)
 
-    def shut(self, gate: Gate) -> None:
-        """Close a gate, inside the transaction at hand."""
-        self.run(
-            "close_gate", reason=gate.reason, since=gate.since, detail=gate.detail, retry_at=gate.retry_at,
-            interval=gate.interval, mark=gate.mark,
-        )  # fmt: skip
+    def claimed(self, job: Job) -> dict[str, Any]:
+        """What a write names that only whoever holds this very claim may make."""
+        return {"id": job.id, "me": self.owner, "claim": job.claim}
+
+    def holds(self, job: Job) -> bool:
+        """Whether a claim still holds, inside the transaction at hand."""
+        return bool(self.run("is_claimed_by", **self.claimed(job)).fetchone()["yes"])
+
+    def write(self, job: Job, name: str, **values: Any) -> ClaimLost | None:
+        """Change the row of a claimed job.
+
+        Raises:
+            LedgerError: the claim holds, and yet the job does not stand where this step begins: a fault of our own.
+        """
+        if self.run(name, **self.claimed(job), **values).rowcount == 1:
+            return None
+        if self.holds(job):
+            raise LedgerError(f"job {job.id} ({text_of(job.path)}) does not stand where `{name}` begins: our fault")
+        return ClaimLost(job.id)
+
+    def end(self, job: Job, name: str, failure: Failure, **values: Any) -> ClaimLost | None:
+        """The same where the job ends badly."""
+        told = {"error": failure.words, "failure": failure.kind, "at": self.clock.wall()}
+        return self.write(job, name, **told, **values)
+
+    def change_gates(self, changes: Sequence[GateChange]) -> None:
+        """Write what was closed or opened, inside the transaction at hand."""
+        for change in changes:
+            match change:
+                case Shut(gate):
+                    self.run(
+                        "close_gate", reason=gate.reason, since=gate.since, detail=gate.detail, retry_at=gate.retry_at,
+                        interval=gate.interval, mark=gate.mark,
+                    )  # fmt: skip
+                case Opened(reason):
+                    self.run("open_gate", reason=reason)
+                case unexpected:
+                    assert_never(unexpected)

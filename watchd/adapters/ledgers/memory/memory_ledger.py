@@ -1,0 +1,221 @@
+"""The whole ledger in memory: its roles together, the owner's commands, and a start after others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from watchd.adapters.ledgers.memory.memory_arrivals import MemoryArrivals
+from watchd.adapters.ledgers.memory.memory_calls import MemoryCalls
+from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
+from watchd.adapters.ledgers.memory.memory_role import locked
+from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow
+from watchd.core.outgoing import spool_names
+from watchd.model import Call, FailureKind, Interrupted, Job, JobState, Outcome, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from watchd.adapters.ledgers.memory.memory_store import MemoryStore
+    from watchd.interfaces import Clock
+
+LONGEST_WAIT_S = 3600.0
+"""No job is ever told to wait longer, so a deadline further ahead comes from a clock that was wrong."""
+IN_SPOOL = frozenset({JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED})
+
+
+class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
+    """Implements `interfaces.Ledger`. There is always room, and nothing to close."""
+
+    trouble: str | None = None
+    trouble_since = 0.0
+
+    def __init__(self, store: MemoryStore, clock: Clock, *, owner: str, lease: float) -> None:
+        """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
+        super().__init__(store, clock, owner=owner, lease=lease)
+        latest = clock.steady() + LONGEST_WAIT_S
+        for row in store.jobs.values():
+            row.not_before = min(row.not_before, latest)
+
+    @property
+    def commits(self) -> int:
+        """Changes so far."""
+        return self.store.commits
+
+    def give_up(self) -> None:
+        """There is always room."""
+
+    def close(self) -> None:
+        """What is known stays with the store."""
+
+    # The owner
+
+    @locked
+    def chosen(self, ids: Collection[int] | None, state: str | None, folder: str | None) -> Sequence[Job]:
+        """Jobs by id, or all of a state, or those of one folder; oldest first."""
+        jobs = [row.now for row in self.store.jobs.values() if ids is None or row.now.id in ids]
+        return [job for job in jobs if state in {None, job.state} and folder in {None, job.folder}]
+
+    @locked
+    def retry(self, jobs: Sequence[Job]) -> None:
+        """Failed and unknown jobs go back into the queue."""
+        for row in (self.store.jobs[job.id] for job in jobs):
+            if row.now.state not in {JobState.FAILED, JobState.UNKNOWN}:
+                continue
+            if row.now.failure is FailureKind.RESULT_GONE:
+                row.fresh_after = len(self.store.events)
+            row.change(
+                state=JobState.QUEUED, error=None, failure=None, finished_at=None, behind=None,
+                forgiven=row.now.attempts, upload_cuts=0, due=False,
+            )  # fmt: skip
+            row.approved = True
+            row.free(0.0)
+            self.store.event(row.now.id, "queued", "the owner said `retry`")
+
+    @locked
+    def dismiss(self, jobs: Sequence[Job]) -> None:
+        """Unknown jobs end as failed."""
+        for row in (self.store.jobs[job.id] for job in jobs):
+            if row.now.state is JobState.UNKNOWN:
+                words = f"dismissed by the owner; before: {row.now.error}"
+                told = {"error": words, "failure": FailureKind.DISMISSED, "finished_at": self.clock.wall()}
+                row.change(state=JobState.FAILED, **told)
+                self.store.event(row.now.id, "failed", "the owner said `dismiss`")
+
+    @locked
+    def reprocess(self, jobs: Sequence[Job]) -> list[int]:
+        """Finished files once more; answers the new jobs. One that is on its way already is left to it."""
+        rows = [self.store.jobs[job.id] for job in jobs]
+        return [
+            self._again(row)  # one after the other: what one makes is under way for the next
+            for row in rows
+            if row.now.state is JobState.DONE and not self._is_under_way_again(row.now)
+        ]
+
+    def _is_under_way_again(self, job: Job) -> bool:
+        return any(
+            (row.now.folder, row.now.path, row.now.sha256) == (job.folder, job.path, job.sha256)
+            and row.now.state in UNDER_WAY
+            for row in self.store.jobs.values()
+        )
+
+    def _again(self, row: JobRow) -> int:
+        number, old = len(self.store.jobs) + 1, row.now
+        job = Job(
+            number, old.folder, old.path, old.sha256, old.mtime_ns, old.parameters, old.profile, JobState.QUEUED,
+            price=old.price, width=old.width, height=old.height, moved=old.moved,
+        )  # fmt: skip
+        fresh = JobRow(
+            job, row.size, row.priority, self.clock.wall(), fresh_after=len(self.store.events), approved=True
+        )
+        self.store.jobs[number] = fresh
+        self.store.event(number, "queued", f"the owner said `reprocess`; finished before as job {old.id}")
+        return number
+
+    @locked
+    def approve(self) -> int:
+        """Let everything that is queued now go, whatever it costs; answers how many jobs that are."""
+        held = [row for row in self.store.jobs.values() if row.now.state is JobState.QUEUED and not row.approved]
+        for row in held:
+            row.approved = True
+        return len(held)
+
+    @locked
+    def clear_delays(self) -> None:
+        """Nothing waits for its time any more."""
+        for row in self.store.jobs.values():
+            if row.now.state in {JobState.QUEUED, JobState.RECEIVED} or row.now.due:
+                row.not_before = 0.0
+
+    # A start after others
+
+    @locked
+    def free_claims(self, *, alone: bool) -> None:
+        """Take back what others had claimed and not armed."""
+        for row in self.store.jobs.values():
+            if alone and row.now.due:
+                row.not_before = 0.0
+            if row.owner in {None, self.owner}:
+                continue
+            early = row.now.state in {JobState.QUEUED, JobState.SENDING}
+            over = alone and (row.now.state is not JobState.ARMED or row.now.due)
+            if over or (early and row.lease_until < self.clock.steady()):
+                row.free()
+                if row.now.state is JobState.SENDING:
+                    row.change(state=JobState.QUEUED)
+        for one in self.store.attempts.values():
+            if one.finished_at is None and not one.armed and self.store.jobs[one.job].owner is None:
+                one.end(Outcome.NETWORK, "watchd stopped before the request was complete", self.clock.wall())
+
+    @locked
+    def interrupted(self, *, alone: bool) -> Sequence[Interrupted]:
+        """Calls that others had armed; their jobs are this owner's now."""
+        now, found = self.clock.steady(), []
+        for row in self.store.jobs.values():
+            if row.now.state is not JobState.ARMED or row.owner == self.owner:
+                continue
+            if alone or row.lease_until < now:
+                row.owner, row.lease_until = self.owner, now + self.lease
+                row.change(claim=row.now.claim + 1)
+                found.append(self._interrupted(row.now))
+        return found
+
+    def _interrupted(self, job: Job) -> Interrupted:
+        one = next(one for one in self.store.attempts.values() if one.job == job.id and one.finished_at is None)
+        call = Call(job, one.id, one.booked, spool_names.answer(job, one.tile), one.tile)
+        return Interrupted(call, *one.expects)
+
+    @locked
+    def needed(self) -> Collection[int]:
+        """Jobs whose files in the spool are still needed."""
+        return {row.now.id for row in self.store.jobs.values() if self._is_needed(row.now)}
+
+    @staticmethod
+    def _is_needed(job: Job) -> bool:
+        again = job.state is JobState.UNKNOWN or (job.state is JobState.FAILED and job.failure is not FailureKind.GONE)
+        return job.state in IN_SPOOL or (job.tiles > 0 and again)
+
+    # How far a run has come
+
+    @locked
+    def is_claimed(self) -> bool:
+        """Whether somebody works on a job now."""
+        return any(row.owner is not None for row in self.store.jobs.values())
+
+    @locked
+    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
+        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
+        return any(self._goes_on(row, folders, calling) for row in self.store.jobs.values())
+
+    def _goes_on(self, row: JobRow, folders: Collection[str], calling: Collection[str]) -> bool:
+        job = row.now
+        if row.owner is not None or (job.due and not row.not_before and job.folder in folders):
+            return True
+        places = {JobState.QUEUED: calling, JobState.RECEIVED: folders}.get(job.state, ())
+        return job.folder in places and not any(self._holds_for_long(other, folders) for other in self.store.twins(job))
+
+    @staticmethod
+    def _holds_for_long(row: JobRow, folders: Collection[str]) -> bool:
+        """Whether only the owner, or a folder that returns, lets go on what waits for this job."""
+        away = row.now.state is JobState.RECEIVED and row.owner is None and row.now.folder not in folders
+        return away or row.now.state is JobState.UNKNOWN
+
+    def last_attempt(self) -> int:
+        """The last attempt so far, to count from."""
+        return len(self.store.attempts)
+
+    @locked
+    def progress(self, since: float, attempt: int) -> Progress:
+        """How far a run has come that began at `since` (wall time), after `attempt`."""
+        ended = {JobState.DONE, JobState.FAILED, JobState.UNKNOWN}
+        rows = [
+            row for row in self.store.jobs.values()
+            if row.now.state in UNDER_WAY or (row.now.finished_at or 0.0) >= since
+        ]  # fmt: skip
+        counts = {state: sum(row.now.state is state for row in rows) for state in ended}
+        left = [row.size for row in rows if row.now.state not in ended]
+        return Progress(
+            done=counts[JobState.DONE], failed=counts[JobState.FAILED], unknown=counts[JobState.UNKNOWN],
+            left=len(left), bytes_left=sum(left),
+            bytes_done=sum(row.size for row in rows if row.now.state is JobState.DONE),
+            booked=sum(one.booked for one in self.store.attempts.values() if one.id > attempt),
+        )  # fmt: skip

@@ -1,0 +1,24 @@
+"""Everything that must outlive the process, by roles: a client imports the one that it speaks to, and no other.
+
+Each method is one transaction, durable on return, and touches nothing but the ledger. It raises LedgerError where the
+ledger cannot be written; nothing may be spent after that. A write for a claimed job names that claim: where the job has
+been somebody else's meanwhile it changes nothing, money included, and answers `ClaimLost`.
+"""
+
+from watchd.interfaces.ledger.call_book import CallBook
+from watchd.interfaces.ledger.gate_book import GateBook
+from watchd.interfaces.ledger.job_queue import JobQueue
+from watchd.interfaces.ledger.ledger_health import LedgerHealth
+from watchd.interfaces.ledger.name_book import NameBook
+from watchd.interfaces.ledger.original_book import OriginalBook
+from watchd.interfaces.ledger.owner_desk import OwnerDesk
+from watchd.interfaces.ledger.recovery import Recovery
+from watchd.interfaces.ledger.run_progress import RunProgress
+from watchd.interfaces.ledger.sighting_book import SightingBook
+from watchd.interfaces.ledger.views import FigureView, HistoryView, IdentityView, LedgerView, StatusView
+from watchd.interfaces.ledger.whole import Ledger
+
+__all__ = [
+    "CallBook", "FigureView", "GateBook", "HistoryView", "IdentityView", "JobQueue", "Ledger", "LedgerHealth",
+    "LedgerView", "NameBook", "OriginalBook", "OwnerDesk", "Recovery", "RunProgress", "SightingBook", "StatusView",
+]  # fmt: skip

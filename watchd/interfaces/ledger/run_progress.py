@@ -1,0 +1,30 @@
+"""The ledger's role for a run: how far it has come, and whether anything can go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from watchd.model import Progress
+
+
+class RunProgress(Protocol):
+    """Questions that change nothing."""
+
+    def is_claimed(self) -> bool:
+        """Whether somebody works on a job now."""
+        ...
+
+    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
+        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
+        ...
+
+    def last_attempt(self) -> int:
+        """The last attempt so far, to count from."""
+        ...
+
+    def progress(self, since: float, attempt: int) -> Progress:
+        """How far a run has come that began at `since` (wall time), after `attempt`."""
+        ...

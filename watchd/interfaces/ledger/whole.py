@@ -1,0 +1,23 @@
+"""The whole ledger, as whoever opens it hands its roles around."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from watchd.interfaces.ledger.call_book import CallBook
+from watchd.interfaces.ledger.gate_book import GateBook
+from watchd.interfaces.ledger.job_queue import JobQueue
+from watchd.interfaces.ledger.ledger_health import LedgerHealth
+from watchd.interfaces.ledger.name_book import NameBook
+from watchd.interfaces.ledger.original_book import OriginalBook
+from watchd.interfaces.ledger.owner_desk import OwnerDesk
+from watchd.interfaces.ledger.recovery import Recovery
+from watchd.interfaces.ledger.run_progress import RunProgress
+from watchd.interfaces.ledger.sighting_book import SightingBook
+
+
+class Ledger(
+    SightingBook, JobQueue, CallBook, NameBook, GateBook, OriginalBook, OwnerDesk, Recovery, RunProgress, LedgerHealth,
+    Protocol,
+):  # fmt: skip
+    """The record of files, calls and money."""

@@ -1,0 +1,58 @@
+"""A file is read once, through one descriptor, hashed, measured and judged: for whoever wants to know what it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchd.core.request import sendable
+from watchd.core.request.appraising import Refused, appraise, too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from watchd.core.request.appraising import Appraisal
+    from watchd.formats.picture import Format, Incomplete
+    from watchd.interfaces import Tree
+    from watchd.model import Api, Folder, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """All the bytes of a file (none where it is too large to be read whole), what it showed, and its SHA-256 (hex)."""
+
+    data: bytes
+    sample: Sample
+    sha256: str
+
+
+class Examiner:
+    """Knows what can be sent under a configuration. No pixel is decoded here.
+
+    Threads: any; it holds nothing that changes.
+    """
+
+    def __init__(self, tree: Tree, api: Api, reads: Collection[Format]) -> None:
+        """`reads`: what can be decoded here."""
+        self._tree = tree
+        self._api = api
+        self._reads = reads
+
+    def read(self, root: str, path: str) -> FileRead:
+        """Read and hash it.
+
+        Raises:
+            SourceLostError: it is gone, no regular file, or changed while it was read.
+            OSError: it cannot be read (permission, I/O).
+        """
+        data, sample = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
+        if sample.size > sendable.MOST_FILE_BYTES:
+            return FileRead(b"", sample, self._tree.digest(root, path))
+        return FileRead(data, sample, hashlib.sha256(data).hexdigest())
+
+    def judge(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
+        """What it comes to under its folder as it is now."""
+        if file.sample.size > sendable.MOST_FILE_BYTES:
+            return Refused(too_large(file.sample.size))
+        return appraise(file.data, folder, self._api, self._reads)

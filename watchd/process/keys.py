@@ -1,0 +1,59 @@
+"""The API key as a running engine asks for it: anew for each call, told apart without being told."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from watchd.adapters.host import logs
+from watchd.config.secrets import KeyFound, KeyTrouble, api_key, mark_of_key
+from watchd.errors import LaterError
+from watchd.model import Gate, GateReason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from watchd.interfaces import Clock
+    from watchd.journey.gate.keeper import GateKeeper
+    from watchd.model import Api
+
+
+class KeyRing:
+    """Where the key of one configuration comes from.
+
+    Threads: `key` and `fingerprint` are asked by workers; `tend` by the main thread, which alone has `_mark`.
+    """
+
+    def __init__(self, api: Api, environ: Mapping[str, str], keeper: GateKeeper, clock: Clock) -> None:
+        self._api = api
+        self._environ = environ
+        self._keeper = keeper
+        self._clock = clock
+        self._mark: tuple[object, ...] | None = None
+
+    def key(self) -> str:
+        """The key as it is now. Raises LaterError where there is none to be had."""
+        found = api_key(self._api, self._environ)
+        if isinstance(found, KeyTrouble):
+            raise LaterError(found.problem)
+        key = found.key.reveal()
+        logs.hide(key)
+        return key
+
+    def fingerprint(self) -> str:
+        """Tells one key from another without telling the key."""
+        found = api_key(self._api, self._environ)
+        text = found.key.reveal() if isinstance(found, KeyFound) else ""
+        return hashlib.sha256(f"watchd key {text}".encode()).hexdigest()[:16]
+
+    def tend(self) -> None:
+        """Close the gate while there is no key at all, and open it when the key is another than was refused."""
+        mark = mark_of_key(self._api, self._environ)
+        if mark == self._mark:
+            return
+        found = api_key(self._api, self._environ)
+        if isinstance(found, KeyTrouble):  # looked at each time, as the owner's `resume` may have opened the gate
+            self._keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=self.fingerprint()))
+            return
+        self._keeper.look_at_key(self.fingerprint())
+        self._mark = mark  # as it was before the file was read: what came since is looked at the next time

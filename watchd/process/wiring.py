@@ -1,0 +1,108 @@
+"""Wires the journey together: what is outside comes in, and who speaks to whom is said here alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from watchd.core.calls.retrying import Policy
+from watchd.core.request import endpoint
+from watchd.journey.arrival.admitting import Admitter
+from watchd.journey.arrival.hints import Hints
+from watchd.journey.arrival.intake import Intake
+from watchd.journey.examining import Examiner
+from watchd.journey.gate.backlog import BacklogReview
+from watchd.journey.reporting import Recorder
+from watchd.journey.work.archiving import Archiver
+from watchd.journey.work.dispatching import Dispatcher
+from watchd.journey.work.job_runner import JobRunner, Stages
+from watchd.journey.work.preparing import Preparer
+from watchd.journey.work.publishing import Publisher
+from watchd.journey.work.sending import Sender
+from watchd.model import Backlog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watchd.interfaces import Clock, Endpoint, Ledger, Notes, Originals, Outputs, Spool, Studio, Tree
+    from watchd.journey.gate.keeper import GateKeeper
+    from watchd.model import Folder, Place, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything outside that the journey touches. `fingerprint` tells API keys apart without telling the key."""
+
+    ledger: Ledger
+    clock: Clock
+    tree: Tree
+    spool: Spool
+    outputs: Outputs
+    originals: Originals
+    notes: Notes
+    studio: Studio
+    endpoint: Endpoint
+    fingerprint: Callable[[], str]
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The owner's rules for what is tried again, and for what is held."""
+    api = settings.api
+    return Policy(api.max_attempts, api.resend_lost, settings.balance_probe, settings.approval)
+
+
+class Journey:
+    """The stages, wired for one configuration; whoever has it gives it threads.
+
+    Threads: none of its own, and nothing of it changes once it is built.
+    """
+
+    def __init__(
+        self, settings: Settings, outside: Outside, keeper: GateKeeper, *, once: bool,
+        admitted: Callable[[int], None], looked: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`admitted` hears how many jobs may have come; `looked`, that a look at all folders has ended."""
+        ledger, clock, spool = outside.ledger, outside.clock, outside.spool
+        self._price = settings.api.price
+        self._backlog = BacklogReview(ledger, clock, keeper, settings.approval)
+        self.hints = Hints()
+        self.recorder = Recorder(outside.notes, clock)
+        examiner = Examiner(outside.tree, settings.api, outside.studio.reads)
+        admitter = Admitter(examiner, clock, once=once)
+        self.intake = Intake(
+            outside.tree, ledger, clock, self.hints, admitter, self.recorder, admitted, looked, self.review
+        )
+        self.publisher = Publisher(outside.outputs, spool, outside.studio, ledger, clock)
+        stages = Stages(
+            Preparer(outside.tree, examiner, spool, outside.studio),
+            self.publisher,
+            Sender(outside.endpoint, spool, ledger, ledger, outside.fingerprint),
+            self.recorder,
+            Archiver(outside.originals, outside.outputs, ledger, self.recorder, clock),
+        )
+        self.dispatcher = Dispatcher(ledger, keeper, clock, self.online)
+        self.runner = JobRunner(
+            stages, ledger, spool, keeper, clock, self.dispatcher, self.online, settings.budget, self.hints.lost
+        )
+
+    def online(self) -> dict[str, tuple[Folder, Place]]:
+        """The folders that can be worked on now, and where they are."""
+        found = {}
+        for hot in self.intake.folders():
+            standing = hot.standing
+            if standing.place is not None and standing.online:
+                found[hot.folder.name] = hot.folder, standing.place
+        return found
+
+    def review(self) -> float | None:
+        """Before workers hear of new jobs: a backlog that the owner should see first is held.
+
+        What is seen and not measured yet is counted at the higher price wherever its profile may come to that: a gate
+        that closed for too much opens again, a call that was made is paid.
+        """
+        files = cost = 0
+        for hot in self.intake.folders():
+            count = hot.newcomers()
+            files += count
+            cost += count * endpoint.price_of(endpoint.scale_of(hot.folder.profile), self._price)
+        return self._backlog.review(Backlog(files, cost))

@@ -34,11 +34,13 @@ demo: $(VENV)/.demo ## the main job, end to end, on real photographs
 test: $(VENV)/.dev ## the tests
 	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
-lint: $(VENV)/.dev ## ruff, mypy strict, import rules
+lint: $(VENV)/.dev ## ruff, mypy strict, import rules, the measures of the house, commit messages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/count_house.py
+	$(BIN)/python tools/check_commits.py
 
 # A good part of the suite with its daemons under the limits of their unit; where there is no systemd it says so.
 CONFINED := tests/system/test_run.py tests/system/test_originals.py tests/system/test_web.py

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.clock import ManualClock
 from watchd.adapters.host.system_clock import SystemClock
+from watchd.model import Wall
 
 if TYPE_CHECKING:
     from watchd.interfaces import Clock
@@ -40,7 +41,7 @@ def test_local_time_has_a_zone_and_is_the_same_moment(clock: Clock) -> None:
 
 def test_the_day_of_now_is_the_day_of_local_time(clock: Clock) -> None:
     now = clock.local()
-    assert clock.day_of(now.timestamp()) == now.date().isoformat()
+    assert clock.day_of(Wall(now.timestamp())) == now.date().isoformat()
 
 
 @given(st.lists(st.floats(min_value=-1e9, max_value=1e9), max_size=20))
@@ -69,10 +70,10 @@ def test_system_days_begin_at_midnight_of_the_hosts_zone(monkeypatch: pytest.Mon
     try:
         monkeypatch.setenv("TZ", "America/New_York")
         time.tzset()
-        assert SystemClock().day_of(moment) == "2026-02-28"
+        assert SystemClock().day_of(Wall(moment)) == "2026-02-28"
         monkeypatch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        assert SystemClock().day_of(moment) == "2026-03-01"
+        assert SystemClock().day_of(Wall(moment)) == "2026-03-01"
     finally:
         monkeypatch.undo()
         time.tzset()

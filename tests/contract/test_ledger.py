@@ -40,7 +40,9 @@ from watchd.model import (
     Rect,
     Sample,
     Sighting,
+    Steady,
     Tile,
+    Wall,
 )
 
 if TYPE_CHECKING:
@@ -300,7 +302,7 @@ def test_folders_that_are_not_online_are_left_alone(ledger: Ledger) -> None:
 def test_a_job_released_for_later_is_claimed_when_its_time_has_come(store: Store, ledger: Ledger) -> None:
     admit(ledger, seen())
     due = store.clock.steady() + 30
-    ledger.release(claim(ledger), due)
+    ledger.release(claim(ledger), Steady(due))
     assert (ledger.claim(FOLDERS, FOLDERS), ledger.next_due(store.clock.steady())) == (None, due)
     store.clock.advance(30)
     assert claim(ledger).id == 1
@@ -464,7 +466,7 @@ def test_an_answered_error_unbooks_and_a_lost_answer_stays_booked(ledger: Ledger
         (JobState.FAILED, 0, 1),
         (JobState.UNKNOWN, 20_000, 1),
     ]
-    assert ledger.progress(0.0, 0).booked == 20_000
+    assert ledger.progress(Wall(0.0), 0).booked == 20_000
 
 
 def test_a_job_costs_the_sum_of_its_booked_calls(ledger: Ledger) -> None:
@@ -490,7 +492,7 @@ def test_what_the_file_does_not_answer_for_changes_no_count(ledger: Ledger, outc
 def test_a_gate_that_a_call_closed_is_there_with_its_conclusion(ledger: Ledger) -> None:
     admit(ledger, seen())
     claimed = claim(ledger)
-    gate = Gate(GateReason.BALANCE, 5.0, "empty", 65.0, 60.0)
+    gate = Gate(GateReason.BALANCE, Steady(5.0), "empty", Steady(65.0), 60.0)
     answer = Answer(402, "empty", balance_usd=0.1)
     ending = ended(Outcome.BALANCE, JobState.QUEUED, gate=gate, balance=answer)
     ledger.conclude(arm(ledger, claimed), ending, [Shut(gate, None, None)])
@@ -576,7 +578,7 @@ def test_a_call_that_is_given_back_before_it_was_armed_holds_no_budget(store: St
     claimed = claim(ledger)
     assert isinstance(ledger.begin_sending(claimed, 20_000, day), int)
     if how == "release":
-        ledger.release(claimed, store.clock.steady() + 30)
+        ledger.release(claimed, Steady(store.clock.steady() + 30))
     else:
         ledger.abandon(claimed, INTERNAL)
     assert isinstance(ledger.begin_sending(claim(ledger), 20_000, day), int)
@@ -646,13 +648,13 @@ def test_a_finished_file_is_done_again_as_a_job_of_its_own_and_once_at_a_time(le
 
 def test_gates_outlive_the_run_exactly_as_they_were(store: Store) -> None:
     gates = {
-        GateReason.BALANCE: Gate(GateReason.BALANCE, 1.5, "empty", 61.5, 60.0),
-        GateReason.KEY: Gate(GateReason.KEY, 2.0, "refused", None, 0.0, "mark"),
+        GateReason.BALANCE: Gate(GateReason.BALANCE, Steady(1.5), "empty", Steady(61.5), 60.0),
+        GateReason.KEY: Gate(GateReason.KEY, Steady(2.0), "refused", None, 0.0, "mark"),
     }
     first = store.open_as("first run")
     for gate in gates.values():
         first.write_gates([Shut(replace(gate, detail="before"), None, None), Shut(gate, None, None)])
-    first.write_gates([Shut(Gate(GateReason.RATE, 0, "slow", 9.0, 1.0), None, None)])
+    first.write_gates([Shut(Gate(GateReason.RATE, Steady(0), "slow", Steady(9.0), 1.0), None, None)])
     first.write_gates([Opened(GateReason.RATE, None), Opened(GateReason.PAUSED, None)])
     assert store.open_as("second run").gates() == gates
 
@@ -818,7 +820,7 @@ def test_a_job_that_met_a_fault_of_our_own_keeps_its_doubt_and_its_answer(
 def test_a_deadline_from_a_clock_that_was_ahead_is_brought_back(store: Store) -> None:
     first = store.open_as("first run")
     admit(first, seen())
-    first.release(claim(first), store.clock.steady() + 10**8)
+    first.release(claim(first), Steady(store.clock.steady() + 10**8))
     second = store.open_as("second run")
     assert second.next_due(store.clock.steady()) == store.clock.steady() + 3600
 
@@ -962,7 +964,7 @@ def test_one_that_is_kept_is_no_work(ledger: Ledger) -> None:
 def test_one_that_cannot_be_moved_waits_and_keeps_nobody_busy(store: Store) -> None:
     ledger = store.open_as("first run")
     finish_due(ledger)
-    ledger.put_off_original(claim(ledger), store.clock.steady() + 600)
+    ledger.put_off_original(claim(ledger), Steady(store.clock.steady() + 600))
     assert ledger.claim(FOLDERS, FOLDERS) is None
     assert not ledger.is_busy(FOLDERS, FOLDERS)
     assert ledger.next_due(store.clock.steady()) == pytest.approx(store.clock.steady() + 600)
@@ -973,7 +975,7 @@ def test_one_that_cannot_be_moved_waits_and_keeps_nobody_busy(store: Store) -> N
 def test_every_start_tries_again_and_takes_back_what_a_former_run_had_claimed(store: Store) -> None:
     first = store.open_as("first run")
     finish_due(first)
-    first.put_off_original(claim(first), store.clock.steady() + 600)
+    first.put_off_original(claim(first), Steady(store.clock.steady() + 600))
     second = store.open_as("second run")
     second.free_claims(alone=True)
     assert claim(second).due
@@ -1117,7 +1119,7 @@ WRITES: dict[str, Callable[[Ledger, Call], object]] = {
     "complete_tiles": lambda ledger, call: ledger.complete_tiles(call.job),
     "conclude": lambda ledger, call: ledger.conclude(call, REFUSED),
     "conclude and close a gate": lambda ledger, call: ledger.conclude(
-        call, BUSY, [Shut(Gate(GateReason.SERVICE, 1.0, "busy"), None, None)]
+        call, BUSY, [Shut(Gate(GateReason.SERVICE, Steady(1.0), "busy"), None, None)]
     ),
     "finish": lambda ledger, call: ledger.finish(call.job, "/out/x", "sha", reused_from=None, detail="published"),
     "fail": lambda ledger, call: ledger.fail(call.job, GONE),
@@ -1126,7 +1128,7 @@ WRITES: dict[str, Callable[[Ledger, Call], object]] = {
     "note": lambda ledger, call: ledger.note(call.job, "later", "words"),
     "take_name": lambda ledger, call: ledger.take_name(call.job, "another", "another.png"),
     "end_original": lambda ledger, call: ledger.end_original(call.job, "/archive/a.png", "moved"),
-    "put_off_original": lambda ledger, call: ledger.put_off_original(call.job, 1.0),
+    "put_off_original": lambda ledger, call: ledger.put_off_original(call.job, Steady(1.0)),
     "bring_back": lambda ledger, call: ledger.bring_back(call.job, "/archive/a.png"),
 }  # fmt: skip
 
@@ -1138,7 +1140,7 @@ def test_an_owner_who_returns_changes_nothing_money_included(pair: Pair, state: 
 
     def everything() -> list[object]:
         ledger = pair.other
-        money = ledger.progress(0.0, 0).booked, ledger.backlog(), ledger.last_attempt(), ledger.last_call(1)
+        money = ledger.progress(Wall(0.0), 0).booked, ledger.backlog(), ledger.last_attempt(), ledger.last_call(1)
         return [ledger.chosen(None, None, None), money, ledger.gates(), remembered(ledger, "one"), ledger.needed(),
                 ledger.name_of(job(ledger, 1)), ledger.tiles(job(ledger, 1)), ledger.is_claimed()]  # fmt: skip
 

@@ -18,7 +18,19 @@ from watchd.core.calls.retrying import Conclusion
 from watchd.core.calls.state import Shut
 from watchd.core.request.endpoint import Answer
 from watchd.errors import LedgerError
-from watchd.model import Admission, Asked, Call, FailureKind, Gate, GateReason, JobState, Outcome, Sample, Sighting
+from watchd.model import (
+    Admission,
+    Asked,
+    Call,
+    FailureKind,
+    Gate,
+    GateReason,
+    JobState,
+    Outcome,
+    Sample,
+    Sighting,
+    Steady,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +91,12 @@ def live(ledger: SqliteLedger, clock: ManualClock) -> None:
         Conclusion(Outcome.REFUSED, JobState.FAILED, "400: no", Traffic(10, 20, "ray-2"), 400, counts=True),
         Conclusion(Outcome.LOST, JobState.UNKNOWN, "reset", Traffic(10), counts=True, unbook=False),
         Conclusion(
-            Outcome.BALANCE, JobState.QUEUED, "402: empty", Traffic(10, 20), 402, not_before=clock.steady() + 600,
+            Outcome.BALANCE,
+            JobState.QUEUED,
+            "402: empty",
+            Traffic(10, 20),
+            402,
+            not_before=Steady(clock.steady() + 600),
             balance=Answer(402, "Insufficient balance", balance_usd=0.015, balance_diem=0.0),
         ),
     ]  # fmt: skip
@@ -256,7 +273,7 @@ def test_the_history_of_a_path_tells_its_jobs_calls_and_steps(
 
 
 def test_gates_are_told_as_they_are_closed(ledger: SqliteLedger, path: Path) -> None:
-    gate = Gate(GateReason.BALANCE, 1.0, "empty", 61.0, 60.0)
+    gate = Gate(GateReason.BALANCE, Steady(1.0), "empty", Steady(61.0), 60.0)
     ledger.write_gates([Shut(gate, None, None)])
     reader = LedgerReader(path)
     assert reader.gates() == [gate]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from watchd.model import Steady, Wall
+
 START = 1_800_000_000.0
 """2027-01-15 08:00 UTC."""
 
@@ -24,13 +26,13 @@ class ManualClock:
         """Somebody sets the host's clock; no time passes."""
         self._ahead += seconds
 
-    def wall(self) -> float:
+    def wall(self) -> Wall:
         """As the host believes it now."""
-        return self._steady + self._ahead
+        return Wall(self._steady + self._ahead)
 
-    def steady(self) -> float:
+    def steady(self) -> Steady:
         """Never jumps."""
-        return self._steady
+        return Steady(self._steady)
 
     def work(self) -> float:
         """Nothing here takes time by itself."""
@@ -40,6 +42,6 @@ class ManualClock:
         """UTC."""
         return datetime.fromtimestamp(self.wall(), UTC)
 
-    def day_of(self, moment: float) -> str:
+    def day_of(self, moment: Wall) -> str:
         """The day in UTC."""
         return datetime.fromtimestamp(moment, UTC).date().isoformat()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.interfaces import Ledger
+from watchd.model import Steady, Wall
 
 if TYPE_CHECKING:
     from watchd.interfaces import Clock
@@ -66,11 +67,11 @@ class TurnedClock:
     wall_s: float = NOON
     steady_s: float = NOON
 
-    def wall(self) -> float:
-        return self.wall_s
+    def wall(self) -> Wall:
+        return Wall(self.wall_s)
 
-    def steady(self) -> float:
-        return self.steady_s
+    def steady(self) -> Steady:
+        return Steady(self.steady_s)
 
     def work(self) -> float:
         return 0.0
@@ -78,12 +79,12 @@ class TurnedClock:
     def local(self) -> datetime:
         return datetime.fromtimestamp(self.wall_s, UTC)
 
-    def day_of(self, moment: float) -> str:
+    def day_of(self, moment: Wall) -> str:
         return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
     def today(self) -> str:
         """The day that money armed now belongs to."""
-        return self.day_of(self.wall_s)
+        return self.day_of(self.wall())
 
     def advance(self, seconds: float) -> None:
         """Time passes."""

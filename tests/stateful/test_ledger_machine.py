@@ -41,6 +41,7 @@ from watchd.model import (
     Outcome,
     Sample,
     Sighting,
+    Steady,
 )
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.fail(work, failure)
 
     def _release(self, job: Job, work: Work, not_before: float) -> None:
-        self.ledger.release(job, not_before)
+        self.ledger.release(job, Steady(not_before))
         self.model.release(work, not_before)
 
     def _give_back(self, data: st.DataObject) -> None:
@@ -454,7 +455,7 @@ class LedgerMachine(RuleBasedStateMachine):
         reason = data.draw(st.sampled_from(GateReason))
         if data.draw(st.booleans()):
             now = self.clock.steady()
-            self.model.gates[reason] = Gate(reason, now, "closed by hand", now + 60.0, 60.0, "mark")
+            self.model.gates[reason] = Gate(reason, now, "closed by hand", Steady(now + 60.0), 60.0, "mark")
             self.ledger.write_gates([Shut(self.model.gates[reason], None, None)])
         else:
             self.ledger.write_gates([Opened(reason, None)])

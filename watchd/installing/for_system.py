@@ -24,6 +24,25 @@ if TYPE_CHECKING:
 DROP_IN = "10-this-machine.conf"
 
 
+def _user() -> Iterator[Step]:
+    if accounts.account(USER) is not None:
+        return
+    home = str(systemd.STATE)
+    yield Run(
+        ("useradd", "--system", "--user-group", "--home-dir", home, "--shell", "/usr/sbin/nologin", USER),
+        "a user of its own, that nobody can log in as and that owns nothing but the ledger and the spool",
+    )
+
+
+def _about_the_key(credential: Path) -> Remark:
+    return Remark(
+        f"The API key is still to be put in its place:\n"
+        f"  install -d -m 700 {systemd.CREDENTIALS}\n"
+        f"  install -m 600 /dev/stdin {credential}     (paste the key, Enter, Ctrl-D)\n"
+        f"Root owns it there; the service gets a copy in memory that no other user can see."
+    )
+
+
 def steps(config: str, environ: Mapping[str, str], name: str | None) -> Iterator[Step]:
     """All of them in order, looked up one by one: what a step has changed, later ones see.
 
@@ -35,34 +54,15 @@ def steps(config: str, environ: Mapping[str, str], name: str | None) -> Iterator
     settings = loading.load(config, {**environ, "STATE_DIRECTORY": str(state)})
     words = program()
     _refuse_what_is_hidden(config, words[0])
-    if accounts.account(USER) is None:
-        yield Run(
-            (
-                "useradd",
-                "--system",
-                "--user-group",
-                "--home-dir",
-                str(systemd.STATE),
-                "--shell",
-                "/usr/sbin/nologin",
-                USER,
-            ),
-            "a user of its own, that nobody can log in as and that owns nothing but the ledger and the spool",
-        )  # fmt: skip
+    yield from _user()
     yield from _own_state(settings, state, config, environ)
     access = Access()
     yield from access.look(settings, config)
     credential = systemd.CREDENTIALS / ("venice-api-key" if name is None else f"venice-api-key-{name}")
     key_file = settings.api.key_file
     from_file = key_file is not None and Path(key_file).exists() and not credential.exists()
-    has_key = from_file or credential.exists()
-    if not has_key:
-        yield Remark(
-            f"The API key is still to be put in its place:\n"
-            f"  install -d -m 700 {systemd.CREDENTIALS}\n"
-            f"  install -m 600 /dev/stdin {credential}     (paste the key, Enter, Ctrl-D)\n"
-            f"Root owns it there; the service gets a copy in memory that no other user can see."
-        )
+    if not from_file and not credential.exists():
+        yield _about_the_key(credential)
     shipped = "watchd.service" if name is None else "watchd@.service"
     yield Write(
         systemd.SYSTEM / shipped, systemd.shipped(shipped),
@@ -74,7 +74,7 @@ def steps(config: str, environ: Mapping[str, str], name: str | None) -> Iterator
         "what only this machine can say: program, configuration, the folders that may be written, and as whose group",
     )  # fmt: skip
     yield Run(("systemctl", "daemon-reload"), "systemd reads the two files")
-    if has_key:
+    if from_file or credential.exists():
         yield Run(("systemctl", "enable", unit), "it starts with the machine")
         yield Start(unit, user=False, why="it starts now; if it ran, its calls in flight end well first")
     else:

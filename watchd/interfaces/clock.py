@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from watchd.model import Steady, Wall
+
 
 class Clock(Protocol):
     """Two clocks in one."""
 
-    def wall(self) -> float:
+    def wall(self) -> Wall:
         """Unix seconds as the host believes them now; may jump."""
         ...
 
-    def steady(self) -> float:
+    def steady(self) -> Steady:
         """Unix seconds as believed at the start plus the time that passed since, sleep included; never jumps."""
         ...
 
@@ -27,6 +29,6 @@ class Clock(Protocol):
         """The host's local time, with its zone, for days, hours and dates."""
         ...
 
-    def day_of(self, moment: float) -> str:
+    def day_of(self, moment: Wall) -> str:
         """The host's own day (ISO) that a moment in Unix seconds fell on."""
         ...

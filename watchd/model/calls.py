@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from watchd.model.job import Job
+    from watchd.model.times import Steady
 
 
 class Outcome(StrEnum):
@@ -31,7 +32,7 @@ class Permit:
     `began`: when it was let in (steady seconds); `again`: its job was tried before; `probe`: it tries a closed gate.
     """
 
-    began: float
+    began: Steady
     again: bool = False
     probe: bool = False
 

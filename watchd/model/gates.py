@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from watchd.model.times import Steady, Wall
 
 
 class GateReason(StrEnum):
@@ -25,9 +29,9 @@ class Gate:
     """One closed gate. `retry_at` None: only the operator (or what the detail names) opens it."""
 
     reason: GateReason
-    since: float
+    since: Steady
     detail: str
-    retry_at: float | None = None
+    retry_at: Steady | None = None
     interval: float = 0.0
     mark: str = ""
     """What must change for the gate to open by itself: for `key`, a fingerprint of the key that was refused."""
@@ -50,7 +54,7 @@ class Limit:
     folder: str | None
     period: str
     most: int
-    until: float
+    until: Wall
     span: Span
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watchd.model.failures import Failure, FailureKind
     from watchd.model.seen import Sample
+    from watchd.model.times import Wall
 
 MICROS_PER_USD = 1_000_000
 
@@ -96,7 +97,7 @@ class Job:
     height: int = 0
     error: str | None = None
     failure: FailureKind | None = None
-    finished_at: float | None = None
+    finished_at: Wall | None = None
     tiles: int = 0
     due: bool = False
     moved: str | None = None
@@ -160,3 +161,12 @@ class Progress:
     bytes_done: int
     bytes_left: int
     booked: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What a path was when it was last looked at, and how its job stands; `state` None: it waits, or is our `own`."""
+
+    sample: Sample
+    state: JobState | None
+    own: bool

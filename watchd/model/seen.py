@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from watchd.model.job import JobState
-
 
 class Writer(StrEnum):
     """Whether another process has a file open for writing. The kernel cannot tell everywhere, nor of other machines."""
@@ -57,15 +55,6 @@ class Listing:
     fresh: Sequence[Found]
     empty: bool
     """Nothing at all lies in it, junk and folders included."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """What a path was when it was last looked at, and how its job stands; `state` None: it waits, or is our `own`."""
-
-    sample: Sample
-    state: JobState | None
-    own: bool
 
 
 @dataclass(frozen=True, slots=True)

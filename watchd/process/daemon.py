@@ -19,19 +19,18 @@ from watchd.adapters.host.control import ControlServer
 from watchd.config import loading
 from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.commands import Operator
-from watchd.model import Gate, GateReason
+from watchd.process import status_report
 from watchd.process.engine import Engine
 from watchd.process.host import Host
 from watchd.process.reloading import STOPPING, Reloads
 from watchd.process.side_services import SideServices
 from watchd.process.watch_supervisor import WatchSupervisor
-from watchd.reports import shapes
 from watchd.reports.daemon_view import DaemonView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from watchd.model import Settings
+    from watchd.model import Gate, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -253,19 +252,7 @@ class Daemon:
         self._engine.refresh()
 
     def _status(self) -> dict[str, Any]:
-        """From memory alone: a ledger that waits for room must not make this wait too."""
-        waits = {} if self._ledger.trouble is not None else self._engine.own_waits()
-        folders = []
-        for hot in self._engine.intake.folders():
-            name, standing = hot.folder.name, hot.standing
-            polled = self._supervisor.polled_because(name)
-            offline = None if standing.online else standing.reason
-            folders.append(shapes.folder(hot.folder, offline=offline, polled=polled, waits=waits.get(name)))
-        daemon = {"running": True, "pid": os.getpid(), "since": shapes.moment(self._since)}
-        return {"daemon": daemon, "folders": folders, "gate": shapes.gate(self._gates())}
+        return status_report.status(self._host, self._engine, self._supervisor, self._since)
 
     def _gates(self) -> list[Gate]:
-        trouble = self._ledger.trouble
-        if trouble is not None:
-            return [Gate(GateReason.LEDGER, self._ledger.trouble_since, trouble)]
-        return list(self._host.keeper.gates().values())
+        return status_report.gates(self._host)

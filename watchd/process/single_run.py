@@ -155,6 +155,6 @@ class Once:
             progress,
             held_by=gating.foremost(gates) if progress.left else None,
             offline=tuple(hot.folder.name for hot in folders if not hot.standing.online),
-            unreadable=sum(hot.unreadable() for hot in folders),
+            unreadable=sum(hot.making.unreadable() for hot in folders),
             stopped=self._host.stops > 0,
         )

@@ -15,6 +15,7 @@ from watchd.journey.gate.backlog import BacklogReview
 from watchd.journey.reporting import Recorder
 from watchd.journey.work.archiving import Archiver
 from watchd.journey.work.dispatching import Dispatcher
+from watchd.journey.work.finishing import Finisher
 from watchd.journey.work.job_runner import JobRunner, Stages
 from watchd.journey.work.preparing import Preparer
 from watchd.journey.work.publishing import Publisher
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from watchd.interfaces import Clock, Endpoint, Ledger, Notes, Originals, Outputs, Spool, Studio, Tree
     from watchd.journey.gate.keeper import GateKeeper
-    from watchd.model import Folder, Place, Settings
+    from watchd.model import Folder, Place, Settings, Steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,11 @@ class Journey:
             self.publisher,
             Sender(outside.endpoint, spool, ledger, ledger, outside.fingerprint),
             self.recorder,
+            Finisher(self.publisher, self.recorder, ledger, spool, clock, self.hints.lost),
             Archiver(outside.originals, outside.outputs, ledger, self.recorder, clock),
         )
         self.dispatcher = Dispatcher(ledger, keeper, clock, self.online)
-        self.runner = JobRunner(
-            stages, ledger, spool, keeper, clock, self.dispatcher, self.online, settings.budget, self.hints.lost
-        )
+        self.runner = JobRunner(stages, ledger, keeper, clock, self.dispatcher, self.online, settings.budget)
 
     def online(self) -> dict[str, tuple[Folder, Place]]:
         """The folders that can be worked on now, and where they are."""
@@ -94,7 +94,7 @@ class Journey:
                 found[hot.folder.name] = hot.folder, standing.place
         return found
 
-    def review(self) -> float | None:
+    def review(self) -> Steady | None:
         """Before workers hear of new jobs: a backlog that the owner should see first is held.
 
         What is seen and not measured yet is counted at the higher price wherever its profile may come to that: a gate
@@ -102,7 +102,7 @@ class Journey:
         """
         files = cost = 0
         for hot in self.intake.folders():
-            count = hot.newcomers()
+            count = hot.making.newcomers()
             files += count
             cost += count * endpoint.price_of(endpoint.scale_of(hot.folder.profile), self._price)
         return self._backlog.review(Backlog(files, cost))

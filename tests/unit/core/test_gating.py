@@ -7,15 +7,15 @@ from itertools import permutations
 import pytest
 
 from watchd.core.calls.gating import Hold, Open, Probe, decide, expired, foremost, probing
-from watchd.model import Gate, GateReason
+from watchd.model import Gate, GateReason, Steady
 
-NOW = 1000.0
-PAUSED = Gate(GateReason.PAUSED, 0, "asked for")
-KEY = Gate(GateReason.KEY, 0, "refused")
+NOW = Steady(1000.0)
+PAUSED = Gate(GateReason.PAUSED, Steady(0), "asked for")
+KEY = Gate(GateReason.KEY, Steady(0), "refused")
 
 
 def gate(reason: GateReason, due_in: float, interval: float = 60.0) -> Gate:
-    return Gate(reason, 0, "because", NOW + due_in, interval)
+    return Gate(reason, Steady(0), "because", Steady(NOW + due_in), interval)
 
 
 BALANCE_DUE, BALANCE_LATER = gate(GateReason.BALANCE, 0), gate(GateReason.BALANCE, 60)
@@ -31,17 +31,17 @@ def test_without_a_closed_gate_calls_may_be_made() -> None:
     ("gates", "decision"),
     [
         ([RATE_OVER], Open()),
-        ([RATE_LATER], Hold(RATE_LATER, NOW + 10)),
+        ([RATE_LATER], Hold(RATE_LATER, Steady(NOW + 10))),
         ([BALANCE_DUE], Probe(BALANCE_DUE)),
-        ([BALANCE_LATER], Hold(BALANCE_LATER, NOW + 60)),
+        ([BALANCE_LATER], Hold(BALANCE_LATER, Steady(NOW + 60))),
         ([PAUSED], Hold(PAUSED, None)),
         ([BALANCE_DUE, PAUSED], Hold(PAUSED, None)),
         ([BALANCE_DUE, KEY, RATE_LATER], Hold(KEY, None)),
         ([BALANCE_DUE, RATE_OVER], Probe(BALANCE_DUE)),
-        ([BALANCE_DUE, RATE_LATER], Hold(RATE_LATER, NOW + 10)),
-        ([BALANCE_DUE, SERVICE_LATER], Hold(SERVICE_LATER, NOW + 30)),
-        ([BALANCE_LATER, SERVICE_DUE], Hold(BALANCE_LATER, NOW + 60)),
-        ([BALANCE_LATER, SERVICE_LATER, RATE_LATER], Hold(BALANCE_LATER, NOW + 60)),
+        ([BALANCE_DUE, RATE_LATER], Hold(RATE_LATER, Steady(NOW + 10))),
+        ([BALANCE_DUE, SERVICE_LATER], Hold(SERVICE_LATER, Steady(NOW + 30))),
+        ([BALANCE_LATER, SERVICE_DUE], Hold(BALANCE_LATER, Steady(NOW + 60))),
+        ([BALANCE_LATER, SERVICE_LATER, RATE_LATER], Hold(BALANCE_LATER, Steady(NOW + 60))),
         ([BALANCE_DUE, SERVICE_DUE], Probe(BALANCE_DUE)),
     ],
 )
@@ -58,9 +58,9 @@ def test_only_balance_and_service_want_a_probe_and_the_others_open_by_time(reaso
 
 @pytest.mark.parametrize("reason", GateReason)
 def test_a_gate_without_a_time_never_opens_by_itself(reason: GateReason) -> None:
-    closed = Gate(reason, 0, "because")
-    assert not expired(closed, NOW + 10**9)
-    assert decide([closed], NOW + 10**9) == Hold(closed, None)
+    closed = Gate(reason, Steady(0), "because")
+    assert not expired(closed, Steady(NOW + 10**9))
+    assert decide([closed], Steady(NOW + 10**9)) == Hold(closed, None)
 
 
 def test_the_gate_that_is_told_follows_the_order_of_reasons() -> None:

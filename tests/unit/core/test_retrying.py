@@ -12,9 +12,9 @@ from watchd.core.calls import retrying
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
 from watchd.core.calls.retrying import CallContext, Conclusion, Policy, Streaks, backoff, conclude
 from watchd.core.request.endpoint import Answer
-from watchd.model import BalanceProbe, Gate, GateReason, Job, JobState, Outcome
+from watchd.model import BalanceProbe, Gate, GateReason, Job, JobState, Outcome, Steady
 
-NOW = 1_800_000_000.0
+NOW = Steady(1_800_000_000.0)
 POLICY = Policy(max_attempts=5, resend_lost=0, balance_probe=BalanceProbe(60.0, 1800.0))
 CALM = CallContext(POLICY, Streaks(), {}, None, NOW, jitter=0.5)
 JOB = Job(7, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.ARMED)
@@ -34,7 +34,7 @@ def answered(
 
 
 def closed(reason: GateReason, interval: float = 60.0, since: float = NOW - 100) -> Gate:
-    return Gate(reason, since, "closed before", since + interval, interval)
+    return Gate(reason, Steady(since), "closed before", Steady(since + interval), interval)
 
 
 def context(*gates: Gate, probe: GateReason | None = None, jitter: float = 0.5, **streaks: int) -> CallContext:
@@ -152,7 +152,7 @@ def test_a_refused_key_closes_a_gate_that_no_time_opens(status: int) -> None:
 
 
 def test_a_second_refusal_of_the_key_changes_nothing() -> None:
-    gate = Gate(GateReason.KEY, NOW - 50, "refused", mark="abc")
+    gate = Gate(GateReason.KEY, Steady(NOW - 50), "refused", mark="abc")
     assert answered(401, context=context(gate)).gate == gate
 
 
@@ -190,7 +190,7 @@ def test_without_a_time_the_wait_grows_with_jitter_and_has_a_bottom_and_a_top(st
 
 
 def test_a_shorter_wait_told_later_does_not_shorten_a_longer_one() -> None:
-    gate = Gate(GateReason.RATE, NOW - 5, "slow", NOW + 50, 55)
+    gate = Gate(GateReason.RATE, Steady(NOW - 5), "slow", Steady(NOW + 50), 55)
     found = gate_of(answered(429, context=context(gate), retry_after=1))
     assert (found.since, found.retry_at) == (NOW - 5, NOW + 50)
 

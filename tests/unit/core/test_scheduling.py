@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from watchd.core.calls import scheduling
-from watchd.model import Budget, Folder, Hours, Limit, Profile, Span
+from watchd.model import Budget, Folder, Hours, Limit, Profile, Span, Wall
 
 NIGHT = Hours(22 * 60, 6 * 60)
 LUNCH = Hours(12 * 60, 13 * 60)
@@ -41,7 +41,7 @@ def test_everybody_s_budgets_come_before_the_folder_s_own() -> None:
 
 def test_a_budget_of_nothing_is_a_limit_and_not_the_absence_of_one() -> None:
     (limit,) = scheduling.limits(Budget(day=0), Budget(), "hot", at(12))
-    assert limit == Limit(None, "2026-10-14", 0, at(0).timestamp() + 86_400, Span.DAY)
+    assert limit == Limit(None, "2026-10-14", 0, Wall(at(0).timestamp() + 86_400), Span.DAY)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.unit.journey.workshop import ROOT, Workshop
 from watchd.core.request.endpoint import Answer
 from watchd.errors import LaterError, LedgerError, NoSpaceError
 from watchd.formats.png.png_chunks import chunks
-from watchd.model import Api, Budget, Folder, Gate, GateReason, Job, JobState, Profile
+from watchd.model import Api, Budget, Folder, Gate, GateReason, Job, JobState, Profile, Steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,7 +175,7 @@ def test_what_came_due_since_the_last_look_is_looked_at_at_once(shop: Workshop) 
 
 def test_a_gate_whose_time_came_since_the_last_look_is_looked_at_at_once(shop: Workshop) -> None:
     now = shop.clock.steady()
-    shop.keeper.close(Gate(GateReason.DISK, now, "no space left", now + 30, 30.0))
+    shop.keeper.close(Gate(GateReason.DISK, now, "no space left", Steady(now + 30), 30.0))
     admitted(shop)
     assert shop.dispatcher.next_claim() is None
     shop.clock.advance(31)

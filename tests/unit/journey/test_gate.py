@@ -14,7 +14,7 @@ from watchd.core.calls.outcomes import Answered, Quota, Received, Sent, Traffic
 from watchd.core.calls.pacing import Wait
 from watchd.core.calls.state import OwnerSpoke, Shut
 from watchd.core.request.endpoint import Answer
-from watchd.model import Api, Call, Gate, GateReason, JobState, Permit
+from watchd.model import Api, Call, Gate, GateReason, JobState, Permit, Steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,15 +167,15 @@ def test_a_wall_clock_that_jumps_neither_opens_a_gate_nor_holds_it_longer(shop: 
 
 def test_a_deadline_from_a_clock_that_was_wrong_holds_no_longer_than_its_interval(shop: Workshop) -> None:
     far = shop.clock.steady() + 10**8
-    shop.ledger.write_gates([Shut(Gate(GateReason.BALANCE, far - 60, "empty", far, 60.0), None, None)])
+    shop.ledger.write_gates([Shut(Gate(GateReason.BALANCE, Steady(far - 60), "empty", Steady(far), 60.0), None, None)])
     shop.restart()
     assert gate(shop, GateReason.BALANCE).retry_at == shop.clock.steady() + 60
 
 
 def test_a_probe_doubles_the_interval_of_the_gate_it_was_made_for_whichever_others_are_closed(shop: Workshop) -> None:
     now = shop.clock.steady()
-    shop.keeper.close(Gate(GateReason.SERVICE, now, "unreachable", now + 1, 5.0))
-    shop.keeper.close(Gate(GateReason.BALANCE, now, "empty", now + 60, 60.0))
+    shop.keeper.close(Gate(GateReason.SERVICE, now, "unreachable", Steady(now + 1), 5.0))
+    shop.keeper.close(Gate(GateReason.BALANCE, now, "empty", Steady(now + 60), 60.0))
     shop.endpoint.script = list(EMPTY_FOR_EVER)
     admit(shop, 1)
     shop.clock.advance(60)
@@ -359,7 +359,7 @@ def test_when_all_stops_nobody_enters_any_more(shop: Workshop) -> None:
 
 def test_only_one_of_many_becomes_the_probe(shop: Workshop) -> None:
     now = shop.clock.steady()
-    shop.keeper.close(Gate(GateReason.SERVICE, now - 10, "unreachable", now, 5.0))
+    shop.keeper.close(Gate(GateReason.SERVICE, Steady(now - 10), "unreachable", now, 5.0))
     barrier, taken = threading.Barrier(8), []
 
     def try_it() -> None:
@@ -395,7 +395,7 @@ def test_behind_an_operators_gate_nobody_keeps_looking_at_a_probe_that_is_due(
 ) -> None:
     admit(shop, 1)
     now = shop.clock.steady()
-    shop.keeper.close(Gate(probed, now - 60, "because", now - 1, 5.0))
+    shop.keeper.close(Gate(probed, Steady(now - 60), "because", Steady(now - 1), 5.0))
     shop.keeper.close(Gate(held, now, "because"))
     assert (shop.work(), shop.dispatcher.next_due()) == (0, None)
 

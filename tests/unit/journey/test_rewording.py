@@ -79,7 +79,7 @@ def story(shop: Workshop) -> list[object]:
     shop.tree.unreadable.add("locked.png")
     shop.settle()
     (hot,) = shop.intake.folders()
-    told.append(("unreadable", hot.unreadable(), "pending", hot.pending(shop.clock.steady())))
+    told.append(("unreadable", hot.making.unreadable(), "pending", hot.pending(shop.clock.steady())))
     shop.tree.drop(ROOT, "11.png")
     shop.put("10.png", picture(99))
     for minute in range(40):

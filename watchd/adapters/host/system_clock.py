@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from watchd.model import Steady, Wall
+
 
 class SystemClock:
     """Implements `interfaces.Clock` with CLOCK_REALTIME and CLOCK_BOOTTIME (which counts a night's sleep too)."""
@@ -12,13 +14,13 @@ class SystemClock:
     def __init__(self) -> None:
         self._anchor = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
-    def wall(self) -> float:
+    def wall(self) -> Wall:
         """Unix seconds as the host believes them now."""
-        return time.time()
+        return Wall(time.time())
 
-    def steady(self) -> float:
+    def steady(self) -> Steady:
         """Unix seconds as believed when this clock was made, plus what passed since."""
-        return self._anchor + time.clock_gettime(time.CLOCK_BOOTTIME)
+        return Steady(self._anchor + time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def work(self) -> float:
         """CPU seconds that the calling thread has used so far."""
@@ -28,6 +30,6 @@ class SystemClock:
         """Local time with its zone."""
         return datetime.now().astimezone()
 
-    def day_of(self, moment: float) -> str:
+    def day_of(self, moment: Wall) -> str:
         """The host's own day (ISO) that a moment fell on."""
         return datetime.fromtimestamp(moment, UTC).astimezone().date().isoformat()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from watchd.model import Gate, GateReason
+from watchd.model import Gate, GateReason, Steady, after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,10 +31,10 @@ class Hold:
     """No call. `until`: Unix seconds; None: only the operator opens it."""
 
     gate: Gate
-    until: float | None
+    until: Steady | None
 
 
-def decide(gates: Iterable[Gate], now: float) -> Open | Probe | Hold:
+def decide(gates: Iterable[Gate], now: Steady) -> Open | Probe | Hold:
     """Whether a call may be made. Of several closed gates the one that holds longest is told."""
     closed = [gate for gate in gates if not expired(gate, now)]
     if not closed:
@@ -48,7 +48,7 @@ def decide(gates: Iterable[Gate], now: float) -> Open | Probe | Hold:
     return Probe(last)
 
 
-def expired(gate: Gate, now: float) -> bool:
+def expired(gate: Gate, now: Steady) -> bool:
     """Whether a gate opens by time alone and its time has come."""
     return gate.reason not in PROBED and gate.retry_at is not None and gate.retry_at <= now
 
@@ -59,9 +59,9 @@ def foremost(gates: Iterable[Gate]) -> Gate | None:
     return min(gates, key=lambda gate: order.index(gate.reason), default=None)
 
 
-def probing(gate: Gate, now: float, first: float) -> Gate:
+def probing(gate: Gate, now: Steady, first: float) -> Gate:
     """The gate while its probe is under way: the next is due an interval later, whatever becomes of this one.
 
     Written before the probe is made, so that a restart in its midst does not make another.
     """
-    return replace(gate, retry_at=now + (gate.interval or first))
+    return replace(gate, retry_at=after(now, gate.interval or first))

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
 from watchd.core.request import endpoint
-from watchd.model import Approval, BalanceProbe, FailureKind, Gate, GateReason, JobState, Outcome
+from watchd.model import (
+    AT_ONCE,
+    Approval,
+    BalanceProbe,
+    FailureKind,
+    Gate,
+    GateReason,
+    JobState,
+    Outcome,
+    Steady,
+    after,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +110,7 @@ class Conclusion:
     error: str
     traffic: Traffic
     status: int | None = None
-    not_before: float = 0.0
+    not_before: Steady = AT_ONCE
     counts: bool = False
     unbook: bool = True
     resend: bool = False
@@ -121,7 +132,7 @@ class CallContext:
     streaks: Streaks
     gates: Mapping[GateReason, Gate]
     probe: GateReason | None
-    now: float
+    now: Steady
     jitter: float
     key: str = ""
     """The fingerprint of the key that the call was made with."""
@@ -197,7 +208,7 @@ def _server(words: str, status: int, traffic: Traffic, job: Job, context: CallCo
         error = f"{words}; given up after {job.tries + 1} attempts"
         return Conclusion(Outcome.SERVER, JobState.FAILED, error, traffic, status, counts=True)
     wait = backoff(SERVER_BACKOFF, job.tries, context.jitter)
-    return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, context.now + wait, counts=True)
+    return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, after(context.now, wait), counts=True)
 
 
 def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
@@ -210,7 +221,8 @@ def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
         return Conclusion(Outcome.NETWORK, JobState.FAILED, error, trouble.traffic, upload_cut=True)
     wait = backoff(NETWORK_BACKOFF, context.streaks.network, context.jitter)
     return Conclusion(
-        Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic, not_before=0.0 if gate else context.now + wait,
+        Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic,
+        not_before=AT_ONCE if gate else after(context.now, wait),
         upload_cut=trouble.uploading and gate is None, gate=gate,
     )  # fmt: skip
 
@@ -229,11 +241,11 @@ def _probed(context: CallContext, reason: GateReason, detail: str, first: float,
     """A gate that probes open. Calls that were in flight when it closed find it closed, and change nothing."""
     before = context.gates.get(reason)
     if before is None:
-        return Gate(reason, context.now, detail, context.now + first, first)
+        return Gate(reason, context.now, detail, after(context.now, first), first)
     if context.probe is not reason:
         return before
     interval = min(before.interval * 2, longest)
-    return replace(before, detail=detail, retry_at=context.now + interval, interval=interval)
+    return replace(before, detail=detail, retry_at=after(context.now, interval), interval=interval)
 
 
 def _closed(context: CallContext, reason: GateReason, detail: str) -> Gate:
@@ -251,7 +263,7 @@ def _rate(answer: endpoint.Answer, context: CallContext) -> Gate:
     wait = min(max(wait, 0.1), LONGEST_RATE_WAIT)
     before = context.gates.get(GateReason.RATE)
     since = before.since if before else context.now
-    until = max(context.now + wait, before.retry_at or 0.0 if before else 0.0)
+    until = max(after(context.now, wait), (before.retry_at or AT_ONCE) if before else AT_ONCE)
     return Gate(
         GateReason.RATE, since, f"the service asks for fewer calls (429: {answer.message})", until, until - context.now
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from watchd.model import Limit, Span
+from watchd.model import Limit, Span, Wall
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ DAY_MINUTES = 24 * 60
 def limits(overall: Budget, own: Budget, folder: str, now: datetime) -> tuple[Limit, ...]:
     """The budgets that a call of `folder` has to pass now: everybody's, then the folder's own."""
     day, month = now.date().isoformat(), now.date().isoformat()[:7]
-    tomorrow, next_month = _midnight(now, 1).timestamp(), _next_month(now).timestamp()
+    tomorrow, next_month = Wall(_midnight(now, 1).timestamp()), Wall(_next_month(now).timestamp())
     found = []
     for scope, budget in ((None, overall), (folder, own)):
         if budget.day is not None:

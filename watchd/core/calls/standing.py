@@ -9,10 +9,10 @@ from watchd.core.calls.gating import Hold, Open, Probe
 
 if TYPE_CHECKING:
     from watchd.core.calls.state import CallState, FolderHold
-    from watchd.model import Gate, GateReason
+    from watchd.model import Gate, GateReason, Steady
 
 
-def decision(state: CallState, now: float) -> Open | Probe | Hold:
+def decision(state: CallState, now: Steady) -> Open | Probe | Hold:
     """Whether a call may be made; a probe under way holds the others."""
     decided = gating.decide(state.gates.values(), now)
     if isinstance(decided, Probe) and state.probing is not None:
@@ -20,12 +20,12 @@ def decision(state: CallState, now: float) -> Open | Probe | Hold:
     return decided
 
 
-def is_probe_due(state: CallState, now: float) -> bool:
+def is_probe_due(state: CallState, now: Steady) -> bool:
     """Whether a closed gate is being tried, or may be tried now."""
     return state.probing is not None or isinstance(decision(state, now), Probe)
 
 
-def next_change(state: CallState, now: float) -> float | None:
+def next_change(state: CallState, now: Steady) -> Steady | None:
     """Steady time at which a closed gate may open or be probed, or a folder that waits goes on; None: by no time."""
     decided = gating.decide(state.gates.values(), now)
     moments = [hold.until for hold in state.holds.values() if hold.until > now]
@@ -36,15 +36,15 @@ def next_change(state: CallState, now: float) -> float | None:
     return min(moments, default=None)
 
 
-def _is_due(gate: Gate, now: float) -> bool:
+def _is_due(gate: Gate, now: Steady) -> bool:
     return gate.retry_at is not None and gate.retry_at <= now
 
 
-def closed_now(state: CallState, now: float) -> dict[GateReason, Gate]:
+def closed_now(state: CallState, now: Steady) -> dict[GateReason, Gate]:
     """What is closed, less what only time has held until now."""
     return {reason: gate for reason, gate in state.gates.items() if not gating.expired(gate, now)}
 
 
-def held_now(state: CallState, now: float) -> dict[str, FolderHold]:
+def held_now(state: CallState, now: Steady) -> dict[str, FolderHold]:
     """Folders that wait by themselves."""
     return {name: hold for name, hold in state.holds.items() if hold.until > now}

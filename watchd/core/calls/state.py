@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from watchd.core.calls.outcomes import Quota, Trouble
     from watchd.core.calls.pacing import Limiter
-    from watchd.model import Backlog, BudgetReached, Call, Gate, GateReason, Permit
+    from watchd.model import Backlog, BudgetReached, Call, Gate, GateReason, Permit, Steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class FolderHold:
     """One folder's calls wait until `until` (steady seconds), and why; everybody else's go on."""
 
     reason: str
-    until: float
+    until: Steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +53,28 @@ class CallState:
 class Looked:
     """Somebody wants to know whether calls are made now. Verdict: `Open | Probe | Hold`."""
 
-    now: float
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTaken:
     """Somebody offers to try a gate whose time has come. Verdict: the gate, or None where there is none to try."""
 
-    now: float
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeDenied:
     """The query that is free of charge says that trying is of no use yet."""
 
-    now: float
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeReturned:
     """Whoever was to try a gate is done. One whose job needed no call is not spent: the next may try at once."""
 
-    now: float
+    now: Steady
     had_job: bool
 
 
@@ -82,7 +82,7 @@ class ProbeReturned:
 class Entering:
     """A call wants in. `again`: its job was tried before; `probe`: it tries a gate. Verdict: see `Entry`."""
 
-    now: float
+    now: Steady
     again: bool
     probe: bool
 
@@ -91,7 +91,7 @@ class Entering:
 class PictureCame:
     """A call has ended with what was asked for."""
 
-    now: float
+    now: Steady
     permit: Permit
     quota: Quota
 
@@ -100,7 +100,7 @@ class PictureCame:
 class CallFailed:
     """A call has ended without a picture; `jitter`: 0 to 1, by chance. Verdict: the `Conclusion`."""
 
-    now: float
+    now: Steady
     permit: Permit
     call: Call
     trouble: Trouble
@@ -118,7 +118,7 @@ class NotBegun:
 class OverBudget:
     """A call that was let in would have passed a budget. `wait`: seconds until that begins anew."""
 
-    now: float
+    now: Steady
     permit: Permit
     reached: BudgetReached
     wait: float
@@ -135,7 +135,7 @@ class GateClosed:
 class FolderHeld:
     """One folder makes no calls for a while."""
 
-    now: float
+    now: Steady
     folder: str
     reason: str
     seconds: float
@@ -145,7 +145,7 @@ class FolderHeld:
 class BacklogCounted:
     """What waits, and what it would cost."""
 
-    now: float
+    now: Steady
     backlog: Backlog
 
 
@@ -160,21 +160,21 @@ class KeySeen:
 class OwnerPaused:
     """The owner said `pause`."""
 
-    now: float
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerResumed:
     """The owner said `resume`: try again what waits. Verdict: the reasons that were meant."""
 
-    now: float
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerApproved:
     """The owner said `approve`."""
 
-    now: float
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from watchd.model import Delay, DelayKind
+from watchd.model import Delay, DelayKind, Steady, after
 
 if TYPE_CHECKING:
     from watchd.model import Sample
@@ -27,7 +27,7 @@ class Observation:
     """What is known of a file in the making. `since`: first seen as `sample`; `proven`: its writer closed it."""
 
     sample: Sample
-    since: float
+    since: Steady
     proven: bool
 
 
@@ -35,7 +35,7 @@ class Observation:
 class Waiting:
     """Not yet: look again at `until`."""
 
-    until: float
+    until: Steady
     delay: Delay
 
 
@@ -44,26 +44,26 @@ class Settled:
     """Quiet for long enough, or proven finished: it may be read."""
 
 
-def observe(before: Observation | None, sample: Sample, now: float, *, proven: bool) -> Observation:
+def observe(before: Observation | None, sample: Sample, now: Steady, *, proven: bool) -> Observation:
     """Join a new sample to what was known. A changed sample starts the quiet time anew and voids an older proof."""
     if before is None or before.sample != sample:
         return Observation(sample, now, proven)
     return Observation(sample, before.since, before.proven or proven)
 
 
-def settle(observation: Observation, now: float, quiet: float) -> Waiting | Settled:
+def settle(observation: Observation, now: Steady, quiet: float) -> Waiting | Settled:
     """Whether the file has been quiet for `quiet` seconds; with 0, whether its writer is proven to be done."""
     if observation.sample.size == 0:
         return Waiting(look_again(observation, now), Delay(DelayKind.EMPTY, "it is empty so far"))
     if quiet == 0 and observation.proven:
         return Settled()
-    due = observation.since + (quiet or UNPROVEN_QUIET)
+    due = after(observation.since, quiet or UNPROVEN_QUIET)
     if now >= due:
         return Settled()
     return Waiting(due, Delay(DelayKind.CHANGED, "it changed a moment ago"))
 
 
-def busy_until(observation: Observation, now: float, quiet: float) -> float | None:
+def busy_until(observation: Observation, now: Steady, quiet: float) -> Steady | None:
     """When to look again at a quiet file that another process has open for writing; None: it is taken all the same.
 
     A program may forget to close what it wrote: a whole container, quiet for that long, is believed.
@@ -71,13 +71,13 @@ def busy_until(observation: Observation, now: float, quiet: float) -> float | No
     return look_again(observation, now) if now < truncated_at(observation, quiet, once=False) else None
 
 
-def look_again(observation: Observation, now: float) -> float:
+def look_again(observation: Observation, now: Steady) -> Steady:
     """The next look at a file that is quiet yet not finished: growing intervals, so that it is never dropped."""
-    return now + min(LONGEST_LOOK, max(0.5, (now - observation.since) / 2))
+    return after(now, min(LONGEST_LOOK, max(0.5, (now - observation.since) / 2)))
 
 
-def truncated_at(observation: Observation, quiet: float, *, once: bool) -> float:
+def truncated_at(observation: Observation, quiet: float, *, once: bool) -> Steady:
     """When a quiet file whose container is incomplete is given up as truncated; `once` does not wait as long."""
     if once:
-        return observation.since + 2 * quiet + 1.0
-    return observation.since + max(TRUNCATED_FACTOR * quiet, TRUNCATED_AT_LEAST)
+        return after(observation.since, 2 * quiet + 1.0)
+    return after(observation.since, max(TRUNCATED_FACTOR * quiet, TRUNCATED_AT_LEAST))

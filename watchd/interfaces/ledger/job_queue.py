@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from watchd.model import AT_ONCE, Steady
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -17,7 +19,7 @@ class JobQueue(Protocol):
         """Take one job of `folders` that can go on now; outside `calling` only what costs nothing."""
         ...
 
-    def next_due(self, since: float) -> float | None:
+    def next_due(self, since: Steady) -> Steady | None:
         """Steady time, after `since`, at which a job that waits becomes claimable; it may have passed by now."""
         ...
 
@@ -29,7 +31,7 @@ class JobQueue(Protocol):
         """Finished jobs whose output can serve this one, the best first."""
         ...
 
-    def release(self, job: Job, not_before: float = 0.0) -> ClaimLost | None:
+    def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was, to be taken again at `not_before` (steady)."""
         ...
 

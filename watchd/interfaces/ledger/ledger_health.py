@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from watchd.model import Steady
 
 
 class LedgerHealth(Protocol):
@@ -14,8 +17,8 @@ class LedgerHealth(Protocol):
         ...
 
     @property
-    def trouble_since(self) -> float:
-        """When that began (wall time)."""
+    def trouble_since(self) -> Steady:
+        """When that began."""
         ...
 
     @property

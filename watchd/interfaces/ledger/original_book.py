@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from watchd.model import ClaimLost, Job
+    from watchd.model import ClaimLost, Job, Steady
 
 
 class OriginalBook(Protocol):
@@ -15,7 +15,7 @@ class OriginalBook(Protocol):
         """What was to be done with a claimed job's original has been done, or cannot be; `moved`: where it is now."""
         ...
 
-    def put_off_original(self, job: Job, not_before: float) -> ClaimLost | None:
+    def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
         """Give the claim back; it is tried again at `not_before` (steady)."""
         ...
 

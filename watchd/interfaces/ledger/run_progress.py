@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from watchd.model import Progress
+    from watchd.model import Progress, Wall
 
 
 class RunProgress(Protocol):
@@ -25,6 +25,6 @@ class RunProgress(Protocol):
         """The last attempt so far, to count from."""
         ...
 
-    def progress(self, since: float, attempt: int) -> Progress:
+    def progress(self, since: Wall, attempt: int) -> Progress:
         """How far a run has come that began at `since` (wall time), after `attempt`."""
         ...

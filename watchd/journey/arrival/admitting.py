@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from watchd.interfaces import Clock
     from watchd.journey.arrival.hot_folder import HotFolder
     from watchd.journey.examining import Examiner, FileRead
-    from watchd.model import Asked, Folder
+    from watchd.model import Asked, Folder, Steady
 
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
     """The file is looked at again at `until` (steady seconds)."""
 
-    until: float
+    until: Steady
     delay: Delay
 
 
@@ -54,7 +54,7 @@ class Admitter:
     def _seen_anew(self, hot: HotFolder, path: str, seen: Observation, reason: str) -> NotYet | None:
         """It was not what the last look saw; if a new look sees that all the same, it is given time."""
         hot.look_at_file(path, proven=False)
-        if hot.observation(path) == seen:
+        if hot.making.observation(path) == seen:
             return NotYet(settling.look_again(seen, self._clock.steady()), Delay(DelayKind.CHANGED, reason))
         return None
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from watchd.core.incoming import settling
 from watchd.core.incoming.known import Known
 from watchd.core.incoming.matching import Matcher, Ours
 from watchd.errors import FolderOfflineError
-from watchd.model import DelayKind, Sighting
+from watchd.journey.arrival.making import Making
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from watchd.core.incoming.settling import Observation
     from watchd.interfaces import Clock, Tree
     from watchd.journey.arrival.hints import Marks
-    from watchd.model import Delay, Folder, Place, Sample
+    from watchd.model import Folder, Place, Sample, Sighting, Steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +36,13 @@ class _Met:
     present: set[str] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class _Making:
-    """A file in the making. `look_at`: when it is judged next (steady); `delay`: why it was not admitted then.
-
-    `is_change`: its path was known before, so it is not one more call to come.
-    """
-
-    observation: Observation
-    look_at: float
-    is_change: bool
-    delay: Delay | None = None
-
-
 class HotFolder:
     """One hot folder as the intake knows it: what is a job already, and what is still in the making.
 
     Memory may skip files known to be unchanged; whether one is processed is decided by the ledger alone.
 
-    Threads: the intake's owns it. Others read `folder`, `matcher`, `standing` (a frozen value that is replaced whole)
-    and call `newcomers` and `unreadable`, which count what was there at some moment.
+    Threads: the intake's owns it. Others read `folder`, `matcher` and `standing` (a frozen value that is replaced
+    whole), and count what is in the `making`.
     """
 
     def __init__(
@@ -74,15 +60,11 @@ class HotFolder:
         self._clock = clock
         self._has_work = has_work
         self._accepted = was
-        self._making: dict[str, _Making] = {}
-        self._changes = 0
-        """How many of those have a path that was known before: counted along, as floods are asked for it often."""
-        self._noted: dict[str, str] = {}
-        self._gone: set[str] = set()
+        self.making = Making()
         self._known = Known()
         for seen in remembered:
             if seen.job is None and not seen.own:
-                self._noted[seen.path] = seen.reason or ""
+                self.making.remember(seen.path, seen.reason or "")
             else:
                 self._known.add(seen.path, seen.sample)
 
@@ -143,13 +125,12 @@ class HotFolder:
         """The reconcile scan; what is not there any more is forgotten here, what it became stays in the ledger."""
         met = self._meet("", marks)
         self._known.keep_folders(met.folders)
-        for path in [path for path in {*self._making, *self._noted} if path not in met.present]:
-            self._vanished(path)
+        self.making.keep(met.present)
 
     def _look_at_marks(self, marks: Marks) -> None:
         for path, proven in marks.files.items():
             if self.matcher.is_marker(path.rpartition("/")[2]):
-                self._look_at_unmarked()
+                self.making.judge_unmarked(self._clock.steady())
             elif isinstance(self.matcher.verdict(path), Ours):
                 self.look_at_file(path, proven=proven)
         for path in marks.lost:
@@ -157,13 +138,6 @@ class HotFolder:
         for below in marks.folders:
             if self.matcher.reaches(below):
                 self._meet(below, marks)
-
-    def _look_at_unmarked(self) -> None:
-        """A marker came: whose it is, the next look at those that wait for one tells."""
-        now = self._clock.steady()
-        for made in self._making.values():
-            if made.delay is not None and made.delay.kind is DelayKind.UNMARKED:
-                made.look_at, made.delay = now, None
 
     def _meet(self, below: str, marks: Marks) -> _Met:
         now = self._clock.steady()
@@ -190,94 +164,33 @@ class HotFolder:
             return  # nothing can be said of it at present; the next look may
         if sample is None:
             if not self.has_moved():  # else it is the folder that went, and its files are not gone
-                self._vanished(path)
+                self.making.vanished(path)
         elif not self._known.holds(path, sample):
             self._observe(path, sample, self._clock.steady(), proven=proven)
 
-    def _observe(self, path: str, sample: Sample, now: float, *, proven: bool) -> None:
-        made = self._making.get(path)
-        if made is None:
-            first = settling.observe(None, sample, now, proven=proven)
-            made = self._making[path] = _Making(first, now, path in self._known)
-            self._changes += made.is_change
-            return
-        observation = settling.observe(made.observation, sample, now, proven=proven)
-        if observation != made.observation:
-            made.observation, made.look_at = observation, now  # something new about it: to be judged at once
-
-    def _vanished(self, path: str) -> None:
-        """It went before it became a job."""
-        self._drop(path)
-        if self._noted.pop(path, None) is not None:
-            self._gone.add(path)
+    def _observe(self, path: str, sample: Sample, now: Steady, *, proven: bool) -> None:
+        self.making.observe(path, sample, now, proven=proven, is_change=path in self._known)
 
     # Judging
 
-    def due(self, now: float) -> Iterator[tuple[str, Observation]]:
+    def due(self, now: Steady) -> Iterator[tuple[str, Observation]]:
         """Files that are to be judged now, with what is known of them."""
-        for path in [path for path, made in self._making.items() if made.look_at <= now]:
-            if self._making[path].look_at > self._making[path].observation.since:
-                self.look_at_file(path, proven=False)  # its time came without a hint: it may have changed in silence
-            made = self._making.get(path)
-            if made is not None:
-                yield path, made.observation
-
-    def observation(self, path: str) -> Observation | None:
-        """What is known of a file in the making; None: it is none any more."""
-        made = self._making.get(path)
-        return None if made is None else made.observation
-
-    def wait(self, path: str, until: float, delay: Delay) -> None:
-        """Look again at `until`, or when a marker comes; why it waits is told to whoever asks."""
-        made = self._making[path]
-        made.look_at, made.delay = until, delay
+        for path, in_silence in self.making.due(now).items():
+            if in_silence:
+                self.look_at_file(path, proven=False)  # its time came without a hint: it may have changed
+            observation = self.making.observation(path)
+            if observation is not None:
+                yield path, observation
 
     def admitted(self, path: str, sample: Sample) -> None:
         """It is in the ledger as a job now: until it changes there is nothing more to see."""
         self._known.add(path, sample)
-        self._drop(path)
-        self._noted.pop(path, None)
+        self.making.admitted(path)
 
-    def _drop(self, path: str) -> None:
-        made = self._making.pop(path, None)
-        if made is not None:
-            self._changes -= made.is_change
-
-    def take_unnoted(self) -> tuple[list[Sighting], set[str]]:
-        """Files that wait, as far as the ledger does not have that yet; and paths that went before they were jobs."""
-        fresh = []
-        for path, made in self._making.items():
-            if made.delay is not None and self._noted.get(path) != made.delay.words:
-                self._noted[path] = made.delay.words
-                fresh.append(Sighting(path, made.observation.sample, None, made.delay.words))
-        gone, self._gone = self._gone, set()
-        return fresh, gone
-
-    # Figures
-
-    def next_look(self) -> float | None:
-        """Steady time at which a file is to be judged next."""
-        return min((made.look_at for made in self._making.values()), default=None)
-
-    def pending(self, now: float) -> bool:
-        """Whether a file may still become a job by waiting alone; an empty or unreadable one need not ever."""
-        for made in self._making.values():
-            if made.delay is not None and made.delay.kind is DelayKind.UNMARKED:
-                continue  # no waiting of ours brings its marker
-            given_up = settling.truncated_at(made.observation, self.folder.settle, once=True)
-            if now < given_up or made.look_at <= given_up:
-                return True
-        return False
-
-    def newcomers(self) -> int:
-        """Files in the making under names that were not known before: as far as anyone can tell, calls to come."""
-        return len(self._making) - self._changes
-
-    def unreadable(self) -> int:
-        """Files that cannot be read at present."""
-        delays = [made.delay for made in [*self._making.values()]]
-        return sum(delay is not None and delay.kind is DelayKind.UNREADABLE for delay in delays)
+    def pending(self, now: Steady) -> bool:
+        """Whether a file may still become a job by waiting alone."""
+        return self.making.pending(now, self.folder.settle)
 
     def size(self) -> tuple[int, int]:
         """Files known, and files in the making."""
-        return len(self._known), len(self._making)
+        return len(self._known), len(self.making)

@@ -11,7 +11,7 @@ from watchd.core.text import on_one_line
 from watchd.journey.arrival import readiness
 from watchd.journey.arrival.admitting import NotYet
 from watchd.journey.arrival.hot_folder import HotFolder
-from watchd.model import Admission
+from watchd.model import AT_ONCE, Admission, after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from watchd.journey.arrival.admitting import Admitter
     from watchd.journey.arrival.hints import Hints, Marks
     from watchd.journey.reporting import Recorder
-    from watchd.model import Folder
+    from watchd.model import Folder, Steady
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Intake:
     def __init__(
         self, tree: Tree, ledger: SightingBook, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
         admitted: Callable[[int], None], looked: Callable[[], None],
-        review: Callable[[], float | None],
+        review: Callable[[], Steady | None],
     ) -> None:  # fmt: skip
         """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended.
 
@@ -64,13 +64,13 @@ class Intake:
         self._lock = threading.Lock()
         self._folders: list[HotFolder] = []
         self._poll: set[str] = set()
-        self._next_scan: dict[str, float] = {}
-        self._rests_until: dict[str, float] = {}
+        self._next_scan: dict[str, Steady] = {}
+        self._rests_until: dict[str, Steady] = {}
         self._looked = looked
         self._review = review
-        self._review_again: float | None = None
+        self._review_again: Steady | None = None
         self._pending = True
-        self._next_visit = 0.0
+        self._next_visit = AT_ONCE
 
     def adopt(self, folders: Sequence[Folder], polled: Collection[str], *, as_they_are: bool = False) -> None:
         """Look after these folders from now on; `polled` names those that get no events.
@@ -126,7 +126,7 @@ class Intake:
         # Before the folders are looked at: what is asked for meanwhile is a hint, and the next turn's.
         visit = hinted.visit or self._next_visit <= now
         if visit:
-            self._next_visit = now + VISIT_EVERY
+            self._next_visit = after(now, VISIT_EVERY)
         for hot in self.folders():
             self._attend(hot, hinted.of(hot.folder.name), visit=visit)
         if self._review_again is not None and self._review_again <= self._clock.steady():
@@ -152,7 +152,7 @@ class Intake:
                 case None:
                     continue
                 case NotYet(until, delay):
-                    hot.wait(path, until, delay)
+                    hot.making.wait(path, until, delay)
                 case Admission() as admission:
                     batch.append(admission)
                 case unexpected:
@@ -171,7 +171,7 @@ class Intake:
         if place is not None:
             self._ledger.note_place(name, place)
         if not hot.standing.online:
-            self._next_scan[name] = self._clock.steady() + min(hot.folder.poll_every, OFFLINE_EVERY)
+            self._next_scan[name] = after(self._clock.steady(), min(hot.folder.poll_every, OFFLINE_EVERY))
             if hot.standing.reason != before.reason:
                 logger.warning(
                     "Folder %s is offline: %s. The others go on; it is looked for again every few seconds, and nothing"
@@ -185,8 +185,8 @@ class Intake:
         """When the next scan is due: by the folder's own interval, and never so often that scans are all we do."""
         name, now = hot.folder.name, self._clock.steady()
         every = hot.folder.poll_every if name in self._poll else hot.folder.rescan_every
-        self._next_scan[name] = now + max(every, SCAN_SHARE * seconds)
-        self._rests_until[name] = now + HURRIED_SHARE * seconds
+        self._next_scan[name] = after(now, max(every, SCAN_SHARE * seconds))
+        self._rests_until[name] = after(now, HURRIED_SHARE * seconds)
         if hot.standing.online:
             known, fresh = hot.size()
             logger.debug(
@@ -220,14 +220,14 @@ class Intake:
 
     def _note(self, hot: HotFolder) -> None:
         """Files that are seen and not yet jobs are in the ledger too: seen is never forgotten."""
-        fresh, gone = hot.take_unnoted()
+        fresh, gone = hot.making.take_unnoted()
         if fresh or gone:
             self._ledger.note_waiting(hot.folder.name, fresh, gone)
 
     def _until_next(self) -> float | None:
         """Seconds until a look or a scan is due."""
         now = self._clock.steady()
-        looks = [hot.next_look() for hot in self.folders() if hot.standing.online]
+        looks = [hot.making.next_look() for hot in self.folders() if hot.standing.online]
         due = [look for look in looks if look is not None]
         due += [self._next_scan.get(hot.folder.name, now) for hot in self.folders()]
         due.append(self._next_visit)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from watchd.core import money
 from watchd.core.calls.state import BacklogCounted
-from watchd.model import Backlog, GateReason
+from watchd.model import NEVER, Backlog, GateReason, after
 
 if TYPE_CHECKING:
     from watchd.interfaces import Clock, GateBook
     from watchd.journey.gate.keeper import GateKeeper
-    from watchd.model import Approval
+    from watchd.model import Approval, Steady
 
 COUNT_SHARE = 20.0
 """A backlog behind its gate is counted again after twenty times what counting it took."""
@@ -28,9 +28,9 @@ class BacklogReview:
         self._clock = clock
         self._keeper = keeper
         self._allowed = allowed
-        self._next_count = float("-inf")
+        self._next_count = NEVER
 
-    def review(self, coming: Backlog) -> float | None:
+    def review(self, coming: Backlog) -> Steady | None:
         """Hold a backlog that passes `approval`, and let one go that no longer does.
 
         `coming`: files seen that are no jobs yet, at the most that they can cost until they are measured.
@@ -49,7 +49,7 @@ class BacklogReview:
             return self._next_count  # it opens a moment later then; a flood behind it is not counted over and over
         backlog = self._ledger.backlog()
         now = self._clock.steady()
-        self._next_count = began + COUNT_SHARE * (now - began)
+        self._next_count = after(began, COUNT_SHARE * (now - began))
         whole = Backlog(backlog.files + coming.files, backlog.cost + coming.cost)
         self._keeper.apply(BacklogCounted(now, whole))
         return None

@@ -12,10 +12,10 @@ from watchd.core.calls import state as events
 from watchd.core.calls.outcomes import Received, Sent
 from watchd.core.calls.pacing import MINUTE, Limiter, Wait
 from watchd.core.calls.state import CallState, Wake
-from watchd.core.calls.steps import step
+from watchd.core.calls.transitions import step
 from watchd.interfaces import CallBook, GateBook
 from watchd.journey.gate import announcing
-from watchd.model import BudgetReached, ClaimLost, GateReason
+from watchd.model import BudgetReached, ClaimLost, GateReason, after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from watchd.core.calls.retrying import Conclusion, Policy
     from watchd.core.calls.state import Event, FolderHold, Step
     from watchd.interfaces import Clock
-    from watchd.model import Gate, Permit
+    from watchd.model import Gate, Permit, Steady
 
 
 class Books(GateBook, CallBook, Protocol):
@@ -59,7 +59,7 @@ class GateKeeper:
         """A deadline from a clock that was wrong then or is wrong now never holds longer than its interval."""
         if gate.retry_at is None:
             return gate
-        return replace(gate, retry_at=min(gate.retry_at, self._clock.steady() + gate.interval))
+        return replace(gate, retry_at=min(gate.retry_at, after(self._clock.steady(), gate.interval)))
 
     def configure(
         self, policy: Policy, *, workers: int, per_minute: int, permits: Callable[[], bool | None],
@@ -204,6 +204,6 @@ class GateKeeper:
         """Whether a closed gate is being tried, or may be tried now."""
         return standing.is_probe_due(self._state, self._clock.steady())
 
-    def next_change(self) -> float | None:
+    def next_change(self) -> Steady | None:
         """Steady time at which a closed gate may open or be probed, or a folder that waits goes on."""
         return standing.next_change(self._state, self._clock.steady())

@@ -14,7 +14,7 @@ from watchd.core.outgoing.disposition import Delete, Keep, Move
 from watchd.core.text import display, on_one_line
 from watchd.errors import LaterError, SourceLostError
 from watchd.interfaces import CallBook, OriginalBook
-from watchd.model import JobState
+from watchd.model import JobState, after
 
 if TYPE_CHECKING:
     from watchd.interfaces import Clock, Originals, Outputs
@@ -109,7 +109,7 @@ class Archiver:
 
     def put_off(self, job: Job) -> None:
         """Give it back for a while."""
-        self._ledger.put_off_original(job, self._clock.steady() + AGAIN_AFTER_S)
+        self._ledger.put_off_original(job, after(self._clock.steady(), AGAIN_AFTER_S))
 
     def bring_back(self, job: Job, place: Place) -> None:
         """A job that is taken up again gets its original back, if its place is free.

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls import planning, scheduling
 from watchd.core.calls.outcomes import Received, Sent
 from watchd.core.calls.retrying import Conclusion
-from watchd.core.outgoing import disposition, spool_names
 from watchd.core.request.endpoint import asked
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
-from watchd.interfaces import CallBook, JobQueue
 from watchd.journey.work.preparing import Prepared, Unfit, rect_of
-from watchd.model import BudgetReached, ClaimLost, Failure, FailureKind, Gate, GateReason, JobState, Permit
+from watchd.model import (
+    AT_ONCE,
+    BudgetReached,
+    ClaimLost,
+    Failure,
+    FailureKind,
+    Gate,
+    GateReason,
+    JobState,
+    Permit,
+    after,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from watchd.interfaces import Clock, Spool
+    from watchd.interfaces import Clock
     from watchd.journey.gate.keeper import GateKeeper
     from watchd.journey.reporting import Recorder
     from watchd.journey.work.archiving import Archiver
     from watchd.journey.work.dispatching import Claim, Dispatcher, Online
+    from watchd.journey.work.finishing import Finisher, JobBooks
     from watchd.journey.work.preparing import Preparer
     from watchd.journey.work.publishing import Publisher
     from watchd.journey.work.sending import Sender
-    from watchd.model import Budget, Folder, Job, Place, Published
+    from watchd.model import Budget, Folder, Job, Place
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +52,8 @@ class Stages:
     publisher: Publisher
     sender: Sender
     recorder: Recorder
+    finisher: Finisher
     archiver: Archiver
-
-
-class JobBooks(JobQueue, CallBook, Protocol):
-    """What of the ledger leading a job needs: the queue, and the tiles and answers of its calls."""
 
 
 class JobRunner:
@@ -58,19 +63,18 @@ class JobRunner:
     """
 
     def __init__(
-        self, stages: Stages, ledger: JobBooks, spool: Spool, keeper: GateKeeper, clock: Clock, dispatcher: Dispatcher,
-        online: Online, budget: Budget, lost: Callable[[str, str], None],
+        self, stages: Stages, ledger: JobBooks, keeper: GateKeeper, clock: Clock, dispatcher: Dispatcher,
+        online: Online, budget: Budget,
     ) -> None:  # fmt: skip
-        """`budget`: over all folders. `lost` is told of a folder and a path whose file was gone."""
+        """`budget`: over all folders."""
         self._stages = stages
+        self._finisher = stages.finisher
         self._ledger = ledger
-        self._spool = spool
         self._keeper = keeper
         self._clock = clock
         self._dispatcher = dispatcher
         self._online = online
         self._budget = budget
-        self._lost = lost
         self._put_off_because: dict[int, str] = {}
 
     def run(self, claim: Claim) -> None:
@@ -82,6 +86,7 @@ class JobRunner:
                 self._ledger.release(job)
             else:
                 self._lead(claim, *place)
+                self._put_off_because.pop(job.id, None)  # whatever it was put off for, it has got over it
         except NoSpaceError as error:
             self._wait_for_space(job, error)
         except FolderOfflineError as error:
@@ -126,14 +131,14 @@ class JobRunner:
             self._put_off_because[job.id] = reason
             self._ledger.note(job, "later", reason)
         if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
-            self._clear(job)  # while it is still ours: it is read anew, and takes no room until then
-        self._ledger.release(job, self._clock.steady() + LATER_S)
+            self._finisher.clear(job)  # while it is still ours: it is read anew, and takes no room until then
+        self._ledger.release(job, after(self._clock.steady(), LATER_S))
 
     def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
         """A full disk: no call is made until there is room again, as its answer would have no place."""
         self._put_off(job, str(error))
         now = self._clock.steady()
-        self._keeper.close(Gate(GateReason.DISK, now, f"{error}; make room there", now + LATER_S, LATER_S))
+        self._keeper.close(Gate(GateReason.DISK, now, f"{error}; make room there", after(now, LATER_S), LATER_S))
 
     def _lead(self, claim: Claim, folder: Folder, place: Place) -> None:
         job = claim.job
@@ -143,21 +148,27 @@ class JobRunner:
         if job.moved is not None:
             self._stages.archiver.bring_back(job, place)
         if job.state is JobState.RECEIVED:
-            self._publish(job, folder)
+            self._finisher.publish(job, folder)
             return
         prepared = self._prepared(job, folder, place)
         if prepared is None:
             return
         if prepared.parameters.tiles and prepared.tile is None:
             if self._ledger.complete_tiles(job) is None:  # a crash came between the last of them and this
-                self._publish(job, folder)
+                self._finisher.publish(job, folder)
             return
+        self._go_on(claim, folder, prepared)
+
+    def _go_on(self, claim: Claim, folder: Folder, prepared: Prepared) -> None:
+        """A job that has no answer of its own: from an earlier result, with the one it waited behind, or by a call."""
+        job = claim.job
         behind = self._ledger.job(job.behind) if job.behind is not None else None
         match planning.next_step(job, behind, self._ledger.paid_results(job)):
             case planning.Reuse(results):
-                self._reuse(job, folder, prepared, results)
+                if self._has_name(job, folder, prepared):
+                    self._finisher.reuse(job, folder, results)
             case planning.EndWith(failure):
-                self._fail(job, folder, failure)
+                self._finisher.fail(job, folder, failure)
             case planning.AskService():
                 self._call(claim, folder, prepared)
             case unexpected:
@@ -168,13 +179,13 @@ class JobRunner:
         have = self._ledger.tiles(job) if job.tiles else {}
         prepared = self._stages.preparer.prepare(job, folder, place, have)
         if isinstance(prepared, Unfit):
-            self._fail(job, folder, prepared.failure)
+            self._finisher.fail(job, folder, prepared.failure)
             return None
         planned = prepared.parameters
         cut = {tile.number: rect_of(tile) for tile in planned.tiles}
         is_as_admitted = (planned.identity, planned.width, planned.height) == (job.parameters, job.width, job.height)
         if not is_as_admitted or any(cut.get(number) != rect for number, rect in have.items()):
-            self._clear(job, have)  # while the claim is still ours; tiles of another cut fit nowhere
+            self._finisher.clear(job, have)  # while the claim is still ours; tiles of another cut fit nowhere
             self._ledger.requalify(job, asked(planned, folder.profile), folder.profile.name)
             return None
         return prepared
@@ -186,10 +197,7 @@ class JobRunner:
             return False
         if taken is not None:
             return True
-        words = "its output is there: `on_collision: skip`"
-        if self._ledger.finish(job, None, None, reused_from=None, detail=words) is None:
-            self._stages.recorder.skipped(job)
-            self._clear(job)
+        self._finisher.skip(job)
         return False
 
     def _call(self, claim: Claim, folder: Folder, prepared: Prepared) -> None:
@@ -199,8 +207,9 @@ class JobRunner:
             return
         permit = self._keeper.enter(again=job.tries > 0, probe=claim.probe)
         if not isinstance(permit, Permit):
-            self._clear(job)  # while the claim is still ours
-            self._ledger.release(job, self._clock.steady() + permit.seconds if permit is not None else 0.0)
+            self._finisher.clear(job)  # while the claim is still ours
+            later = AT_ONCE if permit is None else after(self._clock.steady(), permit.seconds)
+            self._ledger.release(job, later)
             return
         sent = None
         try:
@@ -228,12 +237,12 @@ class JobRunner:
             case Sent(result=Received()) | ClaimLost():
                 pass
             case _:
-                self._clear(job)  # while the claim is still ours
+                self._finisher.clear(job)  # while the claim is still ours
         return sent
 
     def _received(self, job: Job, folder: Folder, prepared: Prepared) -> None:
         if prepared.tile is None or prepared.makes_whole(job):
-            self._publish(self._ledger.job(job.id) or job, folder)
+            self._finisher.publish(self._ledger.job(job.id) or job, folder)
         else:
             self._stages.recorder.part(job, prepared.tile.number, len(prepared.parameters.tiles))
 
@@ -246,57 +255,3 @@ class JobRunner:
             "Converted %s/%s for the upload: %s", job.folder, on_one_line(job.path), reasons,
             extra={"action": "converted", "job": job.id},
         )  # fmt: skip
-
-    def _publish(self, job: Job, folder: Folder) -> None:
-        try:
-            published = self._stages.publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
-        except FileNotFoundError:
-            # A ledger put back from a backup may know of answers that are published or lost since.
-            words = "its paid answer is no longer in the spool; look for its output first"
-            self._ledger.lose_answer(job, Failure(FailureKind.ANSWER_GONE, words))
-            return
-        self._finish(job, folder, published, reused_from=None, price=job.booked)
-
-    def _reuse(self, job: Job, folder: Folder, prepared: Prepared, results: tuple[Job, ...]) -> None:
-        if not self._has_name(job, folder, prepared):
-            return
-        for earlier in results:
-            published = self._stages.publisher.reuse(job, folder, earlier)
-            if published is not None:
-                self._finish(job, folder, published, reused_from=earlier.reused_from or earlier.id, price=0)
-                return
-        self._fail(job, folder, self._gone(results[0]))
-
-    def _gone(self, earlier: Job) -> Failure:
-        paid = self._clock.day_of(earlier.finished_at or 0.0)
-        words = f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
-        return Failure(FailureKind.RESULT_GONE, words)
-
-    def _finish(
-        self, job: Job, folder: Folder, published: Published | ClaimLost, *, reused_from: int | None, price: int
-    ) -> None:
-        if isinstance(published, ClaimLost):
-            return
-        due = disposition.is_due_when_done(folder)
-        detail = f"published as {on_one_line(published.output)}"
-        lost = self._ledger.finish(
-            job, published.output, published.sha256, reused_from=reused_from, detail=detail, due=due
-        )
-        if lost is not None:
-            return
-        self._stages.recorder.published(job, published, price, reused_from)
-        self._put_off_because.pop(job.id, None)
-        self._clear(job, self._ledger.tiles(job) if job.tiles else ())
-
-    def _fail(self, job: Job, folder: Folder, failure: Failure) -> None:
-        self._clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
-        lost = self._ledger.fail(job, failure, due=disposition.is_due_when_failed(folder, failure.kind))
-        if lost is not None:
-            return
-        if failure.kind is FailureKind.GONE:
-            self._lost(job.folder, job.path)
-        self._stages.recorder.ended(job, failure.words)
-        self._put_off_because.pop(job.id, None)
-
-    def _clear(self, job: Job, tiles: Collection[int] = ()) -> None:
-        self._spool.remove(*spool_names.passing(job), *spool_names.paid(job, tiles))

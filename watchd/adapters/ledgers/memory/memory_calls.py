@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.adapters.ledgers.memory.memory_role import MemoryRole, locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, AttemptRow, TileRow
 from watchd.core.calls.state import Opened, Shut
-from watchd.model import Backlog, BudgetReached, ClaimLost, EndedCall, JobState, Outcome, Rect
+from watchd.model import Backlog, BudgetReached, ClaimLost, EndedCall, JobState, Outcome, Rect, after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class MemoryCalls(MemoryRole):
         if isinstance(row, ClaimLost):
             return row
         row.change(state=JobState.SENDING)
-        row.lease_until = self.clock.steady() + self.lease
+        row.lease_until = after(self.clock.steady(), self.lease)
         for other in self.store.twins(row.now):
             if other.now.state is JobState.QUEUED:
                 other.change(behind=job.id)

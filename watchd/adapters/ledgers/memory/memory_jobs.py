@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.memory.memory_role import MemoryRole, locked
 from watchd.interfaces.ledger.name_book import NameHolder
-from watchd.model import ClaimLost, FailureKind, JobState
+from watchd.model import AT_ONCE, ClaimLost, FailureKind, JobState, after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from watchd.adapters.ledgers.memory.memory_store import JobRow
-    from watchd.model import Asked, Failure, Job
+    from watchd.model import Asked, Failure, Job, Steady
 
 LATER_S = 3600.0
 """Until a paid answer is tried again whose publishing met a fault of our own."""
@@ -27,7 +27,7 @@ class MemoryJobs(MemoryRole):
         row = self._next(folders, calling)
         if row is None:
             return None
-        row.owner, row.lease_until = self.owner, self.clock.steady() + self.lease
+        row.owner, row.lease_until = self.owner, after(self.clock.steady(), self.lease)
         row.change(claim=row.now.claim + 1)
         return row.now
 
@@ -46,7 +46,7 @@ class MemoryJobs(MemoryRole):
         return min(able, key=lambda row: (-row.priority, row.now.id), default=None)
 
     @locked
-    def next_due(self, since: float) -> float | None:
+    def next_due(self, since: Steady) -> Steady | None:
         """Steady time, after `since`, at which a job that waits becomes claimable."""
         waiting = {JobState.QUEUED, JobState.RECEIVED}
         rows = (row for row in self.store.jobs.values() if row.owner is None and row.not_before > since)
@@ -63,7 +63,7 @@ class MemoryJobs(MemoryRole):
         return [row.now for row in self.store.paid(self.store.jobs[job.id])]
 
     @locked
-    def release(self, job: Job, not_before: float = 0.0) -> ClaimLost | None:
+    def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was."""
         row = self.store.held_by(job, self.owner)
         if row is None or row.now.state not in {JobState.QUEUED, JobState.SENDING, JobState.RECEIVED}:
@@ -103,7 +103,7 @@ class MemoryJobs(MemoryRole):
             state=JobState.DONE, error=None, failure=None, result=None, finished_at=self.clock.wall(), output=output,
             output_sha256=sha256, reused_from=reused_from, due=due,
         )  # fmt: skip
-        row.free(0.0)
+        row.free(AT_ONCE)
         self.store.event(job.id, "done", detail)
         return None
 
@@ -114,7 +114,7 @@ class MemoryJobs(MemoryRole):
         if isinstance(row, ClaimLost):
             return row
         self._end(row, JobState.FAILED, failure, due=due)
-        row.free(0.0)
+        row.free(AT_ONCE)
         place = job.folder, job.path
         seen = self.store.sightings.get(place)
         if failure.kind is FailureKind.GONE and seen is not None and seen.job == job.id:
@@ -135,7 +135,7 @@ class MemoryJobs(MemoryRole):
         match row.now.state:
             case JobState.RECEIVED:
                 row.change(error=failure.words)
-                row.free(self.clock.steady() + LATER_S)
+                row.free(after(self.clock.steady(), LATER_S))
             case JobState.ARMED:
                 self._end(row, JobState.UNKNOWN, failure, attempts=row.now.attempts + 1)
                 row.free()
@@ -195,12 +195,12 @@ class MemoryJobs(MemoryRole):
         if row is None:
             return ClaimLost(job.id)
         row.change(due=False, moved=moved)
-        row.free(0.0)
+        row.free(AT_ONCE)
         self.store.event(job.id, "original", detail)
         return None
 
     @locked
-    def put_off_original(self, job: Job, not_before: float) -> ClaimLost | None:
+    def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
         """Give the claim back; it is tried again at `not_before` (steady)."""
         row = self.store.held_by(job, self.owner)
         if row is None:

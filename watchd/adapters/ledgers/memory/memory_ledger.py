@@ -10,13 +10,14 @@ from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
 from watchd.adapters.ledgers.memory.memory_role import locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow
 from watchd.core.outgoing import spool_names
-from watchd.model import Call, FailureKind, Interrupted, Job, JobState, Outcome, Progress
+from watchd.model import AT_ONCE, Call, FailureKind, Interrupted, Job, JobState, Outcome, Progress, after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from watchd.adapters.ledgers.memory.memory_store import MemoryStore
     from watchd.interfaces import Clock
+    from watchd.model import Wall
 
 LONGEST_WAIT_S = 3600.0
 """No job is ever told to wait longer, so a deadline further ahead comes from a clock that was wrong."""
@@ -27,12 +28,12 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
     """Implements `interfaces.Ledger`. There is always room, and nothing to close."""
 
     trouble: str | None = None
-    trouble_since = 0.0
+    trouble_since = AT_ONCE
 
     def __init__(self, store: MemoryStore, clock: Clock, *, owner: str, lease: float) -> None:
         """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
         super().__init__(store, clock, owner=owner, lease=lease)
-        latest = clock.steady() + LONGEST_WAIT_S
+        latest = after(clock.steady(), LONGEST_WAIT_S)
         for row in store.jobs.values():
             row.not_before = min(row.not_before, latest)
 
@@ -68,7 +69,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
                 forgiven=row.now.attempts, upload_cuts=0, due=False,
             )  # fmt: skip
             row.approved = True
-            row.free(0.0)
+            row.free(AT_ONCE)
             self.store.event(row.now.id, "queued", "the owner said `retry`")
 
     @locked
@@ -124,7 +125,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
         """Nothing waits for its time any more."""
         for row in self.store.jobs.values():
             if row.now.state in {JobState.QUEUED, JobState.RECEIVED} or row.now.due:
-                row.not_before = 0.0
+                row.not_before = AT_ONCE
 
     # A start after others
 
@@ -133,7 +134,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
         """Take back what others had claimed and not armed."""
         for row in self.store.jobs.values():
             if alone and row.now.due:
-                row.not_before = 0.0
+                row.not_before = AT_ONCE
             if row.owner in {None, self.owner}:
                 continue
             early = row.now.state in {JobState.QUEUED, JobState.SENDING}
@@ -154,7 +155,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
             if row.now.state is not JobState.ARMED or row.owner == self.owner:
                 continue
             if alone or row.lease_until < now:
-                row.owner, row.lease_until = self.owner, now + self.lease
+                row.owner, row.lease_until = self.owner, after(now, self.lease)
                 row.change(claim=row.now.claim + 1)
                 found.append(self._interrupted(row.now))
         return found
@@ -204,7 +205,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
         return len(self.store.attempts)
 
     @locked
-    def progress(self, since: float, attempt: int) -> Progress:
+    def progress(self, since: Wall, attempt: int) -> Progress:
         """How far a run has come that began at `since` (wall time), after `attempt`."""
         ended = {JobState.DONE, JobState.FAILED, JobState.UNKNOWN}
         rows = [

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from watchd.errors import LedgerError
-from watchd.model import ClaimLost, FailureKind, Job, JobState, Outcome
+from watchd.model import AT_ONCE, ClaimLost, FailureKind, Job, JobState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from watchd.core.request.endpoint import Answer
-    from watchd.model import Gate, GateReason, Place, Rect, Sighting
+    from watchd.model import Gate, GateReason, Place, Rect, Sighting, Steady, Wall
 
 UNDER_WAY = frozenset(JobState) - {JobState.DONE, JobState.FAILED}
 HELD = frozenset({JobState.SENDING, JobState.ARMED, JobState.RECEIVED, JobState.UNKNOWN})
@@ -26,10 +26,10 @@ class JobRow:
     now: Job
     size: int
     priority: int
-    created_at: float
+    created_at: Wall
     owner: str | None = None
-    lease_until: float = 0.0
-    not_before: float = 0.0
+    lease_until: Steady = AT_ONCE
+    not_before: Steady = AT_ONCE
     ended: int = 0
     fresh_after: int = 0
     approved: bool = False
@@ -39,7 +39,7 @@ class JobRow:
         """Replace the value that is handed out."""
         self.now = replace(self.now, **values)  # type: ignore[arg-type]  # the fields of Job, by name
 
-    def free(self, not_before: float | None = None) -> None:
+    def free(self, not_before: Steady | None = None) -> None:
         """Nobody works on it any more."""
         self.owner = None
         if not_before is not None:
@@ -53,20 +53,20 @@ class AttemptRow:
     id: int
     job: int
     folder: str
-    started_at: float
+    started_at: Wall
     reserved: int
     tile: int | None
     expects: tuple[int, int]
     booked: int = 0
     day: str | None = None
     armed: bool = False
-    finished_at: float | None = None
+    finished_at: Wall | None = None
     outcome: Outcome | None = None
     status: int | None = None
     error: str | None = None
     cf_ray: str | None = None
 
-    def end(self, outcome: Outcome, error: str | None, at: float) -> None:
+    def end(self, outcome: Outcome, error: str | None, at: Wall) -> None:
         """It has ended, and holds nothing any more."""
         self.outcome, self.error, self.finished_at, self.reserved = outcome, error, at, 0
 
@@ -160,7 +160,7 @@ class MemoryStore:
         )
         return shares or bool(self.paid(row))
 
-    def end_open_attempts(self, job: int, error: str, at: float) -> None:
+    def end_open_attempts(self, job: int, error: str, at: Wall) -> None:
         """A job leaves its owner with a call begun and not ended: in doubt if it was armed, else nothing was sent."""
         for attempt in self.attempts.values():
             if attempt.job == job and attempt.finished_at is None:

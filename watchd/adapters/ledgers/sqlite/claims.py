@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.sqlite.rows import job_of, text_of
 from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
-from watchd.model import ClaimLost, FailureKind
+from watchd.model import AT_ONCE, ClaimLost, FailureKind, Steady, after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,10 +36,10 @@ class Claims(Transactions):
         )
         return job_of(row) if row else None
 
-    def next_due(self, since: float) -> float | None:
+    def next_due(self, since: Steady) -> Steady | None:
         """Steady time, after `since`, at which a job that waits becomes claimable; it may have passed by now."""
         (row,) = self.rows("next_due", since=since)
-        return None if row["at"] is None else float(row["at"])
+        return None if row["at"] is None else Steady(row["at"])
 
     def job(self, job_id: int) -> Job | None:
         """One job as it stands."""
@@ -51,7 +51,7 @@ class Claims(Transactions):
         return [job_of(row) for row in self.rows("paid_result", id=job.id)]
 
     @transaction
-    def release(self, job: Job, not_before: float = 0.0) -> ClaimLost | None:
+    def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was."""
         if not self.run("release", **self.claimed(job), not_before=not_before).rowcount:
             return ClaimLost(job.id)  # or it is armed, and then it is not given back but concluded
@@ -100,7 +100,7 @@ class Claims(Transactions):
     @transaction
     def abandon(self, job: Job, failure: Failure) -> ClaimLost | None:
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
-        lost = self.end(job, "abandon", failure, later=self.clock.steady() + LATER_S)
+        lost = self.end(job, "abandon", failure, later=after(self.clock.steady(), LATER_S))
         if lost is None:
             self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=failure.words)
             self.event(job.id, "abandoned", failure.words)

@@ -13,6 +13,8 @@ from watchd.model import Call, Interrupted, Progress
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from watchd.model import Wall
+
 
 class Leftovers(Transactions):
     """Implements `interfaces.Recovery` and `interfaces.RunProgress`."""
@@ -56,7 +58,7 @@ class Leftovers(Transactions):
         """The last attempt so far, to count from."""
         return int(self.rows("last_attempt")[0]["id"])
 
-    def progress(self, since: float, attempt: int) -> Progress:
+    def progress(self, since: Wall, attempt: int) -> Progress:
         """How far a run has come that began at `since` (wall time), after `attempt`."""
         row = self.rows("progress", since=since)[0]
         booked = int(self.rows("booked_since", attempt=attempt)[0]["booked"])

@@ -10,7 +10,7 @@ from watchd.adapters.ledgers.sqlite.transactions import Transactions, transactio
 from watchd.model import ClaimLost
 
 if TYPE_CHECKING:
-    from watchd.model import Job
+    from watchd.model import Job, Steady
 
 
 class OriginalRows(Transactions):
@@ -25,7 +25,7 @@ class OriginalRows(Transactions):
         return lost
 
     @transaction
-    def put_off_original(self, job: Job, not_before: float) -> ClaimLost | None:
+    def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
         """Give the claim back; it is tried again at `not_before` (steady)."""
         return self.write(job, "put_off_original", not_before=not_before)
 

@@ -19,7 +19,7 @@ from watchd.adapters.ledgers.sqlite import opening, statements
 from watchd.adapters.ledgers.sqlite.rows import text_of
 from watchd.core.calls.state import Opened, Shut
 from watchd.errors import LedgerError
-from watchd.model import ClaimLost
+from watchd.model import AT_ONCE, ClaimLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ class Transactions:
         self.lock = threading.RLock()
         self.trouble: str | None = None
         """Why the ledger cannot be written at present; everybody who wants to waits. Read without the lock."""
-        self.trouble_since = 0.0
+        self.trouble_since = AT_ONCE
         self.commits = 0
         """Transactions so far, for those who look often whether anything has changed. Read without the lock."""
         self._path = path
@@ -114,7 +114,7 @@ class Transactions:
             self._ballast.unlink()
             return
         if self.trouble is None:
-            self.trouble_since = self.clock.wall()
+            self.trouble_since = self.clock.steady()
             self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
             logger.critical(self.trouble, extra={"action": "ledger_full"})
         if not self._given_up:

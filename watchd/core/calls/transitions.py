@@ -14,21 +14,9 @@ from watchd.core.calls.outcomes import Answered
 from watchd.core.calls.pacing import MINUTE, Limiter
 from watchd.core.calls.retrying import CallContext, Streaks
 from watchd.core.calls.standing import decision
-from watchd.core.calls.state import (
-    CallState,
-    Effect,
-    FolderHold,
-    FolderWaits,
-    FullPace,
-    LimitUsedUp,
-    Opened,
-    Shut,
-    Slowed,
-    Step,
-    Wake,
-)
+from watchd.core.calls.state import CallState, Effect, Step, Wake
 from watchd.core.request import endpoint
-from watchd.model import Gate, GateReason, Outcome, Permit
+from watchd.model import Gate, GateReason, Outcome, Permit, Steady, after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,7 +80,7 @@ def step(state: CallState, event: Event) -> Step:  # noqa: C901, PLR0911, PLR091
 # What is closed
 
 
-def _expired(state: CallState, now: float) -> Step:
+def _expired(state: CallState, now: Steady) -> Step:
     """Open what only time held closed."""
     due = [gate.reason for gate in state.gates.values() if gating.expired(gate, now)]
     return _opened(state, due, "its time has passed")
@@ -105,7 +93,7 @@ def _opened(state: CallState, reasons: Iterable[GateReason], why: str | None) ->
         return Step(state)
     left = {reason: gate for reason, gate in state.gates.items() if reason not in meant}
     opened = replace(state, gates=left, limiter=state.limiter.after_a_pause())
-    return Step(opened, effects=(*(Opened(reason, why) for reason in meant), Wake()))
+    return Step(opened, effects=(*(events.Opened(reason, why) for reason in meant), Wake()))
 
 
 def _closed(state: CallState, gate: Gate, why: str | None) -> Step:
@@ -115,13 +103,13 @@ def _closed(state: CallState, gate: Gate, why: str | None) -> Step:
     if gate == before:
         return Step(state)
     shut = replace(state, gates={**state.gates, gate.reason: gate})
-    return Step(shut, effects=(Shut(gate, before, why), Wake()))
+    return Step(shut, effects=(events.Shut(gate, before, why), Wake()))
 
 
 def _put_off(state: CallState, gate: Gate) -> Step:
     """Another time for a gate that is closed; nobody needs to hear of it."""
     before = state.gates.get(gate.reason)
-    return Step(replace(state, gates={**state.gates, gate.reason: gate}), effects=(Shut(gate, before, None),))
+    return Step(replace(state, gates={**state.gates, gate.reason: gate}), effects=(events.Shut(gate, before, None),))
 
 
 def _then(first: Step, further: Callable[[CallState], Step]) -> Step:
@@ -130,14 +118,14 @@ def _then(first: Step, further: Callable[[CallState], Step]) -> Step:
     return Step(second.state, second.verdict, (*first.effects, *second.effects))
 
 
-def _looked(state: CallState, now: float) -> Step:
+def _looked(state: CallState, now: Steady) -> Step:
     return _then(_expired(state, now), lambda state: Step(state, decision(state, now)))
 
 
 # Probes
 
 
-def _probe_taken(state: CallState, now: float) -> Step:
+def _probe_taken(state: CallState, now: Steady) -> Step:
     def take(state: CallState) -> Step:
         decided = decision(state, now)
         if not isinstance(decided, Probe):
@@ -150,7 +138,7 @@ def _probe_taken(state: CallState, now: float) -> Step:
     return _then(_expired(state, now), take)
 
 
-def _probe_denied(state: CallState, now: float) -> Step:
+def _probe_denied(state: CallState, now: Steady) -> Step:
     gate = None if state.probing is None else state.gates.get(state.probing)
     back = replace(state, probing=None)
     if gate is None:
@@ -187,7 +175,7 @@ def _entering(state: CallState, event: events.Entering) -> Step:
     return _then(_expired(state, now), enter)
 
 
-def _may_go(state: CallState, now: float, *, probe: bool) -> bool:
+def _may_go(state: CallState, now: Steady, *, probe: bool) -> bool:
     """Whether nothing is closed; for the probe, nothing but what it is to try."""
     if not probe:
         return isinstance(decision(state, now), Open)
@@ -209,7 +197,7 @@ def _picture_came(state: CallState, event: events.PictureCame) -> Step:
     def widen(state: CallState) -> Step:
         wider = state.limiter.succeeded(event.now, again=event.permit.again)
         heard = _heard(replace(state, limiter=wider), event.quota, event.now)
-        full = (FullPace(),) if was_narrowed and not heard.state.limiter.is_narrowed() else ()
+        full = (events.FullPace(),) if was_narrowed and not heard.state.limiter.is_narrowed() else ()
         return Step(_out(heard.state), None, (*heard.effects, *full))
 
     return _then(first, widen)
@@ -246,15 +234,15 @@ def _slowed(state: CallState, event: events.CallFailed) -> Step:
     if endpoint.meaning(status) in {Outcome.RATE, Outcome.SERVER}:
         was_narrowed = limiter.is_narrowed()
         limiter = limiter.troubled(event.now, event.permit.began)
-        told = () if was_narrowed else (Slowed(status, limiter.places(event.now)),)
+        told = () if was_narrowed else (events.Slowed(status, limiter.places(event.now)),)
     return Step(replace(state, limiter=limiter), effects=told)
 
 
-def _heard(state: CallState, quota: Quota, now: float) -> Step:
+def _heard(state: CallState, quota: Quota, now: Steady) -> Step:
     """Take over what the service says of its own limit; the call that brought it is no longer in flight."""
     limiter = state.limiter.heard(quota, now, max(0, state.in_flight - 1))
     used_up = quota.remaining == 0 and (quota.resets_in or 0) > MINUTE
-    effects = (LimitUsedUp(quota.resets_in or 0.0),) if used_up else ()
+    effects = (events.LimitUsedUp(quota.resets_in or 0.0),) if used_up else ()
     return Step(replace(state, limiter=limiter), effects=effects)
 
 
@@ -264,17 +252,17 @@ def _over_budget(state: CallState, event: events.OverBudget) -> Step:
     folder = event.reached.limit.folder
     if folder is not None:
         return _held(out, event.now, folder, f"budget: {detail}", event.wait)
-    return _closed(out, Gate(GateReason.BUDGET, event.now, detail, event.now + event.wait, event.wait), detail)
+    return _closed(out, Gate(GateReason.BUDGET, event.now, detail, after(event.now, event.wait), event.wait), detail)
 
 
 # Folders, the backlog, the key
 
 
-def _held(state: CallState, now: float, folder: str, reason: str, seconds: float) -> Step:
+def _held(state: CallState, now: Steady, folder: str, reason: str, seconds: float) -> Step:
     before = state.holds.get(folder)
     holds = {name: hold for name, hold in state.holds.items() if hold.until > now}
-    holds[folder] = FolderHold(reason, now + seconds)
-    waits = () if before is not None and before.until > now else (FolderWaits(folder, reason),)
+    holds[folder] = events.FolderHold(reason, after(now, seconds))
+    waits = () if before is not None and before.until > now else (events.FolderWaits(folder, reason),)
     return Step(replace(state, holds=holds), effects=waits)
 
 
@@ -296,13 +284,13 @@ def _key_seen(state: CallState, fingerprint: str) -> Step:
 # The owner, and the configuration
 
 
-def _owner_paused(state: CallState, now: float) -> Step:
+def _owner_paused(state: CallState, now: Steady) -> Step:
     if GateReason.PAUSED in state.gates:
         return Step(state)
     return _closed(state, Gate(GateReason.PAUSED, now, "the owner said `pause`"), None)
 
 
-def _owner_resumed(state: CallState, now: float) -> Step:
+def _owner_resumed(state: CallState, now: Steady) -> Step:
     """Open what opens by asking; what is tried by a probe is tried at once, and by one call alone."""
     meant = [reason for reason in state.gates if reason in RESUMED]
     probed = [reason for reason in meant if reason in gating.PROBED]

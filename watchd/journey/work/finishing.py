@@ -1,0 +1,99 @@
+"""How a job comes to its end: its answer published, an earlier result reused, its output there already, or failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from watchd.core.outgoing import disposition, spool_names
+from watchd.core.text import on_one_line
+from watchd.interfaces import CallBook, JobQueue
+from watchd.model import ClaimLost, Failure, FailureKind, Wall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from watchd.interfaces import Clock, Spool
+    from watchd.journey.reporting import Recorder
+    from watchd.journey.work.publishing import Publisher
+    from watchd.model import Folder, Job, Published
+
+
+class JobBooks(JobQueue, CallBook, Protocol):
+    """What of the ledger leading a job needs: the queue, and the tiles and answers of its calls."""
+
+
+class Finisher:
+    """Ends jobs: the ledger first, then people are told, then the spool is cleared.
+
+    Threads: every worker's; it holds nothing that changes.
+    """
+
+    def __init__(
+        self, publisher: Publisher, recorder: Recorder, ledger: JobBooks, spool: Spool, clock: Clock,
+        lost: Callable[[str, str], None],
+    ) -> None:  # fmt: skip
+        """`lost` is told of a folder and a path whose file was gone."""
+        self._publisher = publisher
+        self._recorder = recorder
+        self._ledger = ledger
+        self._spool = spool
+        self._clock = clock
+        self._lost = lost
+
+    def publish(self, job: Job, folder: Folder) -> None:
+        """Publish the paid answer that lies in the spool."""
+        try:
+            published = self._publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
+        except FileNotFoundError:
+            # A ledger put back from a backup may know of answers that are published or lost since.
+            words = "its paid answer is no longer in the spool; look for its output first"
+            self._ledger.lose_answer(job, Failure(FailureKind.ANSWER_GONE, words))
+            return
+        self._finish(job, folder, published, reused_from=None, price=job.booked)
+
+    def reuse(self, job: Job, folder: Folder, results: tuple[Job, ...]) -> None:
+        """Make the output from the first of these earlier results that is still there."""
+        for earlier in results:
+            published = self._publisher.reuse(job, folder, earlier)
+            if published is not None:
+                self._finish(job, folder, published, reused_from=earlier.reused_from or earlier.id, price=0)
+                return
+        self.fail(job, folder, self._gone(results[0]))
+
+    def _gone(self, earlier: Job) -> Failure:
+        paid = self._clock.day_of(earlier.finished_at or Wall(0.0))
+        words = f"paid on {paid} as job {earlier.id}, its output is gone; `watchd retry` pays again"
+        return Failure(FailureKind.RESULT_GONE, words)
+
+    def _finish(
+        self, job: Job, folder: Folder, published: Published | ClaimLost, *, reused_from: int | None, price: int
+    ) -> None:
+        if isinstance(published, ClaimLost):
+            return
+        lost = self._ledger.finish(
+            job, published.output, published.sha256, reused_from=reused_from,
+            detail=f"published as {on_one_line(published.output)}", due=disposition.is_due_when_done(folder),
+        )  # fmt: skip
+        if lost is None:
+            self._recorder.published(job, published, price, reused_from)
+            self.clear(job, self._ledger.tiles(job) if job.tiles else ())
+
+    def skip(self, job: Job) -> None:
+        """Its output is there, and the folder says to leave it."""
+        words = "its output is there: `on_collision: skip`"
+        if self._ledger.finish(job, None, None, reused_from=None, detail=words) is None:
+            self._recorder.skipped(job)
+            self.clear(job)
+
+    def fail(self, job: Job, folder: Folder, failure: Failure) -> None:
+        """End it without a call."""
+        self.clear(job)  # before the ledger has it as failed: from then on `retry` may give it to another worker
+        due = disposition.is_due_when_failed(folder, failure.kind)
+        if self._ledger.fail(job, failure, due=due) is None:
+            if failure.kind is FailureKind.GONE:
+                self._lost(job.folder, job.path)
+            self._recorder.ended(job, failure.words)
+
+    def clear(self, job: Job, tiles: Collection[int] = ()) -> None:
+        """Take its files out of the spool, but for answers that are paid for; with these `tiles`, those too."""
+        self._spool.remove(*spool_names.passing(job), *spool_names.paid(job, tiles))

@@ -15,7 +15,7 @@ from tests.contract.uploads import GOLD, PictureUpload, heavy, upload
 from tests.fakes.pictures import png
 from tests.fakes.raw_server import Peer, RawServer
 from watchd import __version__
-from watchd.adapters.http.bodies import HELD_BACK
+from watchd.adapters.http.bodies import HELD_BACK_BYTES
 from watchd.adapters.http.client import HttpEndpoint
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Received
 from watchd.core.request.endpoint import MAX_ANSWER_BYTES
@@ -103,7 +103,7 @@ def well(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-@pytest.mark.parametrize("size", [1, HELD_BACK, 300_000])
+@pytest.mark.parametrize("size", [1, HELD_BACK_BYTES, 300_000])
 def test_the_call_is_armed_once_when_everything_but_the_last_bytes_has_arrived(
     serve: Serve, transfer: str, size: int
 ) -> None:
@@ -112,14 +112,14 @@ def test_the_call_is_armed_once_when_everything_but_the_last_bytes_has_arrived(
 
     def arm() -> None:
         peer = server.peer()
-        assert peer.wait_for_body(1 if size >= HELD_BACK else 0)  # its length is known once the head has come
-        assert peer.wait_for_body(peer.length - HELD_BACK)
+        assert peer.wait_for_body(1 if size >= HELD_BACK_BYTES else 0)  # its length is known once the head has come
+        assert peer.wait_for_body(peer.length - HELD_BACK_BYTES)
         seen.append((len(peer.body), peer.length))
 
     sent = PictureUpload(upload().data[:size] + bytes(max(0, size - upload().size)), upload().parameters)
     assert isinstance(caller.call(sent, arm), Received)
     ((arrived, length),) = seen
-    assert arrived == max(0, length - HELD_BACK)
+    assert arrived == max(0, length - HELD_BACK_BYTES)
     assert server.peer().complete
 
 
@@ -135,7 +135,7 @@ def test_what_arm_raises_leaves_the_request_incomplete_for_ever(serve: Serve, tr
     peer = server.peer()
     assert peer.gone.wait(10)
     assert not peer.complete
-    assert len(peer.body) == peer.length - HELD_BACK
+    assert len(peer.body) == peer.length - HELD_BACK_BYTES
 
 
 def test_a_cut_in_the_middle_of_the_upload_is_nobodys_money(serve: Serve) -> None:

@@ -19,7 +19,7 @@ from tests.contract.test_http_endpoint import DEADLINE, KEY, PNG_HEAD, RIGHT, TR
 from tests.contract.uploads import PictureUpload, heavy, upload
 from tests.fakes.raw_server import Peer, RawServer
 from tests.fakes.tls import AUTHORITY, SERVICE, Proxy, TlsServer, certified, farewell, out_of_date, trust
-from watchd.adapters.http.bodies import HELD_BACK
+from watchd.adapters.http.bodies import HELD_BACK_BYTES
 from watchd.adapters.http.inquiry import inquire
 from watchd.core.calls.outcomes import Answered, Lost, NotSent, Received
 from watchd.model import Api
@@ -275,12 +275,12 @@ def test_the_call_is_armed_once_when_everything_but_the_last_bytes_has_arrived_o
     def arm() -> None:
         peer = server.peer()
         assert peer.wait_for_body(1)  # until then its length is not known
-        assert peer.wait_for_body(peer.length - HELD_BACK)
+        assert peer.wait_for_body(peer.length - HELD_BACK_BYTES)
         seen.append((len(peer.body), peer.length))
 
     assert isinstance(caller.call(arm=arm), Received)
     ((arrived, length),) = seen
-    assert arrived == length - HELD_BACK
+    assert arrived == length - HELD_BACK_BYTES
     assert server.peer().complete
 
 

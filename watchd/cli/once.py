@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from watchd.model import Progress
     from watchd.process.single_run import Result
 
-BAR = 24
+BAR_CHARACTERS = 24
 MEGABYTE = 1_000_000
-MINUTE = 60
+MINUTE_SECONDS = 60
 
 
 class Bar:
@@ -37,10 +37,10 @@ class Bar:
         ended = progress.done + progress.failed + progress.unknown
         total = ended + progress.left
         rate = ended / max(0.001, time.monotonic() - self._began)
-        filled = BAR * ended // total if total else 0
+        filled = BAR_CHARACTERS * ended // total if total else 0
         left = f"{_duration(progress.left / rate)} left" if ended and progress.left else "…" if progress.left else ""
         self._line = (
-            f"[{'█' * filled}{'·' * (BAR - filled)}] {ended}/{total} files"
+            f"[{'█' * filled}{'·' * (BAR_CHARACTERS - filled)}] {ended}/{total} files"
             f"  {progress.bytes_done / MEGABYTE:.1f}/{(progress.bytes_done + progress.bytes_left) / MEGABYTE:.1f} MB"
             f"  {usd(progress.booked / MICROS_PER_USD)}  {rate:.1f}/s  {left}"
         )
@@ -65,7 +65,7 @@ class Plain:
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), MINUTE)
+    minutes, rest = divmod(round(seconds), MINUTE_SECONDS)
     return f"{minutes}:{rest:02d}"
 
 

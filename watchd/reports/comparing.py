@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from watchd.model import Job
 
-LONGEST_SIDE = 4000
+LONGEST_SIDE_PX = 4000
 """Pixels; a larger picture is shown smaller, so that the file can be sent around."""
 _QUALITY = 92
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
@@ -64,7 +64,7 @@ def embed(path: Path, *, full: bool) -> Shown | str:
     image = decoded.image
     width, height = image.size
     if not full:
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        image.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
     return Shown(_address(image), width, height, size)
 
 

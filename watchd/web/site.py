@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from watchd.model import Job
     from watchd.reports.daemon_view import DaemonView
 
-LOOK_EVERY = 0.1
+LOOK_EVERY_SECONDS = 0.1
 """Seconds between two looks whether anything has changed, while somebody has the page open."""
-BREATH = 15.0
+KEEP_ALIVE_SECONDS = 15.0
 """Seconds after which a word is sent all the same, so that a lost connection is noticed."""
 ASSETS = {
     "/page.css": ("watchd.web", "page.css", "text/css"),
@@ -35,7 +35,7 @@ ASSETS = {
     "/compare.css": ("watchd.reports", "compare.css", "text/css"),
     "/compare.js": ("watchd.reports", "compare.js", "text/javascript"),
 }
-MOST_BODY = 4096
+MOST_BODY_BYTES = 4096
 LAST = 2**63 - 1
 """No job has a larger number, and SQLite knows none."""
 NOT_FOUND = 404
@@ -144,18 +144,18 @@ class Site:
                 if found != seen and seen is not None:
                     yield "event: changed\ndata: now\n\n"
                     quiet = 0.0
-                elif quiet >= BREATH:
+                elif quiet >= KEEP_ALIVE_SECONDS:
                     yield ": here\n\n"
                     quiet = 0.0
                 seen = found
-                await asyncio.sleep(LOOK_EVERY)
-                quiet += LOOK_EVERY
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+                quiet += LOOK_EVERY_SECONDS
 
     async def _do(self, request: Request) -> Response:
         body = b""
         async for piece in request.stream():
             body += piece
-            if len(body) > MOST_BODY:
+            if len(body) > MOST_BODY_BYTES:
                 return PlainTextResponse("that is too long\n", 413)
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         requests = _requests(request.path_params["what"], fields)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = 128, 1600
 """Pixels of the longer side."""
-MOST_KEPT = 32_000_000
+MOST_KEPT_BYTES = 32_000_000
 """Bytes of finished pictures."""
 MOST_BYTES = 200_000_000
 MOST_PIXELS = 60_000_000
@@ -64,7 +64,7 @@ class Gallery:
 
     def _keep(self, key: tuple[int, str, int], made: bytes) -> None:
         self._kept[key] = made
-        while sum(map(len, self._kept.values())) > MOST_KEPT:
+        while sum(map(len, self._kept.values())) > MOST_KEPT_BYTES:
             self._kept.popitem(last=False)
 
     def _before(self, job: Job) -> bytes | None:

@@ -51,7 +51,9 @@ def test_json_is_as_long_as_it_says_and_holds_the_picture_as_raw_base64(data: by
     assert document == dict(parameters(GOLD).fields)
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 3, bodies.CHUNK - 1, bodies.CHUNK, bodies.CHUNK + 1, 3 * bodies.CHUNK])
+@pytest.mark.parametrize(
+    "size", [0, 1, 2, 3, bodies.CHUNK_BYTES - 1, bodies.CHUNK_BYTES, bodies.CHUNK_BYTES + 1, 3 * bodies.CHUNK_BYTES]
+)
 def test_lengths_hold_at_the_edges_of_pieces(size: int) -> None:
     data = bytes(range(256)) * (size // 256 + 1)
     for make in (bodies.multipart, bodies.as_json):
@@ -65,7 +67,7 @@ def test_the_last_bytes_come_alone_whatever_the_pieces(pieces: list[bytes]) -> N
     cut = list(bodies.holding_back(iter(pieces), total))
     assert b"".join(piece for piece, _ in cut) == b"".join(pieces)
     assert [last for _, last in cut] == [False] * (len(cut) - 1) + [True]
-    assert len(cut[-1][0]) == min(total, bodies.HELD_BACK)
+    assert len(cut[-1][0]) == min(total, bodies.HELD_BACK_BYTES)
 
 
 def test_every_form_has_a_boundary_of_its_own() -> None:
@@ -123,7 +125,7 @@ def test_the_words_of_an_error_are_found_in_whatever_shape_they_come(body: bytes
 
 @given(st.binary(max_size=300))
 def test_no_body_of_an_error_is_too_strange(body: bytes) -> None:
-    assert len(answers.words(body, "application/json", Redactor())) <= answers.MOST_WORDS
+    assert len(answers.words(body, "application/json", Redactor())) <= answers.MOST_CHARACTERS
 
 
 def test_a_body_nested_without_end_is_only_words() -> None:

@@ -111,7 +111,7 @@ def test_a_limit_for_a_day_is_used_as_it_is_needed_and_not_spread_over_the_day()
     pace = Limiter(4).heard(Quota(remaining=500, resets_in=86_400.0), NOW, 0)
     for _ in range(499):
         pace = admitted(pace, NOW)
-    assert wait(admitted(pace, NOW), NOW) == pacing.LONGEST_HOLD
+    assert wait(admitted(pace, NOW), NOW) == pacing.LONGEST_HOLD_SECONDS
 
 
 def test_no_header_holds_calls_back_for_more_than_five_minutes() -> None:
@@ -233,7 +233,7 @@ def test_in_an_outage_no_more_calls_are_made_again_than_the_purse_holds() -> Non
 
 
 def test_a_tenth_of_the_calls_fills_the_purse() -> None:
-    pace = replace(Limiter(4), purse=pacing.TokenBucket(20.0, 1 / 60, 0.0, NOW))
+    pace = replace(Limiter(4), retry_budget=pacing.TokenBucket(20.0, 1 / 60, 0.0, NOW))
     assert pace.admit(NOW, 0, again=True, probe=False) == PutOff(60.0)
     for _ in range(10):
         pace = admitted(pace, NOW)
@@ -244,12 +244,14 @@ def test_what_succeeds_when_made_again_has_cost_the_purse_nothing() -> None:
     pace = Limiter(4)
     for _ in range(1000):
         pace = admitted(pace, NOW, again=True).succeeded(NOW, again=True)
-    assert pace.purse.now(NOW) >= 19
+    assert pace.retry_budget.now(NOW) >= 19
 
 
-def test_a_probe_asks_nothing_of_the_purse_nor_of_the_credit() -> None:
+def test_a_probe_asks_nothing_of_the_budgets() -> None:
     pace = replace(
-        Limiter(4), purse=pacing.TokenBucket(20.0, 1 / 60, 0.0, NOW), credit=pacing.TokenBucket(5.0, 1 / 6, 0.0, NOW)
+        Limiter(4),
+        retry_budget=pacing.TokenBucket(20.0, 1 / 60, 0.0, NOW),
+        error_budget=pacing.TokenBucket(5.0, 1 / 6, 0.0, NOW),
     )
     assert isinstance(pace.admit(NOW, 0, again=True, probe=True), Limiter)
 

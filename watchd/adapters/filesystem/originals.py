@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
-_CHUNK = 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
 
 
 class FileOriginals:
@@ -62,7 +62,7 @@ class FileOriginals:
                     raise
                 seen = os.stat(source, dir_fd=here, follow_symlinks=False)
                 with Path(moved).open("rb") as file:
-                    chunks = iter(lambda: file.read(_CHUNK), b"")
+                    chunks = iter(lambda: file.read(_CHUNK_BYTES), b"")
                     if self._outputs.publish(chunks, root, path, replace=False, mtime_ns=seen.st_mtime_ns) is None:
                         return False
                 os.unlink(source, dir_fd=here)
@@ -94,7 +94,7 @@ class FileOriginals:
         """Across file systems: whole, durable and compared, before the original goes."""
         seen = os.fstat(file)
         os.lseek(file, 0, os.SEEK_SET)
-        chunks = iter(lambda: os.read(file, _CHUNK), b"")
+        chunks = iter(lambda: os.read(file, _CHUNK_BYTES), b"")
         digest = self._outputs.publish(chunks, target, candidate, replace=False, mtime_ns=seen.st_mtime_ns)
         if digest is None:
             return False

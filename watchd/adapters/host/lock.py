@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-MOMENT = 0.05
+MOMENT_SECONDS = 0.05
 MOMENTS = 20
 
 
@@ -53,7 +53,7 @@ class StateLock:
             holder = os.pread(self._descriptor, 100, 0).decode(errors="replace").strip()
             if holder:
                 return holder
-            time.sleep(MOMENT)
+            time.sleep(MOMENT_SECONDS)
         return "another process"
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from watchd.adapters.http.redactor import Redactor
 
 MOST_ERROR_BYTES = 64 * 1024
-MOST_WORDS = 500
+MOST_CHARACTERS = 500
 MILLISECONDS_FROM = 1e12
 """A Unix time from here on is in milliseconds."""
 MOMENTS_FROM = 1e9
@@ -49,7 +49,7 @@ def words(body: bytes, content_type: str, hidden: Redactor) -> str:
     # JSON can spell half of a character, which no file and no database takes.
     whole = _words(body, content_type).encode("utf-8", "replace").decode()
     # Veiled when it has been read, since JSON can spell a character in several ways; and before it is cut.
-    return hidden(whole)[:MOST_WORDS] or "no words"
+    return hidden(whole)[:MOST_CHARACTERS] or "no words"
 
 
 def _words(body: bytes, content_type: str) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from watchd.interfaces import Upload
 
-CHUNK = 256 * 1024
-HELD_BACK = 512
+CHUNK_BYTES = 256 * 1024
+HELD_BACK_BYTES = 512
 """Bytes held back until the call is armed: the end of the picture with the end of the body."""
 
 
@@ -66,8 +66,8 @@ def as_json(upload: Upload) -> Body:
 
 
 def holding_back(pieces: Iterator[bytes], total: int) -> Iterator[tuple[bytes, bool]]:
-    """The pieces again, cut so that the last `HELD_BACK` bytes come alone, marked True."""
-    before_last = max(0, total - HELD_BACK)
+    """The pieces again, cut so that the last `HELD_BACK_BYTES` bytes come alone, marked True."""
+    before_last = max(0, total - HELD_BACK_BYTES)
     gone, end = 0, b""
     for piece in pieces:
         cut = max(0, min(len(piece), before_last - gone))
@@ -89,10 +89,10 @@ def _extension(upload: Upload) -> str:
 
 
 def _plain(picture: BinaryIO) -> Iterator[bytes]:
-    while chunk := picture.read(CHUNK):
+    while chunk := picture.read(CHUNK_BYTES):
         yield chunk
 
 
 def _encoded(picture: BinaryIO) -> Iterator[bytes]:
-    while chunk := picture.read(CHUNK // 4 * 3):
+    while chunk := picture.read(CHUNK_BYTES // 4 * 3):
         yield base64.b64encode(chunk)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 STOPPED = "watchd was told to stop at once"
-LONGEST_RAY = 100
-SPARE = 2.0
+LONGEST_RAY_CHARACTERS = 100
+SPARE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class HttpEndpoint:
         # A handshake that stalls heeds no deadline but its own.
         self._connect_timeout = min(api.connect_timeout, api.timeout)
         # A single read may take longer than all of the call: it is the tether that ends it, and says why.
-        self._client = connecting.connect(api, httpx.Timeout(api.timeout + SPARE, connect=self._connect_timeout))
+        self._client = connecting.connect(
+            api, httpx.Timeout(api.timeout + SPARE_SECONDS, connect=self._connect_timeout)
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -106,7 +108,7 @@ class HttpEndpoint:
         with self._client.stream("POST", url, content=content, headers=headers, extensions=extensions) as response:
             said = response.headers
             if "cf-ray" in said:
-                exchange.cf_ray = hidden(said["cf-ray"])[:LONGEST_RAY]
+                exchange.cf_ray = hidden(said["cf-ray"])[:LONGEST_RAY_CHARACTERS]
             exchange.quota = answers.quota(said)
             if response.status_code != httpx.codes.OK:
                 return exchange.answered(answers.read_error(response, hidden))

@@ -1,9 +1,9 @@
 """How fast calls may be made: one limiter for all workers, slowed by what the service answers and says of its limits.
 
 Four things hold calls back, each for a reason of its own. Smooth spacing keeps to `requests_per_minute` and to the
-rate-limit headers. A window of calls in flight shrinks on trouble of the service's own and grows with every picture.
-A credit for such trouble bounds how much of it is asked for at all. A purse pays for calls made again. Times are
-steady seconds.
+rate-limit headers. A window of calls in flight is halved by trouble of the service's own and grows by one with every
+picture (AIMD: additive increase, multiplicative decrease). An error budget bounds how much of such trouble is asked for
+at all, and a retry budget how many calls are made again; both are token buckets. Times are steady seconds.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watchd.core.calls.outcomes import Quota
 
-MINUTE = 60.0
-TROUBLE_CREDIT = 5.0
-CREDIT_EVERY = 6.0
-"""Seconds in which one failed answer is forgiven: 5 at once and 5 more in half a minute, however fast calls end."""
-CREDIT_OF_A_PICTURE = 0.005
+MINUTE_SECONDS = 60.0
+ERROR_BUDGET = 5.0
+ERROR_REFILL_SECONDS = 6.0
+"""One failed answer is forgiven in so long: 5 at once and 5 more in half a minute, however fast calls end."""
+ERRORS_PER_PICTURE = 0.005
 """What a picture adds: where one call in two hundred fails, nothing is held up however fast the service is."""
 ROUNDING = 1e-6
 """What is missing by less than this is not missing: tenths do not add up to a whole, nor do moments of Unix time."""
-RETRY_PURSE = 20.0
+RETRY_BUDGET = 20.0
 RETRIES_PER_CALL = 0.1
 MOST_REFUSALS = 40
-"""Answers of 4xx in `REFUSALS_WITHIN` seconds that are not passed: at 50 the vendor refuses every call of the key."""
-REFUSALS_WITHIN = 30.0
-LONGEST_SPREAD = 120.0
-"""Seconds: what is left of a limit is spread evenly over a shorter period; a day's worth is used as it is needed."""
-LONGEST_HOLD = 300.0
-"""Seconds that a header alone can hold calls back; after that one is tried, whatever it said."""
+"""Answers of 4xx in `REFUSAL_WINDOW_SECONDS` that are not passed: at 50 the vendor refuses every call of the key."""
+REFUSAL_WINDOW_SECONDS = 30.0
+LONGEST_SPREAD_SECONDS = 120.0
+"""What is left of a limit is spread evenly over a shorter period; a day's worth is used as it is needed."""
+LONGEST_HOLD_SECONDS = 300.0
+"""A header alone can hold calls back for so long; after that one is tried, whatever it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """This job was tried before and the purse has nothing for it: others may go, it comes back after `seconds`."""
+    """This job was tried before and the retry budget is spent: others may go, it comes back after `seconds`."""
 
     seconds: float
 
@@ -80,8 +80,8 @@ class ServiceLimit:
 
     def interval(self, now: float) -> float:
         """Seconds between two calls that use up what is left, and no more, by the time it begins anew."""
-        own = MINUTE / self.per_minute if self.per_minute else 0.0
-        if self.left is None or not 0 < self.until - now <= LONGEST_SPREAD:
+        own = MINUTE_SECONDS / self.per_minute if self.per_minute else 0.0
+        if self.left is None or not 0 < self.until - now <= LONGEST_SPREAD_SECONDS:
             return own
         return max(own, (self.until - now) / max(1, self.left))
 
@@ -90,12 +90,12 @@ class ServiceLimit:
         return self.until if self.left == 0 else now
 
 
-def _credit() -> TokenBucket:
-    return TokenBucket(TROUBLE_CREDIT, 1 / CREDIT_EVERY, TROUBLE_CREDIT)
+def _error_budget() -> TokenBucket:
+    return TokenBucket(ERROR_BUDGET, 1 / ERROR_REFILL_SECONDS, ERROR_BUDGET)
 
 
-def _purse() -> TokenBucket:
-    return TokenBucket(RETRY_PURSE, 1 / MINUTE, RETRY_PURSE)
+def _retry_budget() -> TokenBucket:
+    return TokenBucket(RETRY_BUDGET, 1 / MINUTE_SECONDS, RETRY_BUDGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class Limiter:
     """How many calls may be in flight at present; None: all of them."""
     last: float = float("-inf")
     narrowed_at: float = float("-inf")
-    credit: TokenBucket = field(default_factory=_credit)
-    purse: TokenBucket = field(default_factory=_purse)
+    error_budget: TokenBucket = field(default_factory=_error_budget)
+    retry_budget: TokenBucket = field(default_factory=_retry_budget)
     told: ServiceLimit | None = None
     refusals: tuple[float, ...] = ()
 
@@ -132,42 +132,42 @@ class Limiter:
         elif told is not None and told.left is not None:
             told = replace(told, left=None)  # that period is over, and nothing is known of the next
         earned = RETRIES_PER_CALL - (1.0 if again and not probe else 0.0)
-        return replace(self, last=now, told=told, purse=self.purse.add(earned, now))
+        return replace(self, last=now, told=told, retry_budget=self.retry_budget.add(earned, now))
 
     def _place_for_a_probe(self, in_flight: int) -> Wait | None:
         return Wait(None) if in_flight >= self.workers else None
 
     def _held_back(self, now: float, in_flight: int, *, again: bool) -> Wait | PutOff | None:
-        if again and (missing := self.purse.wait_for_one(now)) > 0:
+        if again and (missing := self.retry_budget.wait_for_one(now)) > 0:
             return PutOff(missing)
-        if (rest := self.credit.wait_for_one(now)) > 0:
+        if (rest := self.error_budget.wait_for_one(now)) > 0:
             return Wait(rest)
         recent = self._recent_refusals(now)
         if recent and len(recent) + in_flight >= MOST_REFUSALS:
-            return Wait(recent[0] + REFUSALS_WITHIN - now)
+            return Wait(recent[0] + REFUSAL_WINDOW_SECONDS - now)
         if in_flight >= self.places(now):
-            # A place comes with a call that ends, or with credit that fills by time.
-            return Wait(None if self._is_credit_full(now) else CREDIT_EVERY)
+            # A place comes with a call that ends, or with an error budget that fills by time.
+            return Wait(None if self._may_err_freely(now) else ERROR_REFILL_SECONDS)
         return None
 
-    def _is_credit_full(self, now: float) -> bool:
-        return self.credit.now(now) >= self.credit.capacity - ROUNDING
+    def _may_err_freely(self, now: float) -> bool:
+        return self.error_budget.now(now) >= self.error_budget.capacity - ROUNDING
 
     def places(self, now: float) -> int:
-        """How many calls may be in flight. While credit is missing, each of them must be able to fail on it."""
+        """How many calls may be in flight; of a spent error budget each must be able to fail on the rest."""
         window = int(self._window)
-        return window if self._is_credit_full(now) else max(1, min(window, int(self.credit.now(now) + ROUNDING)))
+        return window if self._may_err_freely(now) else max(1, min(window, int(self.error_budget.now(now) + ROUNDING)))
 
     @property
     def _window(self) -> float:
         return self.workers if self.window is None else self.window
 
     def _interval(self, now: float) -> float:
-        own = MINUTE / self.per_minute if self.per_minute else 0.0
+        own = MINUTE_SECONDS / self.per_minute if self.per_minute else 0.0
         return max(own, self.told.interval(now) if self.told is not None else 0.0)
 
     def _recent_refusals(self, now: float) -> tuple[float, ...]:
-        return tuple(at for at in self.refusals if now - at < REFUSALS_WITHIN)
+        return tuple(at for at in self.refusals if now - at < REFUSAL_WINDOW_SECONDS)
 
     def is_narrowed(self) -> bool:
         """Whether fewer calls are in flight than there are workers for, on account of the service."""
@@ -176,16 +176,18 @@ class Limiter:
     def succeeded(self, now: float, *, again: bool) -> Limiter:
         """A picture came: there is room for one more call, and a call made again has its price back."""
         window = self._window + 1.0
-        purse = self.purse.add(1.0, now) if again else self.purse
-        credit = self.credit.add(CREDIT_OF_A_PICTURE, now)
-        return replace(self, window=window if window < self.workers else None, credit=credit, purse=purse)
+        retry_budget = self.retry_budget.add(1.0, now) if again else self.retry_budget
+        error_budget = self.error_budget.add(ERRORS_PER_PICTURE, now)
+        return replace(
+            self, window=window if window < self.workers else None, error_budget=error_budget, retry_budget=retry_budget
+        )
 
     def troubled(self, now: float, began: float) -> Limiter:
         """The service answered with trouble of its own: half as many at once.
 
         Calls that had begun before the window was last narrowed say nothing new of it.
         """
-        charged = replace(self, credit=self.credit.add(-1.0, now))
+        charged = replace(self, error_budget=self.error_budget.add(-1.0, now))
         if began < self.narrowed_at:
             return charged
         return replace(charged, window=max(1.0, self._window / 2), narrowed_at=now)
@@ -204,4 +206,4 @@ class Limiter:
             # A limit without a period is one a minute, as this vendor counts.
             return replace(self, told=ServiceLimit(quota.limit, None, now)) if quota.limit else self
         left = max(0, quota.remaining - in_flight)
-        return replace(self, told=ServiceLimit(None, left, now + min(quota.resets_in, LONGEST_HOLD)))
+        return replace(self, told=ServiceLimit(None, left, now + min(quota.resets_in, LONGEST_HOLD_SECONDS)))

@@ -174,8 +174,6 @@ class OwnerResumed:
 class OwnerApproved:
     """The owner said `approve`."""
 
-    now: Steady
-
 
 @dataclass(frozen=True, slots=True)
 class OwnerSpoke:

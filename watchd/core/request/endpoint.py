@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from watchd.model import Price, Profile
 
 MIN_PIXELS = 65_536
-MIN_SIDE = 64
+MIN_SIDE_PX = 64
 MAX_PIXELS = 16_777_216
 MAX_UPLOAD_BYTES = 25_000_000 - 1
 """The service takes files below 25 MB; as base64 in JSON that stays below its 35 MB for a body."""
@@ -30,7 +30,7 @@ LOWER_PRICE_UP_TO = 2.0
 """The effective scale up to which, itself included, the lower price holds."""
 SCALE_DECIMALS = 4
 """Finer than any result shows; two scales that differ by less are the same request."""
-SIZE_TOLERANCE = 2
+SIZE_TOLERANCE_PX = 2
 """How many pixels a side of the answer may differ from the computed size: services round differently."""
 
 DEFAULTS = {"scale": 2.0, "enhance": False, "enhanceCreativity": 0.5, "replication": 0.35, "creativity": 0.01}
@@ -52,9 +52,9 @@ def plan(
 ) -> Parameters | Refusal:
     """What would be sent for a picture of `width` x `height` upright pixels under `profile`, or why nothing can be."""
     pixels = width * height
-    if pixels < MIN_PIXELS or min(width, height) < MIN_SIDE:
+    if pixels < MIN_PIXELS or min(width, height) < MIN_SIDE_PX:
         return Refusal(
-            f"{width}x{height} is too small: the service takes pictures from {MIN_SIDE} pixels a side"
+            f"{width}x{height} is too small: the service takes pictures from {MIN_SIDE_PX} pixels a side"
             f" and {MIN_PIXELS:,} pixels in all"
         )
     wanted = scale_of(profile)
@@ -73,7 +73,7 @@ def plan(
 def _tiled(profile: Profile, width: int, height: int, dialect: Dialect, price: Price) -> Parameters | Refusal:
     """One call for each tile, every one of a size that the service neither refuses nor reduces."""
     scale = scale_of(profile)
-    cut = tiling.cut(width, height, scale, most_pixels=MAX_PIXELS, least_side=MIN_SIDE, least_pixels=MIN_PIXELS)
+    cut = tiling.cut(width, height, scale, most_pixels=MAX_PIXELS, least_side=MIN_SIDE_PX, least_pixels=MIN_PIXELS)
     if cut is None:
         return Refusal(f"{width}x{height} cannot be cut into tiles that the service takes at scale {scale:g}")
     tiles = []
@@ -254,4 +254,4 @@ def is_key_ban(message: str) -> bool:
 
 def size_matches(expected: tuple[int, int], answered: tuple[int, int]) -> bool:
     """Whether the answer has the size asked for, give or take the service's rounding."""
-    return all(abs(want - got) <= SIZE_TOLERANCE for want, got in zip(expected, answered, strict=True))
+    return all(abs(want - got) <= SIZE_TOLERANCE_PX for want, got in zip(expected, answered, strict=True))

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     _Opener = Callable[[], BinaryIO]
     _Content = Callable[[BinaryIO], Iterator[bytes]]
 
-CHUNK = 256 * 1024
-BYTES_A_PIXEL = 4
+CHUNK_BYTES = 256 * 1024
+BYTES_PER_PIXEL = 4
 """Of an output that did not compress at all, with alpha."""
 OF_THE_ORIGINAL = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"iCCP", b"pHYs", b"tIME"})
 """Chunks that an earlier output has from its own original; another of the same picture gets what its folder says."""
@@ -58,7 +58,7 @@ class Publisher:
         Lays what else of the original the output needs into the spool too: it may be gone when the answer is published.
         """
         planned = prepared.parameters
-        room = reserve_bytes(planned) if not planned.tiles else planned.width * planned.height * BYTES_A_PIXEL
+        room = reserve_bytes(planned) if not planned.tiles else planned.width * planned.height * BYTES_PER_PIXEL
         self._outputs.make_ready(folder.output, room)
         parts, lacks_alpha = max(1, len(planned.tiles)), prepared.alpha is not None
         if not rendering.passes(folder.format, parts=parts, lacks_alpha=lacks_alpha):
@@ -215,5 +215,5 @@ class Publisher:
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(CHUNK):
+    while piece := file.read(CHUNK_BYTES):
         yield piece

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from watchd.model import Interrupted, Parameters
 
 SPARE_BYTES = 1_000_000
-CHUNK = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 
 
 def reserve_bytes(parameters: Parameters) -> int:
@@ -33,7 +33,7 @@ def salvage(spool: Spool, interrupted: Interrupted) -> int | None:
     size = held = 0
     try:
         with spool.open(name) as file:
-            while piece := file.read(CHUNK):
+            while piece := file.read(CHUNK_BYTES):
                 told = piece.rstrip(b"\0")
                 if told:
                     proof.feed(bytes(held) + told)

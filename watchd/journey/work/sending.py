@@ -119,7 +119,10 @@ class Sender:
         if upload.parameters.scale != 1 or received.size != upload.size:
             return False
         with self._spool.open(call.answer) as answer, upload.open() as sent:
-            return all(answer.read(receiving.CHUNK) == piece for piece in iter(lambda: sent.read(receiving.CHUNK), b""))
+            return all(
+                answer.read(receiving.CHUNK_BYTES) == piece
+                for piece in iter(lambda: sent.read(receiving.CHUNK_BYTES), b"")
+            )
 
     def _set_aside(self, call: Call, trouble: Trouble) -> Trouble:
         """Take out of the spool what came; a bad answer is kept as evidence, and its words say where.

@@ -603,10 +603,10 @@ def test_a_watch_that_stays_deaf_is_given_up_after_three_tries_and_the_folder_sc
         assert "its events cannot be trusted" in text
     watch.comes_and_is_done("deep/a.png")
     watch.comes_and_is_done("a.png", SECOND)
-    sung = len(watch.lines("sang", HOT))
-    assert sung == 3
+    probed = len(watch.lines("probed", HOT))
+    assert probed == 3
     watch.comes_and_is_done("deep/b.png")
-    assert len(watch.lines("sang", HOT)) == sung, "a folder that is scanned is not asked"
+    assert len(watch.lines("probed", HOT)) == probed, "a folder that is scanned is not asked"
     assert len(watch.lines("polling", HOT)) == 1
     watch.finish()
 
@@ -620,7 +620,7 @@ def test_a_folder_that_cannot_be_written_is_watched_without_a_canary_and_without
     mounts.bind(house.hot, store, read_only=True)
     configure(house)
     watch = launch(house, constants=QUICK | {"watchd.core.incoming.watch_health.CANARY_EVERY": 0.2})
-    until(lambda: len(watch.lines("sang", HOT)) >= 10, "it is tried over and over")
+    until(lambda: len(watch.lines("probed", HOT)) >= 10, "it is tried over and over")
     assert {line["made"] for line in watch.daemon.log() if line.get("action") == "sang" and line["folder"] == HOT} == {
         False
     }
@@ -635,8 +635,8 @@ def test_an_idle_folder_is_asked_over_and_over_and_nothing_comes_of_it(house: Ho
         constants={"watchd.process.daemon.LOOK_EVERY": 0.1, "watchd.core.incoming.watch_health.CANARY_EVERY": 0.2},
     )
     before = {name: len(watch.lines("scanned", name)) for name in (HOT, SECOND)}
-    asked = len(watch.lines("sang", HOT))
-    until(lambda: len(watch.lines("sang", HOT)) >= asked + 15, "it is asked over and over")
+    asked = len(watch.lines("probed", HOT))
+    until(lambda: len(watch.lines("probed", HOT)) >= asked + 15, "it is asked over and over")
     assert "deaf" not in watch.daemon.actions()
     assert {name: len(watch.lines("scanned", name)) for name in (HOT, SECOND)} == before
     watch.hears()

@@ -159,10 +159,10 @@ FAULTS = {
 }
 
 
-def sing(self: Watcher, original: Callable[..., bool], name: str) -> bool:
+def send_probe(self: Watcher, original: Callable[..., bool], name: str) -> bool:
     """Tell of each canary, and whether it could be made."""
     made = original(self, name)
-    logger.warning("A canary in %s", name, extra={"action": "sang", "folder": name, "made": made})
+    logger.warning("A canary in %s", name, extra={"action": "probed", "folder": name, "made": made})
     return made
 
 
@@ -180,7 +180,7 @@ def main() -> None:
         assert hasattr(owner, constant), f"{name} is no constant of watchd's"
         setattr(owner, constant, value)
     FAULTS[os.environ["WATCHD_FAULT"]](Trigger())
-    wrap(Watcher, "sing", sing)
+    wrap(Watcher, "send_probe", send_probe)
     wrap(Watcher, "watch", watch)
     importlib.import_module("watchd.cli.main").main()
 

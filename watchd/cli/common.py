@@ -38,11 +38,6 @@ def state_dir(explicit: str | None) -> Path:
     return Path(locate.quick_state_dir(path, os.environ) or load(explicit).state_dir)
 
 
-def usd(amount: float) -> str:
-    """Money as people read it."""
-    return f"${amount:,.2f}"
-
-
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print columns, each as wide as it must be; the last is not padded."""
     lines = [[*head], *([on_one_line(str(cell)) for cell in row] for row in rows)]

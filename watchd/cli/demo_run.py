@@ -17,7 +17,8 @@ import click
 from PIL import Image
 
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import table, usd
+from watchd.cli.common import table
+from watchd.core.money import of_usd
 from watchd.model import JobState
 from watchd.sandbox.photographs import photographs
 from watchd.sandbox.serving import Sandbox, SandboxOptions
@@ -121,7 +122,7 @@ class Demo:
         for job in jobs:
             source = self._place / "hot" / job["folder"] / job["path"]
             after = size(Path(job["output"])) if job["output"] else "-"
-            rows.append((job["path"], job["folder"], job["state"], size(source), after, usd(job["cost"])))
+            rows.append((job["path"], job["folder"], job["state"], size(source), after, of_usd(job["cost"])))
         table(("PICTURE", "FOLDER", "STATE", "BEFORE", "AFTER", "WOULD COST"), rows)
 
 

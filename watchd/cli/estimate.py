@@ -7,7 +7,8 @@ import json
 import click
 
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import load, table, usd
+from watchd.cli.common import load, table
+from watchd.core.money import usd
 from watchd.core.text import display, on_one_line
 from watchd.model import MICROS_PER_USD
 
@@ -42,7 +43,7 @@ def estimate(config: str | None, *, as_json: bool) -> None:
             one.calls,
             one.twins,
             len(one.refused),
-            usd(one.cost / MICROS_PER_USD),
+            usd(one.cost),
             one.offline or "",
         )
         for one in found
@@ -51,4 +52,4 @@ def estimate(config: str | None, *, as_json: bool) -> None:
     for one in found:
         for path, reason in one.refused.items():
             click.echo(f"  refused {one.folder}/{on_one_line(path)}: {reason}")
-    click.echo(f"{calls} calls would cost {usd(cost / MICROS_PER_USD)}; nothing was sent.")
+    click.echo(f"{calls} calls would cost {usd(cost)}; nothing was sent.")

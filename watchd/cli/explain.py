@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import load, usd
+from watchd.cli.common import load
 from watchd.core.calls import gating
 from watchd.core.incoming.matching import Matcher, why_not
+from watchd.core.money import of_usd
 from watchd.core.text import display, on_one_line
 from watchd.model import JobState
 
@@ -112,11 +113,11 @@ def _show(answer: dict[str, Any]) -> None:
     click.echo(f"{on_one_line(answer['path'])}: {on_one_line(answer['verdict'])}")
     for job in answer["jobs"]:
         click.echo(
-            f"\nJob {job['id']} in {job['folder']}, profile {job['profile']}, {usd(job['cost'])}, {job['state']}"
+            f"\nJob {job['id']} in {job['folder']}, profile {job['profile']}, {of_usd(job['cost'])}, {job['state']}"
         )
         for step in job["steps"]:
             click.echo(f"  {step['at']}  {step['step']:<10} {on_one_line(step['detail'])}")
         for call in job["calls"]:
             status = f", status {call['http_status']}" if call["http_status"] else ""
             ray = f", CF-RAY {call['cf_ray']}" if call["cf_ray"] else ""
-            click.echo(f"  call {call['id']}: {call['outcome'] or 'under way'}{status}, {usd(call['cost'])}{ray}")
+            click.echo(f"  call {call['id']}: {call['outcome'] or 'under way'}{status}, {of_usd(call['cost'])}{ray}")

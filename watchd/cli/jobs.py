@@ -7,7 +7,8 @@ import json
 import click
 
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import state_dir, table, usd
+from watchd.cli.common import state_dir, table
+from watchd.core.money import of_usd
 from watchd.model import SHOWN_STATES
 
 
@@ -31,7 +32,7 @@ def jobs(config: str | None, state: str | None, folder: str | None, limit: int |
             row["folder"],
             row["path"],
             row["profile"],
-            usd(row["cost"]),
+            of_usd(row["cost"]),
             row["error"] or row["output"] or "",
         )
         for row in rows

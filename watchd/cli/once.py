@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from watchd.cli.common import load, usd
-from watchd.model import MICROS_PER_USD, Log
+from watchd.cli.common import load
+from watchd.core.money import usd
+from watchd.model import Log
 
 if TYPE_CHECKING:
     from watchd.model import Progress
@@ -42,7 +43,7 @@ class Bar:
         self._line = (
             f"[{'█' * filled}{'·' * (BAR_CHARACTERS - filled)}] {ended}/{total} files"
             f"  {progress.bytes_done / MEGABYTE:.1f}/{(progress.bytes_done + progress.bytes_left) / MEGABYTE:.1f} MB"
-            f"  {usd(progress.booked / MICROS_PER_USD)}  {rate:.1f}/s  {left}"
+            f"  {usd(progress.booked)}  {rate:.1f}/s  {left}"
         )
         self.draw()
 
@@ -122,7 +123,7 @@ class _Above(logging.StreamHandler[TextIO]):
 
 def _tell(result: Result) -> None:
     progress = result.progress
-    spent = usd(progress.booked / MICROS_PER_USD)
+    spent = usd(progress.booked)
     click.echo(
         f"{progress.done} done, {progress.failed} failed, {progress.unknown} unknown, {progress.left} left; {spent}"
     )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import load, usd
+from watchd.cli.common import load
+from watchd.core.money import usd
 from watchd.core.text import on_one_line
 from watchd.errors import UsageError
-from watchd.model import MICROS_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def reprocess(config: str | None, paths: tuple[str, ...], folder: str | None, *,
     jobs = [job for job, _, _ in chosen if job not in refused]
     if not jobs:
         raise UsageError("nothing to process again: only files that are done can be")
-    click.echo(f"{len(jobs)} files would be sent and paid again: {usd(cost / MICROS_PER_USD)}.")
+    click.echo(f"{len(jobs)} files would be sent and paid again: {usd(cost)}.")
     if not yes:
         click.confirm("Go on?", abort=True, err=True)
     meant = {"ids": jobs} if refused or folder is None else {"folder": folder}

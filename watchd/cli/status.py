@@ -11,8 +11,9 @@ import click
 
 from watchd.adapters.host import control
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import load, state_dir, table, usd
+from watchd.cli.common import load, state_dir, table
 from watchd.core.calls import scheduling
+from watchd.core.money import of_usd
 from watchd.errors import LaterError
 from watchd.reports import shapes
 
@@ -75,9 +76,10 @@ def _show(answer: dict[str, Any]) -> None:
         again = f"tried again at {gate['retry_at']}" if gate["retry_at"] else WAYS_ON.get(gate["reason"], RESUME)
         click.echo(f"Gate    closed since {gate['since']} ({gate['reason']}): {gate['detail']}; {again}")
     click.echo("Files   " + ", ".join(f"{number} {name}" for name, number in counts.items()))
-    doubt = f" ({usd(spent['in_doubt'])} of it in doubt)" if spent["in_doubt"] else ""
+    doubt = f" ({of_usd(spent['in_doubt'])} of it in doubt)" if spent["in_doubt"] else ""
     click.echo(
-        f"Spent   {usd(spent['today'])} today, {usd(spent['month'])} this month, {usd(spent['total'])} in all{doubt}"
+        f"Spent   {of_usd(spent['today'])} today, {of_usd(spent['month'])} this month,"
+        f" {of_usd(spent['total'])} in all{doubt}"
     )
     click.echo()
     rows = [(f["name"], f["state"], f["watch"], f["profile"], f["path"], f["reason"] or "") for f in answer["folders"]]

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 def usd(micros: int) -> str:
     """Dollars and cents."""
-    return f"${micros / MICROS_PER_USD:,.2f}"
+    return of_usd(micros / MICROS_PER_USD)
+
+
+def of_usd(dollars: float) -> str:
+    """The same of dollars, as the views of the ledger have them."""
+    return f"${dollars:,.2f}"
 
 
 def passes(approval: Approval, files: int, cost: int) -> bool:

@@ -156,7 +156,7 @@ class Daemon:
         logs.sum_up()
 
     def _alive_during(self, step: Callable[[], None]) -> None:
-        """Do what may take as long as a call, and let systemd know all the while that this is no hang."""
+        """Do what may take as long as a call, and let systemd have its heartbeat all the while: this is no hang."""
         every = min(LOOK_EVERY_SECONDS, supervision.ping_every() or LOOK_EVERY_SECONDS)
         self._host.wakeup.listen_during(step, every, lambda: supervision.tell("WATCHDOG=1"))
 

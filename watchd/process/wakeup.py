@@ -1,4 +1,4 @@
-"""What the main thread sleeps on: anybody may ring it, a signal handler and the kernel too."""
+"""A self-pipe, which the main thread sleeps on: anybody may ring it, a signal handler and the kernel too."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class WatchSupervisor:
         self._clock = clock
         self._wake = wake
         self._watcher = Watcher(hints)
-        self._ears: dict[str, WatchHealth] = {}
+        self._health: dict[str, WatchHealth] = {}
         self._places: dict[str, Place] = {}
         self._polled: dict[str, Polled] = {}
         self._moved = threading.Event()
@@ -90,7 +90,7 @@ class WatchSupervisor:
         for hot in self._intake.folders():
             if hot.standing.place is None or not hot.standing.online:
                 self._watcher.unwatch(hot.folder.name)
-                self._ears.pop(hot.folder.name, None)
+                self._health.pop(hot.folder.name, None)
             else:
                 self._tend(hot, hot.standing.place)
 
@@ -101,7 +101,7 @@ class WatchSupervisor:
             return
         self._mounted_before = mounted
         due = self._clock.steady() - watch_health.CANARY_EVERY_SECONDS
-        self._ears = {name: replace(ear, heard=due) for name, ear in self._ears.items()}
+        self._health = {name: replace(health, heard=due) for name, health in self._health.items()}
 
     def is_alive(self) -> bool:
         """Whether the thread that listens for mounts lives; watchdog's own are brought back by `tend`."""
@@ -114,7 +114,7 @@ class WatchSupervisor:
         )  # fmt: skip
         self._watcher.stop()
         self._watcher = Watcher(self._hints)
-        self._ears.clear()
+        self._health.clear()
 
     def _tend(self, hot: HotFolder, place: Place) -> None:
         name, now = hot.folder.name, self._clock.steady()
@@ -130,24 +130,24 @@ class WatchSupervisor:
         """Put a watch to the proof, and do what follows."""
         name = hot.folder.name
         self._watcher.watch_forbidden(name)
-        ear = self._ears.get(name) or watch_health.begin(now)
+        health = self._health.get(name) or watch_health.begin(now)
         if self._watcher.has_heard(name):
-            ear = watch_health.heard_of(ear, now)
-        self._ears[name] = ear
-        match watch_health.next_step(ear, now, self._watcher.flaw_of(name, place)):
+            health = watch_health.heard_of(health, now)
+        self._health[name] = health
+        match watch_health.next_step(health, now, self._watcher.flaw_of(name, place)):
             case Fine():
                 if self._watcher.is_partial(name):
                     self._have_polled(hot, watching.LIMITS)
             case SendProbe():
                 # Where nothing can be written nothing can be asked: it counts as heard until its next turn.
-                sung = self._watcher.sing(name)
-                self._ears[name] = replace(ear, sung=now) if sung else replace(ear, heard=now)
+                probed = self._watcher.send_probe(name)
+                self._health[name] = replace(health, probed_at=now) if probed else replace(health, heard=now)
             case Rearm(reason):
                 logger.warning(
                     "The watch of folder %s is deaf: %s. It is put up anew, and the folder scanned for what came"
                     " meanwhile.", name, reason, extra={"action": "deaf"},
                 )  # fmt: skip
-                self._watch(hot, place, strikes=ear.strikes + 1)
+                self._watch(hot, place, strikes=health.strikes + 1)
             case GiveUp(reason):
                 self._have_polled(hot, f"its events cannot be trusted: {reason}")
             case unexpected:
@@ -185,7 +185,7 @@ class WatchSupervisor:
         except LaterError as error:
             self._have_polled(hot, str(error))
         else:
-            self._ears[folder.name] = watch_health.begin(self._clock.steady(), strikes)
+            self._health[folder.name] = watch_health.begin(self._clock.steady(), strikes)
             if self._polled.pop(folder.name, None) is not None:
                 self._intake.poll(folder.name, polled=False)
                 logger.info(
@@ -195,7 +195,7 @@ class WatchSupervisor:
     def _have_polled(self, hot: HotFolder, reason: str) -> None:
         folder = hot.folder
         self._watcher.unwatch(folder.name)
-        self._ears.pop(folder.name, None)
+        self._health.pop(folder.name, None)
         known = self._polled.get(folder.name)
         self._polled[folder.name] = Polled(reason, self._clock.steady() + watch_health.TRY_AGAIN_SECONDS)
         self._intake.poll(folder.name)

@@ -233,6 +233,9 @@ def test_a_note_that_cannot_be_written_is_logged_and_ends_nothing(
     assert "No note written for a.png" in caplog.text
 
 
-def test_a_note_that_cannot_be_removed_ends_nothing_either(tmp_path: Path) -> None:
+def test_a_note_that_cannot_be_removed_is_logged_and_ends_nothing_either(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "failed").write_bytes(b"")
     FileNotes(tmp_path / "failed").remove("hot", "a.png")
+    assert "is true no longer and cannot be removed" in caplog.text

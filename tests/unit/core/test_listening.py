@@ -27,17 +27,17 @@ def test_a_watch_that_was_just_put_up_is_put_to_the_proof_at_once() -> None:
 
 
 def test_while_a_canary_is_waited_for_no_other_is_made() -> None:
-    sung = replace(watch_health.begin(NOW), sung=NOW)
-    assert watch_health.next_step(sung, NOW + CANARY_PATIENCE_SECONDS - 0.1, None) == Fine()
+    probed = replace(watch_health.begin(NOW), probed_at=NOW)
+    assert watch_health.next_step(probed, NOW + CANARY_PATIENCE_SECONDS - 0.1, None) == Fine()
 
 
 def test_a_canary_that_is_not_heard_of_in_time_has_the_watch_put_up_anew() -> None:
-    sung = replace(watch_health.begin(NOW), sung=NOW)
-    assert isinstance(watch_health.next_step(sung, NOW + CANARY_PATIENCE_SECONDS, None), Rearm)
+    probed = replace(watch_health.begin(NOW), probed_at=NOW)
+    assert isinstance(watch_health.next_step(probed, NOW + CANARY_PATIENCE_SECONDS, None), Rearm)
 
 
 def test_a_watch_of_which_something_is_heard_needs_no_canary_for_a_minute() -> None:
-    heard = watch_health.heard_of(replace(watch_health.begin(NOW), sung=NOW), NOW + 1)
+    heard = watch_health.heard_of(replace(watch_health.begin(NOW), probed_at=NOW), NOW + 1)
     assert watch_health.next_step(heard, NOW + CANARY_EVERY_SECONDS, None) == Fine()
     assert watch_health.next_step(heard, NOW + 1 + CANARY_EVERY_SECONDS, None) == SendProbe()
 
@@ -52,14 +52,14 @@ def test_what_is_seen_to_be_wrong_is_told_whatever_was_heard(seconds: float) -> 
 def test_what_putting_up_anew_does_not_help_is_given_up(flaw: str | None) -> None:
     strikes, now = 0, NOW
     for _ in range(STRIKES - 1):
-        deaf = replace(watch_health.begin(now, strikes), sung=now)
+        deaf = replace(watch_health.begin(now, strikes), probed_at=now)
         now += CANARY_PATIENCE_SECONDS
         assert isinstance(watch_health.next_step(deaf, now, flaw), Rearm)
         strikes += 1
-    deaf = replace(watch_health.begin(now, strikes), sung=now)
+    deaf = replace(watch_health.begin(now, strikes), probed_at=now)
     assert isinstance(watch_health.next_step(deaf, now + CANARY_PATIENCE_SECONDS, flaw), GiveUp)
 
 
 def test_what_is_heard_again_is_forgiven() -> None:
-    ear = watch_health.heard_of(watch_health.begin(NOW, STRIKES - 1), NOW)
-    assert watch_health.next_step(ear, NOW, "its thread has ended") == Rearm("its thread has ended")
+    health = watch_health.heard_of(watch_health.begin(NOW, STRIKES - 1), NOW)
+    assert watch_health.next_step(health, NOW, "its thread has ended") == Rearm("its thread has ended")

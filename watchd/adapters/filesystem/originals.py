@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem.outputs import FileOutputs, rename_no_replace, translated
-from watchd.adapters.filesystem.tree import FileTree, directory
+from watchd.adapters.filesystem.tree import FILE_FLAGS, GONE_ERRORS, FileTree, directory
 from watchd.core.outgoing import naming
 from watchd.errors import LaterError, SourceLostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -129,14 +127,14 @@ def _same(root: str, path: str, sha256: str) -> Iterator[tuple[int, int]]:
     below, _, name = path.rpartition("/")
     try:
         with directory(root, below) as parent:
-            file = os.open(name, _FILE, dir_fd=parent)
+            file = os.open(name, FILE_FLAGS, dir_fd=parent)
             try:
                 _check(file, sha256)
                 yield parent, file
             finally:
                 os.close(file)
     except OSError as error:
-        if error.errno in _GONE:
+        if error.errno in GONE_ERRORS:
             raise SourceLostError("it is gone, or no longer a regular file") from error
         raise
 

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from watchd.core.incoming.matching import Matcher
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+"""How a file that may be anybody\'s is opened: through no link, waiting for nothing."""
 DEEPEST = 100
 """Sub-folders within sub-folders that are looked into."""
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
+GONE_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
+"""What opening answers where the file, or what leads to it, is no longer what it was."""
 
 
 class FileTree:
@@ -65,7 +67,7 @@ class FileTree:
                 scan = _Scan(matcher, known, os.fstat(descriptor).st_dev)
                 yield from scan.below(descriptor, below, below.count("/"))
         except OSError as error:
-            if below and error.errno in {*_GONE, errno.EACCES}:
+            if below and error.errno in {*GONE_ERRORS, errno.EACCES}:
                 return  # it went, or is not ours to read; the next scan looks again
             raise FolderOfflineError(f"{root} cannot be read: {error.strerror}") from error
 
@@ -76,7 +78,7 @@ class FileTree:
             with directory(root, parent) as descriptor:
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno in GONE_ERRORS:
                 return None
             raise
         return sample_of(status) if stat.S_ISREG(status.st_mode) else None
@@ -141,9 +143,9 @@ def _file(root: str, path: str) -> Iterator[int]:
     parent, _, name = path.rpartition("/")
     try:
         with directory(root, parent) as folder:
-            descriptor = os.open(name, _FILE, dir_fd=folder)
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder)
     except OSError as error:
-        if error.errno in _GONE:
+        if error.errno in GONE_ERRORS:
             raise SourceLostError("it is gone, or no longer a regular file") from error
         raise
     try:
@@ -178,7 +180,7 @@ class _Scan:
             try:
                 child = os.open(name, _DIRECTORY, dir_fd=descriptor)
             except OSError as error:
-                if error.errno in _GONE or error.errno == errno.EACCES:
+                if error.errno in GONE_ERRORS or error.errno == errno.EACCES:
                     continue  # it went, or became something else, or is not ours to read: the next scan looks again
                 raise
             try:

@@ -179,7 +179,7 @@ class Watcher:
                 return emitter
         return None
 
-    def sing(self, name: str) -> bool:
+    def send_probe(self, name: str) -> bool:
         """Make a canary and remove it; False where the folder cannot be written, and so cannot be asked."""
         held = self._held.get(name)
         if held is None:

@@ -21,11 +21,11 @@ TRY_AGAIN_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class WatchHealth:
-    """What is known of one watch. `sung`: when the canary that is waited for was made."""
+    """What is known of one watch. `probed_at`: when the canary that is waited for was made."""
 
     since: float
     heard: float
-    sung: float | None = None
+    probed_at: float | None = None
     strikes: int = 0
 
 
@@ -58,17 +58,17 @@ def begin(now: float, strikes: int = 0) -> WatchHealth:
     return WatchHealth(now, now - CANARY_EVERY_SECONDS, strikes=strikes)
 
 
-def heard_of(ear: WatchHealth, now: float) -> WatchHealth:
+def heard_of(health: WatchHealth, now: float) -> WatchHealth:
     """An event came: it is not deaf."""
-    return replace(ear, heard=now, sung=None, strikes=0)
+    return replace(health, heard=now, probed_at=None, strikes=0)
 
 
-def next_step(ear: WatchHealth, now: float, flaw: str | None) -> Fine | SendProbe | Rearm | GiveUp:
+def next_step(health: WatchHealth, now: float, flaw: str | None) -> Fine | SendProbe | Rearm | GiveUp:
     """What is to be done about a watch. `flaw`: what is seen to be wrong with it; None: nothing."""
-    deaf = ear.sung is not None and now - ear.sung >= CANARY_PATIENCE_SECONDS
+    deaf = health.probed_at is not None and now - health.probed_at >= CANARY_PATIENCE_SECONDS
     if flaw is None and not deaf:
-        return SendProbe() if ear.sung is None and now - ear.heard >= CANARY_EVERY_SECONDS else Fine()
+        return SendProbe() if health.probed_at is None and now - health.heard >= CANARY_EVERY_SECONDS else Fine()
     reason = flaw or "a file made in it for the purpose was not heard of"
-    if ear.strikes + 1 >= STRIKES:
+    if health.strikes + 1 >= STRIKES:
         return GiveUp(reason)
     return Rearm(reason)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Bench
     from benchmarks.service import Service
 
-MOST_SECONDS = 0.3
+MOST_S = 0.3
 FILES = 100
 
 
@@ -44,8 +44,8 @@ class Status:
         """Two medians."""
         number = self.number(quick=quick)
         return (
-            Measure("with", f"with a daemon, median of {number}", "s", AtMost(MOST_SECONDS)),
-            Measure("without", f"without one, median of {number}", "s", AtMost(MOST_SECONDS)),
+            Measure("with", f"with a daemon, median of {number}", "s", AtMost(MOST_S)),
+            Measure("without", f"without one, median of {number}", "s", AtMost(MOST_S)),
         )
 
     @contextmanager

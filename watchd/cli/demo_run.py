@@ -39,7 +39,7 @@ folders:
   - {{path: hot/gold, profile: gold, settle: 0, output: results/gold}}
   - {{path: hot/plain, profile: plain-2x, settle: 0, output: results/plain}}
 """
-PATIENCE_SECONDS = 120.0
+PATIENCE_S = 120.0
 """Seconds until a picture that did not come out is a failure of the demo."""
 ENDS = frozenset({"published", "failed", "unknown"})
 """What the daemon's log says when a picture's journey is over."""
@@ -97,7 +97,7 @@ class Demo:
         for folder in FOLDERS:
             shutil.copy(self._place / "photographs" / name, self._place / "hot" / folder / name)
         left = len(FOLDERS)
-        for line in daemon.lines(dropped + PATIENCE_SECONDS):
+        for line in daemon.lines(dropped + PATIENCE_S):
             if line.get("action") not in ENDS:
                 continue
             job = next(job for job in self._jobs() if job["id"] == line["job"])
@@ -106,7 +106,7 @@ class Demo:
             left -= 1
             if not left:
                 return
-        raise DemoError(f"{name} did not come out within {PATIENCE_SECONDS:g} s; see {daemon.log}")
+        raise DemoError(f"{name} did not come out within {PATIENCE_S:g} s; see {daemon.log}")
 
     def _jobs(self) -> list[dict[str, Any]]:
         with choosing.view(self._place / "state") as view:
@@ -145,7 +145,7 @@ class _Daemon:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        _, rest = self._process.communicate(timeout=PATIENCE_SECONDS)
+        _, rest = self._process.communicate(timeout=PATIENCE_S)
         self._kept.write(self._rest + rest)
         self._kept.close()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BAR_CHARACTERS = 24
 MEGABYTE = 1_000_000
-MINUTE_SECONDS = 60
+MINUTE_S = 60
 
 
 class Bar:
@@ -66,7 +66,7 @@ class Plain:
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), MINUTE_SECONDS)
+    minutes, rest = divmod(round(seconds), MINUTE_S)
     return f"{minutes}:{rest:02d}"
 
 

@@ -192,7 +192,7 @@ def _folders(
     if not document.value.get("folders") and not report.broken(("folders",)):
         report.add(("folders",), "no folder to watch, expected at least one with `path:` and `profile:`", of_key=True)
     ready: list[Ready] = []
-    grounds: list[overlap.Ground] = []
+    hot: list[overlap.HotPaths] = []
     stores: list[overlap.Store] = []
     taken: dict[str, int] = {}
     for section, position in zip(checked.file.folders, checked.positions, strict=True):
@@ -215,9 +215,9 @@ def _folders(
                 stores.append(overlap.Store(place, (*at, key)))
         at_output = (*at, "output") if section.output is not None else (*at, "path")
         if not report.broken((*at, "output")):
-            grounds.append(overlap.Ground(name or path, path, output, (*at, "path"), at_output, section.chain))
-    overlap.check(grounds, state_dir, ("state_dir",), report)
-    overlap.check_stores(stores, grounds, report)
+            hot.append(overlap.HotPaths(name or path, path, output, (*at, "path"), at_output, section.chain))
+    overlap.check(hot, state_dir, ("state_dir",), report)
+    overlap.check_stores(stores, hot, report)
     return ready
 
 

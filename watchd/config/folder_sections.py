@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from watchd.config.kinds import Choice, Compression, Depth, Duration, Flag, Number, Text, Whole, Window
-from watchd.config.sections import DAY_SECONDS, BudgetSection, Forgiving, ForgivingList, Seconds, Section, key
+from watchd.config.sections import DAY_S, BudgetSection, Forgiving, ForgivingList, Seconds, Section, key
 from watchd.config.texts import (
     MARKER_FIELDS,
     OUTPUT_FIELDS,
@@ -104,11 +104,11 @@ class FolderSection(Section):
     watch: Annotated[Literal["auto", "events", "poll"], Choice(("auto", "events", "poll"))] = key(
         "auto", description="How new files are noticed; auto polls on network file systems."
     )
-    poll_every: Annotated[Seconds, Duration(0.1, DAY_SECONDS, "10s")] = key("10s", description="Time between polls.")
-    rescan_every: Annotated[Seconds, Duration(1, 30 * DAY_SECONDS, "5m")] = key(
+    poll_every: Annotated[Seconds, Duration(0.1, DAY_S, "10s")] = key("10s", description="Time between polls.")
+    rescan_every: Annotated[Seconds, Duration(1, 30 * DAY_S, "5m")] = key(
         "5m", description="Time between the reconciling scans behind the events."
     )
-    settle: Annotated[Seconds, Duration(0, DAY_SECONDS)] = key(
+    settle: Annotated[Seconds, Duration(0, DAY_S)] = key(
         "2s",
         description="Quiet time before a file counts as written; 0: at once on proof (closed after writing, moved in).",
     )

@@ -13,7 +13,7 @@ from watchd.config.units import (
     DURATION_PATTERN,
     HOURS_PATTERN,
     MONEY_PATTERN,
-    MOST_SECONDS,
+    MOST_S,
     RefusedError,
     format_duration,
     found,
@@ -189,7 +189,7 @@ class Duration(Kind):
     """Seconds, written with a unit."""
 
     least: float
-    most: float = MOST_SECONDS
+    most: float = MOST_S
     example: str = "2s"
 
     def _parse(self, value: object) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class HotPaths:
     """The places of one folder: absolute paths, and where in the file each is written."""
 
     name: str
@@ -47,36 +47,36 @@ class Store:
     at: Path
 
 
-def check_stores(stores: list[Store], grounds: list[Ground], report: Report) -> None:
+def check_stores(stores: list[Store], hot: list[HotPaths], report: Report) -> None:
     """Tells of every store whose files would be taken for new ones, or for results."""
     for store in stores:
         real = posixpath.realpath(store.path)
-        for ground in grounds:
-            if is_within(real, ground.real_path):
-                why = f"lies inside the hot folder of {_named(ground)}, whose files it would become again"
+        for one in hot:
+            if is_within(real, one.real_path):
+                why = f"lies inside the hot folder of {_named(one)}, whose files it would become again"
                 report.add(store.at, f"{why}, expected a folder outside, {found(store.path)}")
-            elif is_within(ground.real_path, real):
-                why = f"the hot folder of {_named(ground)} lies inside it, expected a folder of its own"
+            elif is_within(one.real_path, real):
+                why = f"the hot folder of {_named(one)} lies inside it, expected a folder of its own"
                 report.add(store.at, f"{why}, {found(store.path)}")
-            elif real == ground.real_output:
-                why = f"is the output of {_named(ground)}: originals would lie among results"
+            elif real == one.real_output:
+                why = f"is the output of {_named(one)}: originals would lie among results"
                 report.add(store.at, f"{why}, expected a folder of its own, {found(store.path)}")
 
 
-def check(grounds: list[Ground], state_dir: str | None, at_state_dir: Path, report: Report) -> None:
+def check(hot: list[HotPaths], state_dir: str | None, at_state_dir: Path, report: Report) -> None:
     """Tells of every pair of places that must lie apart and does not."""
-    for position, later in enumerate(grounds):
-        for earlier in grounds[:position]:
+    for position, later in enumerate(hot):
+        for earlier in hot[:position]:
             _check_inputs(earlier, later, report)
-    for writer in grounds:
-        for reader in grounds:
+    for writer in hot:
+        for reader in hot:
             _check_output(writer, reader, report)
-    _check_circles(grounds, report)
+    _check_circles(hot, report)
     if state_dir is not None:
-        _check_state_dir(grounds, state_dir, at_state_dir, report)
+        _check_state_dir(hot, state_dir, at_state_dir, report)
 
 
-def _check_inputs(earlier: Ground, later: Ground, report: Report) -> None:
+def _check_inputs(earlier: HotPaths, later: HotPaths, report: Report) -> None:
     apart = f"expected hot folders apart from each other, {found(later.path)}"
     if earlier.real_path == later.real_path:
         report.add(later.at_path, f"the same folder as that of {_named(earlier)}, {apart}")
@@ -86,7 +86,7 @@ def _check_inputs(earlier: Ground, later: Ground, report: Report) -> None:
         report.add(later.at_path, f"the hot folder of {_named(earlier)} lies inside it, {apart}")
 
 
-def _check_output(writer: Ground, reader: Ground, report: Report) -> None:
+def _check_output(writer: HotPaths, reader: HotPaths, report: Report) -> None:
     if reader.chain and reader is not writer:
         return
     if is_within(writer.real_output, reader.real_path):
@@ -100,20 +100,20 @@ def _check_output(writer: Ground, reader: Ground, report: Report) -> None:
         report.add(reader.at_path, f"{why}, {found(reader.path)}")
 
 
-def _check_circles(grounds: list[Ground], report: Report) -> None:
+def _check_circles(hot: list[HotPaths], report: Report) -> None:
     """Chained folders may feed each other, never in a circle: each round would be paid for."""
     feeds = {
         writer.at_path: [
             reader
-            for reader in grounds
+            for reader in hot
             if reader.chain
             and reader is not writer
             and (is_within(writer.real_output, reader.real_path) or is_within(reader.real_path, writer.real_output))
         ]
-        for writer in grounds
+        for writer in hot
     }
-    for start in grounds:
-        reached: list[Ground] = []
+    for start in hot:
+        reached: list[HotPaths] = []
         ahead = list(feeds[start.at_path])
         while ahead:
             reader = ahead.pop()
@@ -125,18 +125,18 @@ def _check_circles(grounds: list[Ground], report: Report) -> None:
             report.add(start.at_output, f"{why}, expected a chain with an end, {found(start.output)}")
 
 
-def _check_state_dir(grounds: list[Ground], state_dir: str, at_state_dir: Path, report: Report) -> None:
+def _check_state_dir(hot: list[HotPaths], state_dir: str, at_state_dir: Path, report: Report) -> None:
     real_state = posixpath.realpath(state_dir)
-    for ground in grounds:
-        if is_within(real_state, ground.real_path):
-            why = f"lies inside the hot folder of {_named(ground)}, expected a folder of its own"
+    for one in hot:
+        if is_within(real_state, one.real_path):
+            why = f"lies inside the hot folder of {_named(one)}, expected a folder of its own"
             report.add(at_state_dir, f"{why}, {found(state_dir)}")
-        elif is_within(ground.real_path, real_state):
+        elif is_within(one.real_path, real_state):
             why = (
                 f"lies inside the state directory {found(state_dir).removeprefix('found ')}, expected a folder outside"
             )
-            report.add(ground.at_path, f"{why}, {found(ground.path)}")
+            report.add(one.at_path, f"{why}, {found(one.path)}")
 
 
-def _named(ground: Ground) -> str:
-    return found(ground.name).removeprefix("found ")
+def _named(one: HotPaths) -> str:
+    return found(one.name).removeprefix("found ")

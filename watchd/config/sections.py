@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from watchd.config.kinds import Choice, Duration, Money, Text, Whole
 from watchd.config.texts import Listen, PathText, Url
 
-DAY_SECONDS = 86_400.0
+DAY_S = 86_400.0
 NOTICES = ("paused", "resumed", "failed", "budget", "offline", "summary")
 USUAL_NOTICES = NOTICES[:4]
 
@@ -78,9 +78,7 @@ class ApiSection(Section):
     connect_timeout: Annotated[Seconds, Duration(0.1, 3600, "10s")] = key(
         "10s", description="How long a connection may take to come about."
     )
-    timeout: Annotated[Seconds, Duration(1, DAY_SECONDS, "5m")] = key(
-        "5m", description="How long one whole call may take."
-    )
+    timeout: Annotated[Seconds, Duration(1, DAY_S, "5m")] = key("5m", description="How long one whole call may take.")
     proxy: Annotated[str, Url(of_service=False)] | None = key(
         None, description="Proxy to go through; the environment's proxies are not used.", examples=["http://proxy:3128"]
     )
@@ -114,8 +112,8 @@ class ApprovalSection(Section):
 class BalanceProbeSection(Section):
     """How a closed balance gate is tried after the service answered 402."""
 
-    first: Annotated[Seconds, Duration(1, DAY_SECONDS, "1m")] = key("1m", description="Wait before the first probe.")
-    longest: Annotated[Seconds, Duration(1, 30 * DAY_SECONDS, "30m")] = key(
+    first: Annotated[Seconds, Duration(1, DAY_S, "1m")] = key("1m", description="Wait before the first probe.")
+    longest: Annotated[Seconds, Duration(1, 30 * DAY_S, "30m")] = key(
         "30m", description="The wait doubles after each probe, up to this."
     )
 

@@ -22,7 +22,7 @@ _BYTES_PER_UNIT: Final = {
 _LONGEST_TEXT: Final = 64
 _LONGEST_SHOWN: Final = 60
 MOST_USD: Final = 1_000_000_000
-MOST_SECONDS: Final = 366 * 86_400
+MOST_S: Final = 366 * 86_400
 
 
 class RefusedError(ValueError):
@@ -67,8 +67,8 @@ def parse_duration(value: object, example: str = "2s") -> float:
     milliseconds = sum((Decimal(number) * _MS_PER_UNIT[unit] for number, unit in parts), Decimal(0))
     if milliseconds != int(milliseconds):
         raise RefusedError(f"finer than a millisecond, expected a duration such as {example}, {found(value)}")
-    if milliseconds > MOST_SECONDS * 1000:
-        raise RefusedError(f"too long, expected a duration of at most {format_duration(MOST_SECONDS)}, {found(value)}")
+    if milliseconds > MOST_S * 1000:
+        raise RefusedError(f"too long, expected a duration of at most {format_duration(MOST_S)}, {found(value)}")
     return int(milliseconds) / 1000
 
 

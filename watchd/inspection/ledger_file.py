@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-AHEAD_SECONDS = 60.0
+AHEAD_S = 60.0
 """Seconds that the newest entry may lie ahead of the clock."""
 
 
@@ -54,7 +54,7 @@ def _clock(state: Path, now: float) -> Iterator[Finding]:
     """Whether the ledger has seen later times than it is now."""
     with choosing.view(state) as view:
         newest = view.newest()
-    if newest is not None and newest > now + AHEAD_SECONDS:
+    if newest is not None and newest > now + AHEAD_S:
         text = f"the ledger has an entry that is {newest - now:,.0f} s ahead of this machine's clock"
         yield warning("clock", text, "set the clock (timedatectl): the days of budgets and `hours` go by it")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from watchd.model import Settings
 
 
-FAST_SECONDS = 120.0
+FAST_S = 120.0
 """Seconds that the service's clock may differ from ours: it tells whole seconds, and answers take their time."""
 
 
@@ -43,7 +43,7 @@ def _clock(learnt: Inquiry, now: float) -> Iterator[Finding]:
     if learnt.moment is None:
         return
     apart = now - learnt.moment
-    if abs(apart) <= FAST_SECONDS:
+    if abs(apart) <= FAST_S:
         yield well("clock", "agrees with the service's")
     else:
         text = f"this machine's clock is {abs(apart):,.0f} s {'ahead of' if apart > 0 else 'behind'} the service's"

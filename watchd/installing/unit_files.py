@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-PATIENCE_SECONDS = 360
+PATIENCE_S = 360
 """Seconds that the unit gives a stop; what it is told instead is longer only where a call may last longer."""
 _SPARE = 50
 _PLAIN = re.compile(r"[A-Za-z0-9/._:@+,=-]+")
@@ -66,7 +66,7 @@ def drop_in(local: Local) -> str:
     if not local.credential:
         lines.append("LoadCredential=")
     least = math.ceil(local.longest) + _SPARE
-    if least > PATIENCE_SECONDS:
+    if least > PATIENCE_S:
         lines += [f"TimeoutStartSec={least}s", f"TimeoutStopSec={least}s"]
     return "\n".join(lines) + "\n"
 

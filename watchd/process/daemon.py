@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_SECONDS = 8.0
+LOOK_EVERY_S = 8.0
 """Seconds between two looks at threads, watches and the key; a mount, a signal or a command makes one at once."""
 
 
@@ -108,7 +108,7 @@ class Daemon:
     def _supervise(self) -> None:
         ping = supervision.ping_every()
         while not self._host.ends():
-            self._host.wakeup.wait(min(LOOK_EVERY_SECONDS, ping or LOOK_EVERY_SECONDS))
+            self._host.wakeup.wait(min(LOOK_EVERY_S, ping or LOOK_EVERY_S))
             if self._host.ends():
                 return
             if self._reloads.waiting():
@@ -157,7 +157,7 @@ class Daemon:
 
     def _alive_during(self, step: Callable[[], None]) -> None:
         """Do what may take as long as a call, and let systemd have its heartbeat all the while: this is no hang."""
-        every = min(LOOK_EVERY_SECONDS, supervision.ping_every() or LOOK_EVERY_SECONDS)
+        every = min(LOOK_EVERY_S, supervision.ping_every() or LOOK_EVERY_S)
         self._host.wakeup.listen_during(step, every, lambda: supervision.tell("WATCHDOG=1"))
 
     # Reloading

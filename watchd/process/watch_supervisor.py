@@ -100,7 +100,7 @@ class WatchSupervisor:
         if mounted == self._mounted_before:
             return
         self._mounted_before = mounted
-        due = self._clock.steady() - watch_health.CANARY_EVERY_SECONDS
+        due = self._clock.steady() - watch_health.CANARY_EVERY_S
         self._health = {name: replace(health, heard=due) for name, health in self._health.items()}
 
     def is_alive(self) -> bool:
@@ -197,7 +197,7 @@ class WatchSupervisor:
         self._watcher.unwatch(folder.name)
         self._health.pop(folder.name, None)
         known = self._polled.get(folder.name)
-        self._polled[folder.name] = Polled(reason, self._clock.steady() + watch_health.TRY_AGAIN_SECONDS)
+        self._polled[folder.name] = Polled(reason, self._clock.steady() + watch_health.TRY_AGAIN_S)
         self._intake.poll(folder.name)
         if known is None or known.reason != reason:  # once for each reason
             logger.warning(

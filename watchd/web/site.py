@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from watchd.model import Job
     from watchd.reports.daemon_view import DaemonView
 
-LOOK_EVERY_SECONDS = 0.1
+LOOK_EVERY_S = 0.1
 """Seconds between two looks whether anything has changed, while somebody has the page open."""
-KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE_S = 15.0
 """Seconds after which a word is sent all the same, so that a lost connection is noticed."""
 ASSETS = {
     "/page.css": ("watchd.web", "page.css", "text/css"),
@@ -144,12 +144,12 @@ class Site:
                 if found != seen and seen is not None:
                     yield "event: changed\ndata: now\n\n"
                     quiet = 0.0
-                elif quiet >= KEEP_ALIVE_SECONDS:
+                elif quiet >= KEEP_ALIVE_S:
                     yield ": here\n\n"
                     quiet = 0.0
                 seen = found
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
-                quiet += LOOK_EVERY_SECONDS
+                await asyncio.sleep(LOOK_EVERY_S)
+                quiet += LOOK_EVERY_S
 
     async def _do(self, request: Request) -> Response:
         body = b""

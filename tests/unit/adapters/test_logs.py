@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from watchd.adapters.host.logs import IN_FULL, WINDOW_SECONDS, Summary
+from watchd.adapters.host.logs import IN_FULL, WINDOW_S, Summary
 
 
 class Wall:
@@ -51,13 +51,13 @@ def test_the_first_lines_are_written_and_the_rest_counted(
 ) -> None:
     assert written(summary, 10_000) == IN_FULL
     assert told(summary, caplog) == []
-    wall.now += WINDOW_SECONDS
+    wall.now += WINDOW_S
     assert told(summary, caplog) == [("failed", 10_000 - IN_FULL)]
 
 
 def test_a_new_minute_begins_with_lines_in_full(summary: Summary, wall: Wall, caplog: pytest.LogCaptureFixture) -> None:
     written(summary, 100)
-    wall.now += WINDOW_SECONDS
+    wall.now += WINDOW_S
     told(summary, caplog)
     assert written(summary, 100) == IN_FULL
 
@@ -65,7 +65,7 @@ def test_a_new_minute_begins_with_lines_in_full(summary: Summary, wall: Wall, ca
 def test_few_lines_are_never_summed_up(summary: Summary, wall: Wall, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(10):
         assert written(summary, IN_FULL) == IN_FULL
-        wall.now += WINDOW_SECONDS
+        wall.now += WINDOW_S
         assert told(summary, caplog) == []
 
 

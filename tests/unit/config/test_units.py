@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchd.config.units import (
-    MOST_SECONDS,
+    MOST_S,
     MOST_USD,
     RefusedError,
     format_duration,
@@ -21,7 +21,7 @@ from watchd.config.units import (
 from watchd.model import Hours
 
 
-@given(st.integers(0, MOST_SECONDS * 1000))
+@given(st.integers(0, MOST_S * 1000))
 def test_a_duration_written_out_reads_back_to_the_same(milliseconds: int) -> None:
     assert parse_duration(format_duration(milliseconds / 1000)) == milliseconds / 1000
 

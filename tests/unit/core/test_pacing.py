@@ -111,7 +111,7 @@ def test_a_limit_for_a_day_is_used_as_it_is_needed_and_not_spread_over_the_day()
     pace = Limiter(4).heard(Quota(remaining=500, resets_in=86_400.0), NOW, 0)
     for _ in range(499):
         pace = admitted(pace, NOW)
-    assert wait(admitted(pace, NOW), NOW) == pacing.LONGEST_HOLD_SECONDS
+    assert wait(admitted(pace, NOW), NOW) == pacing.LONGEST_HOLD_S
 
 
 def test_no_header_holds_calls_back_for_more_than_five_minutes() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchd.core.incoming.settling import (
-    LONGEST_LOOK_SECONDS,
-    UNPROVEN_QUIET_SECONDS,
+    LONGEST_LOOK_S,
+    UNPROVEN_QUIET_S,
     Observation,
     Settled,
     Waiting,
@@ -72,8 +72,8 @@ def test_with_settle_0_a_proven_file_goes_at_once() -> None:
 
 
 def test_with_settle_0_an_unproven_file_waits_for_a_quiet_time_all_the_same() -> None:
-    assert settle(seen(), Steady(100.0), 0) == Waiting(Steady(100.0 + UNPROVEN_QUIET_SECONDS), CHANGED)
-    assert settle(seen(), Steady(100.0 + UNPROVEN_QUIET_SECONDS), 0) == Settled()
+    assert settle(seen(), Steady(100.0), 0) == Waiting(Steady(100.0 + UNPROVEN_QUIET_S), CHANGED)
+    assert settle(seen(), Steady(100.0 + UNPROVEN_QUIET_S), 0) == Settled()
 
 
 def test_a_proof_does_not_shorten_a_quiet_time_that_was_asked_for() -> None:
@@ -104,7 +104,7 @@ def test_a_file_that_takes_long_is_looked_at_again_with_growing_intervals_up_to_
         now = due
     assert gaps[0] == 1.0
     assert gaps == sorted(gaps)
-    assert gaps[-1] == LONGEST_LOOK_SECONDS
+    assert gaps[-1] == LONGEST_LOOK_S
     assert len(set(gaps)) > 5
 
 

@@ -163,7 +163,7 @@ class PrunedObserver(InotifyObserver):
             return PrunedEmitter(matcher_of(root), partial(overflowed, root), event_queue, watch, **named)
 
         # Past InotifyObserver, whose own choice of emitters is what is replaced.
-        BaseObserver.__init__(self, emitter, inotify_fd=self._inotify_fd)  # type: ignore[arg-type]
+        BaseObserver.__init__(self, emitter, inotify_fd=self._inotify_fd)  # type: ignore[arg-type]  # the field is typed as its own emitter
 
     def is_reading(self) -> bool:
         """Whether the thread that reads the kernel's queue lives."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAME = "control.sock"
-PATIENCE_SECONDS = 30.0
+PATIENCE_S = 30.0
 MOST_BYTES = 1_000_000
 
 
@@ -36,7 +36,7 @@ def _address(state_dir: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
-def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = PATIENCE_SECONDS) -> dict[str, Any] | None:
+def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = PATIENCE_S) -> dict[str, Any] | None:
     """The daemon's answer, within `timeout` seconds; None if no daemon runs.
 
     Raises:
@@ -106,7 +106,7 @@ class ControlServer:
 
     def _attend(self, caller: socket.socket) -> None:
         with caller, suppress(OSError):  # the caller went away: nobody is left to tell
-            caller.settimeout(PATIENCE_SECONDS)
+            caller.settimeout(PATIENCE_S)
             self._serve(caller)
 
     def _serve(self, caller: socket.socket) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-MOMENT_SECONDS = 0.05
+MOMENT_S = 0.05
 MOMENTS = 20
 
 
@@ -53,7 +53,7 @@ class StateLock:
             holder = os.pread(self._descriptor, 100, 0).decode(errors="replace").strip()
             if holder:
                 return holder
-            time.sleep(MOMENT_SECONDS)
+            time.sleep(MOMENT_S)
         return "another process"
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ _NEVER_LEFT_OUT = frozenset({"unknown", "gate_closed", "fatal", "ledger_full", "
 """Money, and what is told once: each of these lines is wanted."""
 IN_FULL = 20
 """Lines of one kind of trouble that are written before the rest of their minute is summed up."""
-WINDOW_SECONDS = 60.0
+WINDOW_S = 60.0
 
 
 def set_up(log: Log, handler: logging.Handler | None = None) -> None:
@@ -88,9 +88,7 @@ class Summary(logging.Filter):
         now = self._clock()
         with self._lock:
             over = {
-                action: minute
-                for action, minute in self._minutes.items()
-                if at_once or now - minute.began >= WINDOW_SECONDS
+                action: minute for action, minute in self._minutes.items() if at_once or now - minute.began >= WINDOW_S
             }
             for action in over:
                 del self._minutes[action]

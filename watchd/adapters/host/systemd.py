@@ -20,7 +20,7 @@ _SHIPPED = (Path(__file__).parents[2] / "systemd", Path(__file__).parents[3] / "
 SYSTEM = Path("/etc/systemd/system")
 CREDENTIALS = Path("/etc/credstore")
 STATE = Path("/var/lib/watchd")
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_S = 60.0
 
 
 def is_running() -> bool:
@@ -49,7 +49,7 @@ def show(unit: str, properties: Iterable[str], *, user: bool = False) -> dict[st
     return dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
 
 
-def run(command: Sequence[str], timeout: float = _PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
     """Run a program of the system's to its end.
 
     Raises:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 STOPPED = "watchd was told to stop at once"
 LONGEST_RAY_CHARACTERS = 100
-SPARE_SECONDS = 2.0
+SPARE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ class HttpEndpoint:
         # A handshake that stalls heeds no deadline but its own.
         self._connect_timeout = min(api.connect_timeout, api.timeout)
         # A single read may take longer than all of the call: it is the tether that ends it, and says why.
-        self._client = connecting.connect(
-            api, httpx.Timeout(api.timeout + SPARE_SECONDS, connect=self._connect_timeout)
-        )
+        self._client = connecting.connect(api, httpx.Timeout(api.timeout + SPARE_S, connect=self._connect_timeout))
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watchd.core.calls.outcomes import Quota
 
-MINUTE_SECONDS = 60.0
+MINUTE_S = 60.0
 ERROR_BUDGET = 5.0
-ERROR_REFILL_SECONDS = 6.0
+ERROR_REFILL_S = 6.0
 """One failed answer is forgiven in so long: 5 at once and 5 more in half a minute, however fast calls end."""
 ERRORS_PER_PICTURE = 0.005
 """What a picture adds: where one call in two hundred fails, nothing is held up however fast the service is."""
@@ -25,11 +25,11 @@ ROUNDING = 1e-6
 RETRY_BUDGET = 20.0
 RETRIES_PER_CALL = 0.1
 MOST_REFUSALS = 40
-"""Answers of 4xx in `REFUSAL_WINDOW_SECONDS` that are not passed: at 50 the vendor refuses every call of the key."""
-REFUSAL_WINDOW_SECONDS = 30.0
-LONGEST_SPREAD_SECONDS = 120.0
+"""Answers of 4xx in `REFUSAL_WINDOW_S` that are not passed: at 50 the vendor refuses every call of the key."""
+REFUSAL_WINDOW_S = 30.0
+LONGEST_SPREAD_S = 120.0
 """What is left of a limit is spread evenly over a shorter period; a day's worth is used as it is needed."""
-LONGEST_HOLD_SECONDS = 300.0
+LONGEST_HOLD_S = 300.0
 """A header alone can hold calls back for so long; after that one is tried, whatever it said."""
 
 
@@ -80,8 +80,8 @@ class ServiceLimit:
 
     def interval(self, now: float) -> float:
         """Seconds between two calls that use up what is left, and no more, by the time it begins anew."""
-        own = MINUTE_SECONDS / self.per_minute if self.per_minute else 0.0
-        if self.left is None or not 0 < self.until - now <= LONGEST_SPREAD_SECONDS:
+        own = MINUTE_S / self.per_minute if self.per_minute else 0.0
+        if self.left is None or not 0 < self.until - now <= LONGEST_SPREAD_S:
             return own
         return max(own, (self.until - now) / max(1, self.left))
 
@@ -91,11 +91,11 @@ class ServiceLimit:
 
 
 def _error_budget() -> TokenBucket:
-    return TokenBucket(ERROR_BUDGET, 1 / ERROR_REFILL_SECONDS, ERROR_BUDGET)
+    return TokenBucket(ERROR_BUDGET, 1 / ERROR_REFILL_S, ERROR_BUDGET)
 
 
 def _retry_budget() -> TokenBucket:
-    return TokenBucket(RETRY_BUDGET, 1 / MINUTE_SECONDS, RETRY_BUDGET)
+    return TokenBucket(RETRY_BUDGET, 1 / MINUTE_S, RETRY_BUDGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,10 @@ class Limiter:
             return Wait(rest)
         recent = self._recent_refusals(now)
         if recent and len(recent) + in_flight >= MOST_REFUSALS:
-            return Wait(recent[0] + REFUSAL_WINDOW_SECONDS - now)
+            return Wait(recent[0] + REFUSAL_WINDOW_S - now)
         if in_flight >= self.places(now):
             # A place comes with a call that ends, or with an error budget that fills by time.
-            return Wait(None if self._may_err_freely(now) else ERROR_REFILL_SECONDS)
+            return Wait(None if self._may_err_freely(now) else ERROR_REFILL_S)
         return None
 
     def _may_err_freely(self, now: float) -> bool:
@@ -163,11 +163,11 @@ class Limiter:
         return self.workers if self.window is None else self.window
 
     def _interval(self, now: float) -> float:
-        own = MINUTE_SECONDS / self.per_minute if self.per_minute else 0.0
+        own = MINUTE_S / self.per_minute if self.per_minute else 0.0
         return max(own, self.told.interval(now) if self.told is not None else 0.0)
 
     def _recent_refusals(self, now: float) -> tuple[float, ...]:
-        return tuple(at for at in self.refusals if now - at < REFUSAL_WINDOW_SECONDS)
+        return tuple(at for at in self.refusals if now - at < REFUSAL_WINDOW_S)
 
     def is_narrowed(self) -> bool:
         """Whether fewer calls are in flight than there are workers for, on account of the service."""
@@ -206,4 +206,4 @@ class Limiter:
             # A limit without a period is one a minute, as this vendor counts.
             return replace(self, told=ServiceLimit(quota.limit, None, now)) if quota.limit else self
         left = max(0, quota.remaining - in_flight)
-        return replace(self, told=ServiceLimit(None, left, now + min(quota.resets_in, LONGEST_HOLD_SECONDS)))
+        return replace(self, told=ServiceLimit(None, left, now + min(quota.resets_in, LONGEST_HOLD_S)))

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
     from watchd.model import Job
 
-SERVER_BACKOFF_SECONDS = 2.0
-NETWORK_BACKOFF_SECONDS = 2.0
-SERVICE_PROBE_SECONDS = 5.0
-LONGEST_BACKOFF_SECONDS = 300.0
-LONGEST_ANSWERED_BACKOFF_SECONDS = 30.0
+SERVER_BACKOFF_S = 2.0
+NETWORK_BACKOFF_S = 2.0
+SERVICE_PROBE_S = 5.0
+LONGEST_BACKOFF_S = 300.0
+LONGEST_ANSWERED_BACKOFF_S = 30.0
 """A service that answers is tried more often than one that does not, so that soon after its trouble all goes on."""
-LONGEST_RATE_WAIT_SECONDS = 3600.0
-RATE_BACKOFF_SECONDS = 5.0
-BAN_WAIT_SECONDS = 30.0
+LONGEST_RATE_WAIT_S = 3600.0
+RATE_BACKOFF_S = 5.0
+BAN_WAIT_S = 30.0
 SERVER_STREAK = 5
 REFUSAL_STREAK = 3
 NETWORK_STREAK = 3
@@ -202,12 +202,12 @@ def _refused(words: str, status: int, traffic: Traffic, context: CallContext) ->
 def _server(words: str, status: int, traffic: Traffic, job: Job, context: CallContext) -> Conclusion:
     if GateReason.SERVICE in context.gates or context.streaks.server >= SERVER_STREAK:
         detail = f"several files in a row met trouble of the service's own ({words})"
-        gate = service_gate(context, detail, LONGEST_ANSWERED_BACKOFF_SECONDS)
+        gate = service_gate(context, detail, LONGEST_ANSWERED_BACKOFF_S)
         return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, gate=gate)
     if job.tries + 1 >= context.policy.max_attempts:
         error = f"{words}; given up after {job.tries + 1} attempts"
         return Conclusion(Outcome.SERVER, JobState.FAILED, error, traffic, status, counts=True)
-    wait = backoff(SERVER_BACKOFF_SECONDS, job.tries, context.jitter)
+    wait = backoff(SERVER_BACKOFF_S, job.tries, context.jitter)
     return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, after(context.now, wait), counts=True)
 
 
@@ -219,7 +219,7 @@ def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
     elif trouble.uploading and job.upload_cuts + 1 >= MAX_UPLOAD_CUTS:
         error = f"cut {job.upload_cuts + 1} times while it was sent, while others passed: {trouble.reason}"
         return Conclusion(Outcome.NETWORK, JobState.FAILED, error, trouble.traffic, upload_cut=True)
-    wait = backoff(NETWORK_BACKOFF_SECONDS, context.streaks.network, context.jitter)
+    wait = backoff(NETWORK_BACKOFF_S, context.streaks.network, context.jitter)
     return Conclusion(
         Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic,
         not_before=AT_ONCE if gate else after(context.now, wait),
@@ -227,9 +227,9 @@ def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
     )  # fmt: skip
 
 
-def service_gate(context: CallContext, detail: str, longest: float = LONGEST_BACKOFF_SECONDS) -> Gate:
+def service_gate(context: CallContext, detail: str, longest: float = LONGEST_BACKOFF_S) -> Gate:
     """The gate `service`; a failed probe puts the next one twice as far away."""
-    return _probed(context, GateReason.SERVICE, detail, SERVICE_PROBE_SECONDS, longest)
+    return _probed(context, GateReason.SERVICE, detail, SERVICE_PROBE_S, longest)
 
 
 def refused_probe(gate: Gate, context: CallContext, longest: float) -> Gate:
@@ -257,12 +257,12 @@ def _rate(answer: endpoint.Answer, context: CallContext) -> Gate:
     """Closed for as long as the service asks, else a growing backoff with jitter; a ban on the key is waited out."""
     wait = answer.retry_after
     if wait is None:
-        wait = RATE_BACKOFF_SECONDS / 2 + backoff(
-            RATE_BACKOFF_SECONDS, context.streaks.rate, context.jitter, LONGEST_ANSWERED_BACKOFF_SECONDS
+        wait = RATE_BACKOFF_S / 2 + backoff(
+            RATE_BACKOFF_S, context.streaks.rate, context.jitter, LONGEST_ANSWERED_BACKOFF_S
         )
     if endpoint.is_key_ban(answer.message):
-        wait = max(wait, BAN_WAIT_SECONDS)
-    wait = min(max(wait, 0.1), LONGEST_RATE_WAIT_SECONDS)
+        wait = max(wait, BAN_WAIT_S)
+    wait = min(max(wait, 0.1), LONGEST_RATE_WAIT_S)
     before = context.gates.get(GateReason.RATE)
     since = before.since if before else context.now
     until = max(after(context.now, wait), (before.retry_at or AT_ONCE) if before else AT_ONCE)
@@ -271,6 +271,6 @@ def _rate(answer: endpoint.Answer, context: CallContext) -> Gate:
     )
 
 
-def backoff(base: float, tries: int, jitter: float, longest: float = LONGEST_BACKOFF_SECONDS) -> float:
+def backoff(base: float, tries: int, jitter: float, longest: float = LONGEST_BACKOFF_S) -> float:
     """Seconds to wait, with full jitter: anywhere up to base * 2^tries, at most `longest`."""
     return jitter * min(longest, base * 2.0 ** min(tries, 20))

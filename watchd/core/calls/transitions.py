@@ -11,7 +11,7 @@ from watchd.core.calls import gating, retrying
 from watchd.core.calls import state as events
 from watchd.core.calls.gating import Open, Probe
 from watchd.core.calls.outcomes import Answered
-from watchd.core.calls.pacing import MINUTE_SECONDS, Limiter
+from watchd.core.calls.pacing import MINUTE_S, Limiter
 from watchd.core.calls.retrying import CallContext, Streaks
 from watchd.core.calls.standing import decision
 from watchd.core.calls.state import CallState, Effect, Step, Wake
@@ -241,7 +241,7 @@ def _slowed(state: CallState, event: events.CallFailed) -> Step:
 def _heard(state: CallState, quota: Quota, now: Steady) -> Step:
     """Take over what the service says of its own limit; the call that brought it is no longer in flight."""
     limiter = state.limiter.heard(quota, now, max(0, state.in_flight - 1))
-    used_up = quota.remaining == 0 and (quota.resets_in or 0) > MINUTE_SECONDS
+    used_up = quota.remaining == 0 and (quota.resets_in or 0) > MINUTE_S
     effects = (events.LimitUsedUp(quota.resets_in or 0.0),) if used_up else ()
     return Step(replace(state, limiter=limiter), effects=effects)
 

@@ -14,12 +14,12 @@ from watchd.model import Delay, DelayKind, Steady, after
 if TYPE_CHECKING:
     from watchd.model import Sample
 
-UNPROVEN_QUIET_SECONDS = 2.0
+UNPROVEN_QUIET_S = 2.0
 """Seconds of quiet asked with `settle: 0` where nothing proves that the writer is done."""
 
-TRUNCATED_AT_LEAST_SECONDS = 60.0
+TRUNCATED_AT_LEAST_S = 60.0
 TRUNCATED_FACTOR = 10.0
-LONGEST_LOOK_SECONDS = 30.0
+LONGEST_LOOK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def settle(observation: Observation, now: Steady, quiet: float) -> Waiting | Set
         return Waiting(look_again(observation, now), Delay(DelayKind.EMPTY, "it is empty so far"))
     if quiet == 0 and observation.proven:
         return Settled()
-    due = after(observation.since, quiet or UNPROVEN_QUIET_SECONDS)
+    due = after(observation.since, quiet or UNPROVEN_QUIET_S)
     if now >= due:
         return Settled()
     return Waiting(due, Delay(DelayKind.CHANGED, "it changed a moment ago"))
@@ -73,11 +73,11 @@ def busy_until(observation: Observation, now: Steady, quiet: float) -> Steady | 
 
 def look_again(observation: Observation, now: Steady) -> Steady:
     """The next look at a file that is quiet yet not finished: growing intervals, so that it is never dropped."""
-    return after(now, min(LONGEST_LOOK_SECONDS, max(0.5, (now - observation.since) / 2)))
+    return after(now, min(LONGEST_LOOK_S, max(0.5, (now - observation.since) / 2)))
 
 
 def truncated_at(observation: Observation, quiet: float, *, once: bool) -> Steady:
     """When a quiet file whose container is incomplete is given up as truncated; `once` does not wait as long."""
     if once:
         return after(observation.since, 2 * quiet + 1.0)
-    return after(observation.since, max(TRUNCATED_FACTOR * quiet, TRUNCATED_AT_LEAST_SECONDS))
+    return after(observation.since, max(TRUNCATED_FACTOR * quiet, TRUNCATED_AT_LEAST_S))

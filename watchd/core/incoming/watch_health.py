@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-CANARY_EVERY_SECONDS = 60.0
+CANARY_EVERY_S = 60.0
 """Seconds without any event after which the watch is put to the proof."""
-CANARY_PATIENCE_SECONDS = 5.0
+CANARY_PATIENCE_S = 5.0
 STRIKES = 3
 """Watches of one folder that were put up anew and heard nothing; then it is scanned."""
-TRY_AGAIN_SECONDS = 600.0
+TRY_AGAIN_S = 600.0
 """Seconds for which a folder is scanned before its events are given another chance."""
 
 
@@ -55,7 +55,7 @@ class GiveUp:
 
 def begin(now: float, strikes: int = 0) -> WatchHealth:
     """A watch that was just put up: it is put to the proof at once."""
-    return WatchHealth(now, now - CANARY_EVERY_SECONDS, strikes=strikes)
+    return WatchHealth(now, now - CANARY_EVERY_S, strikes=strikes)
 
 
 def heard_of(health: WatchHealth, now: float) -> WatchHealth:
@@ -65,9 +65,9 @@ def heard_of(health: WatchHealth, now: float) -> WatchHealth:
 
 def next_step(health: WatchHealth, now: float, flaw: str | None) -> Fine | SendProbe | Rearm | GiveUp:
     """What is to be done about a watch. `flaw`: what is seen to be wrong with it; None: nothing."""
-    deaf = health.probed_at is not None and now - health.probed_at >= CANARY_PATIENCE_SECONDS
+    deaf = health.probed_at is not None and now - health.probed_at >= CANARY_PATIENCE_S
     if flaw is None and not deaf:
-        return SendProbe() if health.probed_at is None and now - health.heard >= CANARY_EVERY_SECONDS else Fine()
+        return SendProbe() if health.probed_at is None and now - health.heard >= CANARY_EVERY_S else Fine()
     reason = flaw or "a file made in it for the purpose was not heard of"
     if health.strikes + 1 >= STRIKES:
         return GiveUp(reason)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VISIT_EVERY_SECONDS = 8.0
+VISIT_EVERY_S = 8.0
 """Seconds between two looks at the folders themselves: no event tells of an unmount or of a folder put in its place."""
 SCAN_SHARE = 19.0
 """A scan rests for so many times as long as it took: looking at a folder takes 5 % of the time at most."""
 HURRIED_SHARE = 4.0
 """The same for scans that events ask for, as where the kernel's queue overflows again and again."""
-OFFLINE_EVERY_SECONDS = 10.0
+OFFLINE_EVERY_S = 10.0
 """Seconds at the most between two looks for a folder that is away."""
 BATCH = 512
 """Files of one folder admitted at a time: a flood in one holds up no other, and workers start on the first of it."""
@@ -126,7 +126,7 @@ class Intake:
         # Before the folders are looked at: what is asked for meanwhile is a hint, and the next turn's.
         visit = hinted.visit or self._next_visit <= now
         if visit:
-            self._next_visit = after(now, VISIT_EVERY_SECONDS)
+            self._next_visit = after(now, VISIT_EVERY_S)
         for hot in self.folders():
             self._attend(hot, hinted.of(hot.folder.name), visit=visit)
         if self._review_again is not None and self._review_again <= self._clock.steady():
@@ -171,7 +171,7 @@ class Intake:
         if place is not None:
             self._ledger.note_place(name, place)
         if not hot.standing.online:
-            self._next_scan[name] = after(self._clock.steady(), min(hot.folder.poll_every, OFFLINE_EVERY_SECONDS))
+            self._next_scan[name] = after(self._clock.steady(), min(hot.folder.poll_every, OFFLINE_EVERY_S))
             if hot.standing.reason != before.reason:
                 logger.warning(
                     "Folder %s is offline: %s. The others go on; it is looked for again every few seconds, and nothing"

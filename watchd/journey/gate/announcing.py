@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
-from watchd.core.calls.pacing import LONGEST_HOLD_SECONDS
+from watchd.core.calls.pacing import LONGEST_HOLD_S
 from watchd.core.calls.state import FolderWaits, FullPace, LimitUsedUp, Opened, Shut, Slowed, Wake
 from watchd.model import GateReason
 
@@ -36,7 +36,7 @@ def announce(effect: Effect) -> None:
         case LimitUsedUp(seconds):
             logger.warning(
                 "The service says that its limit is used up for %.0f s. No call is made until then, for %.0f s at most;"
-                " `watchd resume` tries at once.", seconds, LONGEST_HOLD_SECONDS, extra={"action": "limit_used_up"},
+                " `watchd resume` tries at once.", seconds, LONGEST_HOLD_S, extra={"action": "limit_used_up"},
             )  # fmt: skip
         case FolderWaits(folder, reason):
             logger.warning(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from watchd.core.calls import standing
 from watchd.core.calls import state as events
 from watchd.core.calls.outcomes import Received, Sent
-from watchd.core.calls.pacing import MINUTE_SECONDS, Limiter, Wait
+from watchd.core.calls.pacing import MINUTE_S, Limiter, Wait
 from watchd.core.calls.state import CallState, Wake
 from watchd.core.calls.transitions import step
 from watchd.interfaces import CallBook, GateBook
@@ -50,7 +50,7 @@ class GateKeeper:
         self._random = random.Random()  # noqa: S311 -- jitter, not a secret
         self._permits: Callable[[], bool | None] = lambda: None
         self._on_change: Callable[[], None] = lambda: None
-        ages = ledger.recent_calls(MINUTE_SECONDS)
+        ages = ledger.recent_calls(MINUTE_S)
         last = clock.steady() - ages[-1] if ages else float("-inf")
         gates = {reason: self._bounded(gate) for reason, gate in ledger.gates().items()}
         self._state = CallState(Limiter(1, last=last), gates=gates)

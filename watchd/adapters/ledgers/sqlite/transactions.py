@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 BALLAST_BYTES = 256 * 1024
 """Given up when the disk is full: enough for the commits that are under way."""
-LOOK_FOR_ROOM_EVERY_SECONDS = 2.0
+LOOK_FOR_ROOM_EVERY_S = 2.0
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -118,7 +118,7 @@ class Transactions:
             self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
             logger.critical(self.trouble, extra={"action": "ledger_full"})
         if not self._given_up:
-            time.sleep(LOOK_FOR_ROOM_EVERY_SECONDS)  # no event tells that a disk has room again
+            time.sleep(LOOK_FOR_ROOM_EVERY_S)  # no event tells that a disk has room again
         if self._given_up:
             raise LedgerError(self.trouble) from error
 

@@ -621,9 +621,9 @@ def test_a_folder_that_cannot_be_written_is_watched_without_a_canary_and_without
     configure(house)
     watch = launch(house, constants=QUICK | {"watchd.core.incoming.watch_health.CANARY_EVERY": 0.2})
     until(lambda: len(watch.lines("probed", HOT)) >= 10, "it is tried over and over")
-    assert {line["made"] for line in watch.daemon.log() if line.get("action") == "sang" and line["folder"] == HOT} == {
-        False
-    }
+    assert {
+        line["made"] for line in watch.daemon.log() if line.get("action") == "probed" and line["folder"] == HOT
+    } == {False}
     assert "deaf" not in watch.daemon.actions()
     watch.hears(into=store)
     watch.finish()

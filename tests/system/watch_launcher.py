@@ -1,7 +1,7 @@
 """watchd as a process whose watches meet a fault, and whose waits may be short.
 
 `$WATCHD_FAULT` names the fault; most of them wait for SIGUSR1. `$WATCHD_CONSTANTS` is a JSON object: a constant's full
-name to its value. Each fault that fires, and each canary that is made, is told in the log as `fault` and `sang`. What
+name to its value. Each fault that fires, and each canary that is made, is told in the log as `fault` and `probed`. What
 this file is given as arguments is the command line of watchd.
 """
 

@@ -21,6 +21,8 @@ class Wakeup:
     An Event would not do: its lock is not reentrant, and a signal that lands while the main thread holds it would stop
     that thread for ever. Nor would a queue: the kernel may hand a signal to any thread, and Python runs its handler in
     the main one, which a queue would let sleep on.
+
+    Threads: the main one waits; any may ring, and signal handlers.
     """
 
     def __init__(self) -> None:

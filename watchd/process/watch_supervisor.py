@@ -38,7 +38,10 @@ class Polled:
 
 
 class WatchSupervisor:
-    """One for each engine."""
+    """One for each engine.
+
+    Threads: the main one. From `mounts` comes `_mounted` alone, which sets an event.
+    """
 
     def __init__(self, intake: Intake, hints: Hints, clock: Clock, wake: Callable[[], None]) -> None:
         """`wake` lets the main thread tend to the folders at once."""

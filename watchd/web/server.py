@@ -26,7 +26,10 @@ class CannotListenError(WatchdError):
 
 
 class WebServer:
-    """Listens from its making on, so that a port that cannot be had is known before anything else starts."""
+    """Listens from its making on, so that a port that cannot be had is known before anything else starts.
+
+    Threads: `web` serves; main starts and stops it.
+    """
 
     def __init__(self, web: Web, token: str | None, inner: ASGIApp, failed: Callable[[BaseException], None]) -> None:
         """`failed` hears of an error that ended the thread.

@@ -37,7 +37,10 @@ MOST_PIXELS = 60_000_000
 
 
 class Gallery:
-    """Makes pictures one at a time; `root` answers where a hot folder lies (None: it is no longer configured)."""
+    """Makes pictures one at a time; `root` answers where a hot folder lies (None: it is no longer configured).
+
+    Threads: the page's few; what is kept is behind its lock, which is held while a picture is made.
+    """
 
     def __init__(self, root: Callable[[str], str | None]) -> None:
         self._root = root

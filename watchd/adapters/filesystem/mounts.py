@@ -90,7 +90,10 @@ def around(roots: Collection[str]) -> frozenset[bytes]:
 
 
 class MountWatch:
-    """A thread that sleeps until something is mounted or unmounted anywhere, and then says so."""
+    """A thread that sleeps until something is mounted or unmounted anywhere, and then says so.
+
+    Threads: its own runs `_run` and owns the kernel's list; whoever made it starts and stops it.
+    """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         """`changed` is told from that thread. Raises OSError where the kernel keeps no such list."""

@@ -64,7 +64,10 @@ def ask(state_dir: Path, request: dict[str, Any], timeout: float | None = PATIEN
 
 
 class ControlServer:
-    """Answers on the socket, each caller in a thread of its own. Who makes it holds the daemon's lock."""
+    """Answers on the socket, each caller in a thread of its own. Who makes it holds the daemon's lock.
+
+    Threads: `control` accepts; one for each caller runs `answer`, which has to be safe there; main starts and stops it.
+    """
 
     def __init__(self, state_dir: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         """`answer` turns a request into its answer; what it raises is logged and told to the caller as an error."""

@@ -61,6 +61,8 @@ class Summary(logging.Filter):
     """Of a trouble that repeats itself the first lines are written, and then, once a minute, how many more there were.
 
     Ten thousand broken files must not push what else happened out of a journal; the ledger has each of them.
+
+    Threads: any that logs; its counts are behind its lock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

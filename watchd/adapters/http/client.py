@@ -45,20 +45,23 @@ class HttpStreamed:
 
 
 class HttpEndpoint:
-    """Implements `interfaces.Endpoint`; shared by all worker threads."""
+    """Implements `interfaces.Endpoint`.
+
+    Threads: every worker's; whoever cuts the calls in flight comes from another, so those are behind its lock.
+    """
 
     def __init__(self, api: Api, key: Callable[[], str]) -> None:
         """`key` is asked at each call, so that a changed key file is used at once; it may raise LaterError."""
         self._api = api
         self._key = key
         self._body = bodies.as_json if api.transfer == "json" else bodies.multipart
-        self._tethers: set[Deadline] = set()
+        self._deadlines: set[Deadline] = set()
         self._aborted = False
         self._lock = threading.Lock()
         self._proxy_secrets = redactor.of_proxy(api.proxy)
         # A handshake that stalls heeds no deadline but its own.
         self._connect_timeout = min(api.connect_timeout, api.timeout)
-        # A single read may take longer than all of the call: it is the tether that ends it, and says why.
+        # A single read may take longer than all of the call: it is the deadline that ends it, and says why.
         self._client = connecting.connect(api, httpx.Timeout(api.timeout + SPARE_S, connect=self._connect_timeout))
 
     def close(self) -> None:
@@ -69,7 +72,7 @@ class HttpEndpoint:
         """End every call in flight at once: the second signal to stop."""
         with self._lock:
             self._aborted = True
-            for tether in self._tethers:
+            for tether in self._deadlines:
                 tether.cut(STOPPED)
 
     def call(
@@ -134,14 +137,14 @@ class HttpEndpoint:
         """What ends a call at its deadline, and when all stops at once."""
         with Deadline(self._api.timeout) as tether:
             with self._lock:
-                self._tethers.add(tether)
+                self._deadlines.add(tether)
                 if self._aborted:
                     tether.cut(STOPPED)
             try:
                 yield tether
             finally:
                 with self._lock:
-                    self._tethers.discard(tether)
+                    self._deadlines.discard(tether)
 
     def permits(self) -> bool | None:
         """Whether the balance query, free of charge, says that calls are permitted; None where it does not answer."""

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """Used as a context manager around the request; `trace` goes into the extensions of the request."""
+    """Used as a context manager around the request; `trace` goes into the extensions of the request.
+
+    Threads: the worker's that calls; a timer's, or whoever cuts all calls, shuts its stream, which is behind its lock.
+    """
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: for all of it."""

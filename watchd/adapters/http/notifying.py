@@ -29,7 +29,10 @@ _FIRST_REFUSAL: Final = 300
 
 
 class Notifier:
-    """Tells every address of every notice, a few times at most."""
+    """Tells every address of every notice, a few times at most.
+
+    Threads: any may tell, into a short queue; its own takes from that and waits for the addresses.
+    """
 
     def __init__(self, urls: Sequence[str]) -> None:
         """`urls` may hold secrets, and are never told."""

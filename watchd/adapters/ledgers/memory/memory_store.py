@@ -88,7 +88,10 @@ def same_picture(one: Job, other: Job) -> bool:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """All rows, behind one lock. `events` are numbered: what came before what, whatever the clocks say."""
+    """All rows. `events` are numbered: what came before what, whatever the clocks say.
+
+    Threads: any, each method of a role within `lock`.
+    """
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     jobs: dict[int, JobRow] = field(default_factory=dict)

@@ -60,7 +60,10 @@ def transaction(
 
 
 class Transactions:
-    """The one connection that writes. The caller holds the daemon's lock on `path`'s folder."""
+    """The one connection that writes. The caller holds the daemon's lock on `path`'s folder.
+
+    Threads: any; the connection is used within `lock` alone, which is held for one transaction.
+    """
 
     def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:
         """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 BY_EVENTS: dict[str, Any] = {"settle": "50ms", "poll_every": "1s", "rescan_every": "1h"}
 DEFAULTS: dict[str, float] = {}
 QUICK = {
-    "watchd.process.daemon.LOOK_EVERY": 0.2,
-    "watchd.journey.arrival.intake.VISIT_EVERY": 0.3,
-    "watchd.core.incoming.watch_health.CANARY_EVERY": 1.0,
-    "watchd.core.incoming.watch_health.CANARY_PATIENCE": 2.0,
+    "watchd.process.daemon.LOOK_EVERY_S": 0.2,
+    "watchd.journey.arrival.intake.VISIT_EVERY_S": 0.3,
+    "watchd.core.incoming.watch_health.CANARY_EVERY_S": 1.0,
+    "watchd.core.incoming.watch_health.CANARY_PATIENCE_S": 2.0,
 }
 HOT, SECOND = "hot", "second"
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
@@ -348,7 +348,8 @@ def test_a_folder_that_is_mounted_again_much_later_is_heard_of(house: House, mou
 def test_an_unmount_and_a_mount_are_heard_of_and_not_only_looked_for(house: House, mounts: Mounts) -> None:
     store = house.root / "store"
     watch = begin(
-        house, constants={"watchd.process.daemon.LOOK_EVERY": 300.0, "watchd.journey.arrival.intake.VISIT_EVERY": 300.0}
+        house,
+        constants={"watchd.process.daemon.LOOK_EVERY_S": 300.0, "watchd.journey.arrival.intake.VISIT_EVERY_S": 300.0},
     )
     watch.hides("prepared.png", into=store)
     mounts.bind(house.hot, store)
@@ -437,7 +438,7 @@ def limited(house: House, limit: str, number: int) -> Watch:
     tried = subprocess.run([*before, "/bin/true"], capture_output=True, text=True, timeout=10, check=False)
     if tried.returncode != 0:
         pytest.skip(f"{limit} cannot be lowered here: {tried.stderr.splitlines()[-1]}")
-    return launch(house, *before, constants=QUICK | {"watchd.core.incoming.watch_health.TRY_AGAIN": 1.0})
+    return launch(house, *before, constants=QUICK | {"watchd.core.incoming.watch_health.TRY_AGAIN_S": 1.0})
 
 
 def raise_limit(watch: Watch, limit: str, number: int) -> None:
@@ -592,7 +593,7 @@ def test_what_comes_while_watches_are_put_up_again_after_an_overflow_is_found(ho
 
 def test_a_watch_that_stays_deaf_is_given_up_after_three_tries_and_the_folder_scanned(house: House) -> None:
     configure(house)
-    watch = launch(house, fault="deaf", constants=QUICK | {"watchd.core.incoming.watch_health.CANARY_PATIENCE": 0.5})
+    watch = launch(house, fault="deaf", constants=QUICK | {"watchd.core.incoming.watch_health.CANARY_PATIENCE_S": 0.5})
     watch.daemon.wait_for("fault")
     until(lambda: watch.lines("polling", HOT) and watch.lines("polling", SECOND), "both are given up")
     assert [len(watch.lines("deaf", name)) for name in (HOT, SECOND)] == [2, 2]
@@ -619,7 +620,7 @@ def test_a_folder_that_cannot_be_written_is_watched_without_a_canary_and_without
     store.mkdir()
     mounts.bind(house.hot, store, read_only=True)
     configure(house)
-    watch = launch(house, constants=QUICK | {"watchd.core.incoming.watch_health.CANARY_EVERY": 0.2})
+    watch = launch(house, constants=QUICK | {"watchd.core.incoming.watch_health.CANARY_EVERY_S": 0.2})
     until(lambda: len(watch.lines("probed", HOT)) >= 10, "it is tried over and over")
     assert {
         line["made"] for line in watch.daemon.log() if line.get("action") == "probed" and line["folder"] == HOT
@@ -632,7 +633,7 @@ def test_a_folder_that_cannot_be_written_is_watched_without_a_canary_and_without
 def test_an_idle_folder_is_asked_over_and_over_and_nothing_comes_of_it(house: House) -> None:
     watch = begin(
         house,
-        constants={"watchd.process.daemon.LOOK_EVERY": 0.1, "watchd.core.incoming.watch_health.CANARY_EVERY": 0.2},
+        constants={"watchd.process.daemon.LOOK_EVERY_S": 0.1, "watchd.core.incoming.watch_health.CANARY_EVERY_S": 0.2},
     )
     before = {name: len(watch.lines("scanned", name)) for name in (HOT, SECOND)}
     asked = len(watch.lines("probed", HOT))
@@ -669,7 +670,7 @@ def forbid(folder: Path) -> None:
 def test_a_root_that_may_not_be_read_is_offline_and_heard_of_once_it_may(house: House) -> None:
     configure(house)
     forbid(house.hot)
-    watch = launch(house, *BOUND_BY_MODES, constants=QUICK | {"watchd.core.incoming.watch_health.TRY_AGAIN": 1.0})
+    watch = launch(house, *BOUND_BY_MODES, constants=QUICK | {"watchd.core.incoming.watch_health.TRY_AGAIN_S": 1.0})
     watch.comes_and_is_done("meanwhile.png", SECOND)
     told = watch.told()
     assert (told["state"], "Permission denied" in told["reason"]) == ("offline", True)

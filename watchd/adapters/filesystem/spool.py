@@ -23,7 +23,7 @@ MOST_EVIDENCE_BYTES = 512_000_000
 class FileSpool:
     """Implements `interfaces.Spool` in one folder that only the daemon's user can read.
 
-    Threads: any worker's, each with files of its own job; keeping evidence, whose number is bounded, goes one at a time.
+    Threads: any worker's, each with files of its own job; evidence, which is bounded, is kept one at a time.
     """
 
     def __init__(self, folder: Path) -> None:

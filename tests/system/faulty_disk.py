@@ -109,15 +109,15 @@ class Disk:
         ledger = importlib.import_module("watchd.adapters.ledgers.sqlite.sqlite_ledger").SqliteLedger
         receive, finish = ledger.receive, ledger.finish
 
-        def received(its: Any, job: Any, attempt: int, result: str, *answer: Any) -> None:
-            path = Path(its._path.parent, "spool", result)
+        def received(its: Any, call: Any, *rest: Any) -> Any:
+            path = Path(its._path.parent, "spool", call.answer)
             self.keep("received", path, path.stat().st_ino, None)
-            receive(its, job, attempt, result, *answer)
+            return receive(its, call, *rest)
 
-        def finished(its: Any, job: Any, output: str | None, sha256: str | None, **named: Any) -> None:
+        def finished(its: Any, job: Any, output: str | None, sha256: str | None, **named: Any) -> Any:
             assert output is not None, "nothing here is skipped"
             self.keep("finished", output, Path(output).stat().st_ino, None)
-            finish(its, job, output, sha256, **named)
+            return finish(its, job, output, sha256, **named)
 
         ledger.receive, ledger.finish = received, finished
 
@@ -134,7 +134,9 @@ def main() -> None:
         disk.by_name("mkdir", 0, "dir_fd")
     if "WATCHD_MOUNTS" in os.environ:
         vars(importlib.import_module("watchd.adapters.filesystem.mounts"))["MOUNTS"] = Path(os.environ["WATCHD_MOUNTS"])
-    vars(importlib.import_module("watchd.journey.work.job_runner"))["LATER"] = SOON
+    runner = importlib.import_module("watchd.journey.work.job_runner")
+    assert hasattr(runner, "LATER_S"), "the constant has another name by now"
+    vars(runner)["LATER_S"] = SOON
     importlib.import_module("watchd.cli.main").main()
 
 

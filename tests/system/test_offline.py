@@ -67,7 +67,7 @@ def test_another_folder_put_in_its_place_is_watched_and_not_only_scanned(house: 
     house.drop("b.png", picture(2), other)
     house.hot.rename(house.root / "away")
     other.rename(house.hot)
-    house.wait_for_all(2, timeout=8.0)
+    house.wait_for_all(2, timeout=20.0)  # looked at every eight seconds, as no event tells of it
     house.drop("c.png", picture(3))
     house.drop("sub/d.png", picture(4))
     house.wait_for_all(4)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.adapters.pixels.encoding import encode
 from watchd.core.outgoing import output_formats
 from watchd.formats.containers import inspect

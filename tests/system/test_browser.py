@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.system.house import House, until
 from tests.system.pictures import picture
@@ -37,11 +37,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
+def browser() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = chromium.new_context(viewport={"width": 1280, "height": 900})
-        yield context.new_page()
+        yield chromium.new_context(viewport={"width": 1280, "height": 900})
         chromium.close()
 
 
@@ -57,13 +56,14 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def page(browser: Page) -> Iterator[Page]:
-    """A fresh page; whatever a script complains of fails the test."""
+def page(browser: BrowserContext) -> Iterator[Page]:
+    """A page of its own, closed wherever it is on its way to; whatever a script complains of fails the test."""
     complaints: list[str] = []
-    browser.on("pageerror", lambda error: complaints.append(str(error)))
-    browser.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    yield browser
-    browser.goto("about:blank")
+    fresh = browser.new_page()
+    fresh.on("pageerror", lambda error: complaints.append(str(error)))
+    fresh.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    yield fresh
+    fresh.close()
     assert [line for line in complaints if "404" not in line] == []
 
 

@@ -28,7 +28,7 @@ from tests.fakes.lies import LIES, Lie, Scene, flaw, honest, measured
 from tests.fakes.raw_server import PATIENCE, Peer, RawServer
 from tests.system.house import KEY, Daemon, House, until
 from tests.system.pictures import picture
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.core.request.endpoint import MAX_ANSWER_BYTES
 from watchd.formats.png.png_chunks import SIGNATURE, chunk, chunks
 from watchd.model import Outcome

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.core.request.appraising import Appraisal, Refused, appraise, plan
 from watchd.formats.metadata.collecting import Metadata
 from watchd.formats.picture import Format, Incomplete, Picture

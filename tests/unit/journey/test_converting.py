@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tests.fakes.endpoint import Says
-from tests.unit.journey.test_conduct import rows
+from tests.unit.journey.test_job_runner import rows
 from watchd.model import JobState, OutputFormat
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.fakes.endpoint import CutAfterwards
 from tests.fakes.pictures import png
-from tests.unit.journey.test_conduct import cut_power, rows
+from tests.unit.journey.test_job_runner import cut_power, rows
 from watchd.core.request import endpoint
 from watchd.core.request.endpoint import Answer
 from watchd.model import JobState, Profile

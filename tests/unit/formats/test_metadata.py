@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.formats.containers import Format, Picture, inspect
 from watchd.formats.metadata import exif
 from watchd.formats.metadata.collecting import Metadata, collect

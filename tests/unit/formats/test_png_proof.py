@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.formats.containers import Format, Incomplete, Picture, PngProof, Unreadable
 from watchd.formats.png.png_chunks import SIGNATURE, chunk
 from watchd.formats.png.structure import Header

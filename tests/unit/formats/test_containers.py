@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.formats import holes
 from watchd.formats.containers import Format, Incomplete, Picture, Unreadable, inspect
 from watchd.formats.metadata.stripping import without_private

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.formats.metadata.xmp import NAMESPACE, Done, true_of, with_done
 
 DONE = Done("1.2.3", "gold", 2.5, "2026-11-25T08:00:00+01:00")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.core import sample_pictures as sample
+from tests.unit.formats import sample_pictures as sample
 from watchd.formats.metadata.collecting import Metadata
 from watchd.formats.metadata.dressing import as_png_chunks
 from watchd.formats.png.png_chunks import SIGNATURE, chunk

@@ -1,0 +1,1 @@
+"""Picture formats: bytes in, verdicts and metadata out."""

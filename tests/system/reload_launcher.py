@@ -1,5 +1,7 @@
 """watchd as a process to which a command is said at the worst moment of a reload: `$WATCHD_SAY` is the command.
 
+`SIGTERM` is no command, but a signal while the engine that is replaced is being stopped.
+
 It is said when the new engine has been built and does not work yet, and nothing goes on before it is answered, or
 before whoever answers it has to wait for the reload; what this
 file is given as arguments is the command line of watchd.
@@ -11,6 +13,7 @@ import functools
 import importlib
 import itertools
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,22 @@ def say_when_the_second_is_built(command: str) -> None:
     Engine.__init__ = built  # type: ignore[method-assign]  # the moment is what is under test
 
 
+def stop_while_the_first_is_stopped() -> None:
+    """Have the process told to end while the engine of before is being stopped."""
+    stop, number = Engine.stop, itertools.count(1)
+
+    @functools.wraps(stop)
+    def stopped(self: Engine) -> None:
+        if next(number) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        stop(self)
+
+    Engine.stop = stopped  # type: ignore[method-assign]  # the moment is what is under test
+
+
 if __name__ == "__main__":
-    say_when_the_second_is_built(os.environ["WATCHD_SAY"])
+    if os.environ["WATCHD_SAY"] == "SIGTERM":
+        stop_while_the_first_is_stopped()
+    else:
+        say_when_the_second_is_built(os.environ["WATCHD_SAY"])
     importlib.import_module("watchd.cli.main").main()

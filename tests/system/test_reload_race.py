@@ -53,3 +53,16 @@ def test_an_approval_said_during_a_reload_lets_the_backlog_go(house: House) -> N
     daemon = reloaded_while(house, "approve")
     house.wait_for_all(3)
     assert daemon.stop() == 0
+
+
+def test_a_stop_that_comes_in_a_reload_lets_no_other_engine_begin(house: House) -> None:
+    house.configure()
+    daemon = house.launch_as(sys.executable, LAUNCHER, WATCHD_SAY="SIGTERM")
+    daemon.wait_for("started")
+    house.drop("a.png", picture(1))
+    house.wait_for_all(1)
+    told = house.watchd("reload")
+    assert "stopping" in told.stdout + told.stderr
+    assert daemon.process.wait(20) == 0
+    assert "reloaded" not in daemon.actions()
+    assert daemon.actions().count("stopping") == 1

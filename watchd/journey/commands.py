@@ -87,7 +87,7 @@ class Operator:
 
     def _approve(self, _request: dict[str, Any]) -> dict[str, Any]:
         approved = self._ledger.approve()
-        self._gate(OwnerApproved())
+        self._gate(OwnerApproved(self._clock.steady()))
         return {"approved": approved}
 
     def _pause(self, _request: dict[str, Any]) -> dict[str, Any]:

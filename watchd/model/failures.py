@@ -10,10 +10,7 @@ from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """What ended a job that is `failed` or `unknown`; the ledger's column `job.failure`.
-
-    The first seven came to an end before a call was made, or instead of one.
-    """
+    """What ended a job that is `failed` or `unknown`; the ledger's column `job.failure`."""
 
     GONE = "gone"
     """Its file went, or holds other bytes now: what comes back is a new job, and nobody shares this end."""

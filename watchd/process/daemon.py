@@ -1,6 +1,6 @@
 """The daemon: takes the ledger, starts an engine, watches over it, reloads it, and stops all of it in order.
 
-The main thread does this; it sleeps on one event that signals, commands and failures set.
+The main thread does this; it sleeps on a self-pipe that signals, commands and failures ring.
 """
 
 from __future__ import annotations
@@ -177,18 +177,28 @@ class Daemon:
             logger.error(  # noqa: TRY400 -- the problems say it all; a traceback says nothing to an operator
                 "The configuration was not taken over, the old one stays: %s", error, extra={"action": "reload_refused"}
             )
-            answer = {"error": "not taken over, the old configuration stays", "problems": error.problems}
+            answer: dict[str, Any] = {
+                "error": "not taken over, the old configuration stays",
+                "problems": error.problems,
+            }
         else:
-            self._take_over(settings)
-            answer = {"reloaded": settings.source}
-            logger.info("Configuration taken over from %s", settings.source, extra={"action": "reloaded"})
+            if self._take_over(settings):
+                answer = {"reloaded": settings.source}
+                logger.info("Configuration taken over from %s", settings.source, extra={"action": "reloaded"})
+            else:
+                answer = STOPPING
         supervision.tell("READY=1")
         return answer
 
-    def _take_over(self, settings: Settings) -> None:
-        """One engine ends and another begins, at the same gate: what a command says to that at any moment holds."""
+    def _take_over(self, settings: Settings) -> bool:
+        """One engine ends and another begins, at the same gate: what a command says to that at any moment holds.
+
+        False: the process was told to end meanwhile, or has to, and no other begins.
+        """
         self._works = False
         self._alive_during(self._engine.stop)
+        if self._host.ends():
+            return False
         self._supervisor.stop()
         with self._one_command:  # which looks at the engine once, and finds the one or the other whole
             self._settings = settings
@@ -198,6 +208,7 @@ class Daemon:
         self._works = True
         self._services.start(settings)
         self._look()
+        return True
 
     # The end
 
@@ -224,8 +235,7 @@ class Daemon:
         self._alive_during(self._engine.stop)
         self._reloads.end()
         self._control.stop()
-        self._ledger.close()
-        self._services.stop()
+        self._services.stop()  # before the ledger: whoever has the page open reads it
         self._host.close()
         logs.sum_up(at_once=True)
         logger.info("Stopped", extra={"action": "stopped"})

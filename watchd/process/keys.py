@@ -49,8 +49,8 @@ class KeyRing:
     def tend(self) -> None:
         """Close the gate while there is no key at all, and open it when the key is another than was refused."""
         mark = mark_of_key(self._api, self._environ)
-        if mark == self._mark:
-            return
+        if mark == self._mark and GateReason.KEY not in self._keeper.gates():
+            return  # while that is closed it is looked at each time: a call with the key before may have closed it
         found = api_key(self._api, self._environ)
         if isinstance(found, KeyTrouble):  # looked at each time, as the owner's `resume` may have opened the gate
             self._keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=self.fingerprint()))

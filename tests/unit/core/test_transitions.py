@@ -336,6 +336,8 @@ OTHERS = [
         {"gates": {GateReason.APPROVAL: Gate(
             GateReason.APPROVAL, NOW, "11 files wait that would cost about $0.00, more than `approval` lets go unasked"
         )}}, (Shut, Wake), shut(GateReason.APPROVAL)),
+    Row("a count that `approve` came into says nothing", replace(QUIET, approved_at=NOW),
+        events.BacklogCounted(NOW, Backlog(11, 0))),
     Row("a small one", QUIET, events.BacklogCounted(NOW, Backlog(10, 0))),
     Row("a large one became small", closed(APPROVAL), events.BacklogCounted(NOW, Backlog(10, 0)), None,
         {"gates": {}, "limiter": AFTER_A_PAUSE}, (Opened, Wake), opened(GateReason.APPROVAL)),
@@ -360,9 +362,10 @@ OWNER = [
       for each in (BALANCE_LATER, SERVICE_LATER)),
     Row("resume lets no backlog go", closed(APPROVAL), events.OwnerResumed(NOW), (), {}, (Wake,)),
     Row("resume mends no ledger", closed(LEDGER), events.OwnerResumed(NOW), (), {}, (Wake,)),
-    Row("approve", closed(APPROVAL, PAUSED), events.OwnerApproved(), None,
-        {"gates": {GateReason.PAUSED: PAUSED}, "limiter": AFTER_A_PAUSE}, (Opened, Wake), opened(GateReason.APPROVAL)),
-    Row("approve where nothing waits for it", closed(PAUSED), events.OwnerApproved()),
+    Row("approve", closed(APPROVAL, PAUSED), events.OwnerApproved(NOW), None,
+        {"gates": {GateReason.PAUSED: PAUSED}, "limiter": AFTER_A_PAUSE, "approved_at": NOW}, (Opened, Wake),
+        opened(GateReason.APPROVAL)),
+    Row("approve where nothing waits for it", closed(PAUSED), events.OwnerApproved(NOW), None, {"approved_at": NOW}),
     Row("whatever the owner says, what waits for its time is tried",
         replace(QUIET, holds={"hot": HELD}, limiter=LIMITER.heard(Quota(1, 0, 60.0), NOW, 0)), events.OwnerSpoke(),
         None, {"holds": {}, "limiter": LIMITER}, (Wake,)),

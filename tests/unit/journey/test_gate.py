@@ -15,9 +15,11 @@ from watchd.core.calls.pacing import Wait
 from watchd.core.calls.state import OwnerSpoke, Shut
 from watchd.core.request.endpoint import Answer
 from watchd.model import Api, Call, Gate, GateReason, JobState, Permit, Steady
+from watchd.process.keys import KeyRing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.unit.journey.workshop import Workshop
 
@@ -216,6 +218,25 @@ def test_a_key_that_changed_while_the_old_one_was_being_refused_opens_the_gate(s
     shop.work()
     shop.look_at_key()
     assert shop.keeper.gates() == {}
+
+
+def test_a_key_that_was_seen_to_be_another_before_the_one_before_was_refused_opens_the_gate(
+    shop: Workshop, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("first-key")
+    file.chmod(0o600)
+    ring = KeyRing(Api(key_file=str(file)), {}, shop.keeper, shop.clock)
+    of_the_call = ring.fingerprint()
+    ring.tend()
+    file.write_text("second-key")
+    ring.tend()
+    shop.keeper.close(Gate(GateReason.KEY, shop.clock.steady(), "refused", mark=of_the_call))
+    ring.tend()
+    assert shop.keeper.gates() == {}
+    shop.keeper.close(Gate(GateReason.KEY, shop.clock.steady(), "refused", mark=ring.fingerprint()))
+    ring.tend()
+    assert set(shop.keeper.gates()) == {GateReason.KEY}
 
 
 def test_a_restart_right_after_a_refused_key_was_recorded_does_not_lose_what_opens_the_gate(shop: Workshop) -> None:

@@ -107,9 +107,10 @@ class MountWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, if it was started."""
         os.close(self._end)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         os.close(self._ended)
         os.close(self._list)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from watchd.core.calls.retrying import Policy, Streaks
+from watchd.model import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,8 @@ class CallState:
     """All that one call teaches the others. `limiter`: how fast; `gates`: what is closed, by reason.
 
     `probing`: the gate that somebody is out to try, and `probe_called` whether its call has begun. `holds`: folders
-    that wait by themselves. `stopping`: nobody gets in any more.
+    that wait by themselves. `stopping`: nobody gets in any more. `approved_at`: when the owner last said
+    `approve`.
     """
 
     limiter: Limiter
@@ -44,6 +46,7 @@ class CallState:
     probing: GateReason | None = None
     probe_called: bool = False
     stopping: bool = False
+    approved_at: Steady = NEVER
 
 
 # What can happen. `now` is steady Unix seconds.
@@ -143,9 +146,9 @@ class FolderHeld:
 
 @dataclass(frozen=True, slots=True)
 class BacklogCounted:
-    """What waits, and what it would cost."""
+    """What waits, and what it would cost. `began`: when the counting did; what was let go since may be in it."""
 
-    now: Steady
+    began: Steady
     backlog: Backlog
 
 
@@ -172,7 +175,9 @@ class OwnerResumed:
 
 @dataclass(frozen=True, slots=True)
 class OwnerApproved:
-    """The owner said `approve`."""
+    """The owner said `approve`, and the ledger has it."""
+
+    now: Steady
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,8 @@ def step(state: CallState, event: Event) -> Step:  # noqa: C901, PLR0911, PLR091
             return _owner_paused(state, now)
         case events.OwnerResumed(now):
             return _owner_resumed(state, now)
-        case events.OwnerApproved():
-            return _opened(state, (GateReason.APPROVAL,), None)
+        case events.OwnerApproved(now):
+            return _opened(replace(state, approved_at=now), (GateReason.APPROVAL,), None)
         case events.OwnerSpoke():
             tried_at_once = replace(state, limiter=replace(state.limiter, told=None), holds={})
             return Step(tried_at_once, effects=(Wake(),))
@@ -267,9 +267,11 @@ def _held(state: CallState, now: Steady, folder: str, reason: str, seconds: floa
 
 
 def _backlog_counted(state: CallState, event: events.BacklogCounted) -> Step:
+    if event.began <= state.approved_at:
+        return Step(state)  # what was let go since is in this count; whoever let it go counts anew
     files, cost = event.backlog.files, event.backlog.cost
     if money.passes(state.policy.approval, files, cost):
-        gate = Gate(GateReason.APPROVAL, event.now, money.of_backlog(files, cost))
+        gate = Gate(GateReason.APPROVAL, event.began, money.of_backlog(files, cost))
         return _closed(state, gate, gate.detail)
     return _opened(state, (GateReason.APPROVAL,), "the backlog is within `approval` now")
 

@@ -20,7 +20,8 @@ COUNT_SHARE = 20.0
 class BacklogReview:
     """One for each configuration.
 
-    Threads: the intake's, and for the owner's commands the control thread; two counts at once are both right.
+    Threads: the intake's, the main one's at a start, and whoever carries out a command: two counts at once are both
+    right, and one that `approve` came into is not believed.
     """
 
     def __init__(self, ledger: GateBook, clock: Clock, keeper: GateKeeper, allowed: Approval) -> None:
@@ -51,5 +52,5 @@ class BacklogReview:
         now = self._clock.steady()
         self._next_count = after(began, COUNT_SHARE * (now - began))
         whole = Backlog(backlog.files + coming.files, backlog.cost + coming.cost)
-        self._keeper.apply(BacklogCounted(now, whole))
+        self._keeper.apply(BacklogCounted(began, whole))
         return None

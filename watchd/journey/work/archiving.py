@@ -78,7 +78,10 @@ class Archiver:
                 )  # fmt: skip
             case Move(target):
                 moved = self._originals.move(place.root, job.path, job.sha256, target)
-                self._ledger.end_original(job, moved, f"moved to {display(moved)}")
+                if self._ledger.end_original(job, moved, f"moved to {display(moved)}") is not None:
+                    # The owner has taken the job up again meanwhile, and it is looked for in its place.
+                    self._originals.bring_back(moved, place.root, job.path)
+                    return
                 logger.info(
                     "Moved the original %s/%s to %s", job.folder, on_one_line(job.path), on_one_line(moved),
                     extra={"action": "moved", "job": job.id},

@@ -46,8 +46,8 @@ def recover_lost(ledger: Ledger, spool: Spool, policy: Policy) -> list[tuple[Job
         reason = "watchd ended after the request had left and before its answer was safe"
         job = interrupted.call.job
         conclusion = retrying.lost(job, Outcome.LOST, reason, Traffic(), policy=policy)
-        ledger.conclude(interrupted.call, conclusion)
-        concluded.append((job, conclusion))
+        if ledger.conclude(interrupted.call, conclusion) is None:
+            concluded.append((job, conclusion))
     return concluded
 
 

@@ -203,7 +203,7 @@ class MemoryJobs(MemoryRole):
     def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
         """Give the claim back; it is tried again at `not_before` (steady)."""
         row = self.store.held_by(job, self.owner)
-        if row is None:
+        if row is None or not row.now.due:
             return ClaimLost(job.id)
         row.free(not_before)
         return None

@@ -152,7 +152,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
         """Calls that others had armed; their jobs are this owner's now."""
         now, found = self.clock.steady(), []
         for row in self.store.jobs.values():
-            if row.now.state is not JobState.ARMED or row.owner == self.owner:
+            if row.now.state is not JobState.ARMED or row.owner in {None, self.owner}:
                 continue
             if alone or row.lease_until < now:
                 row.owner, row.lease_until = self.owner, after(now, self.lease)

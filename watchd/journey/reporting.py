@@ -18,7 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Speaks to people; the ledger has been told already when it does."""
+    """Speaks to people; the ledger has been told already when it does.
+
+    Threads: any; it holds nothing that changes, and a note is of one job.
+    """
 
     def __init__(self, notes: Notes, clock: Clock) -> None:
         self._notes = notes

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.host import logs, supervision
 from watchd.adapters.host.control import ControlServer
-from watchd.config import loading
 from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
 from watchd.journey.commands import Operator
 from watchd.process import status_report
 from watchd.process.engine import Engine
 from watchd.process.host import Host
-from watchd.process.reloading import STOPPING, Reloads
+from watchd.process.reloading import STOPPING, Reloads, loaded_again, refused
 from watchd.process.side_services import SideServices
 from watchd.process.watch_supervisor import WatchSupervisor
 from watchd.reports.daemon_view import DaemonView
@@ -162,25 +161,13 @@ class Daemon:
 
     # Reloading
 
-    def _load(self) -> Settings:
-        settings = loading.load(self._settings.source, self._environ)
-        if settings.state_dir != self._settings.state_dir:
-            raise ConfigurationError([f"{settings.source}: state_dir: a running daemon keeps its own; restart it"])
-        return settings
-
     def _reload(self) -> dict[str, Any]:
         """Take over the file as it is now, or keep what runs; the calls in flight end well before the change."""
         supervision.tell("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
         try:
-            settings = self._load()
+            settings = loaded_again(self._settings, self._environ)
         except ConfigurationError as error:
-            logger.error(  # noqa: TRY400 -- the problems say it all; a traceback says nothing to an operator
-                "The configuration was not taken over, the old one stays: %s", error, extra={"action": "reload_refused"}
-            )
-            answer: dict[str, Any] = {
-                "error": "not taken over, the old configuration stays",
-                "problems": error.problems,
-            }
+            answer = refused(error)
         else:
             if self._take_over(settings):
                 answer = {"reloaded": settings.source}

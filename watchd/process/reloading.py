@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from watchd.config import loading
+from watchd.errors import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from watchd.model import Settings
+
+logger = logging.getLogger(__name__)
 
 STOPPING = {"error": "the daemon is stopping; the file is read at its next start"}
+
+
+def loaded_again(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """What the configuration's file says now. Raises ConfigurationError where that cannot be taken over."""
+    found = loading.load(settings.source, environ)
+    if found.state_dir != settings.state_dir:
+        raise ConfigurationError([f"{found.source}: state_dir: a running daemon keeps its own; restart it"])
+    return found
+
+
+def refused(error: ConfigurationError) -> dict[str, Any]:
+    """Tell that the file is not taken over; the answer to whoever asked for it."""
+    logger.error(
+        "The configuration was not taken over, the old one stays: %s", error, extra={"action": "reload_refused"}
+    )
+    return {"error": "not taken over, the old configuration stays", "problems": error.problems}
 
 
 class _Request:

@@ -19,7 +19,10 @@ ENDING = ".error.json"
 
 
 class FileNotes:
-    """Implements `interfaces.Notes`."""
+    """Implements `interfaces.Notes`.
+
+    Threads: any; it holds nothing that changes.
+    """
 
     def __init__(self, folder: Path) -> None:
         """`folder` is made with the first note."""

@@ -25,7 +25,10 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class FileOriginals:
-    """Implements `interfaces.Originals`."""
+    """Implements `interfaces.Originals`.
+
+    Threads: every worker's, each with the original of its own job.
+    """
 
     def __init__(self) -> None:
         """Folders that are made for originals are made durable as those of outputs are."""

@@ -31,7 +31,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FileOutputs:
-    """Implements `interfaces.Outputs`."""
+    """Implements `interfaces.Outputs`.
+
+    Threads: every worker's; `_durable` only grows, and a folder that two meet at once is synced twice.
+    """
 
     def __init__(self) -> None:
         """Remembers which folders' names are durable, so that each is synced once and not for every output."""

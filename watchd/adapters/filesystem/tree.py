@@ -35,7 +35,10 @@ GONE_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, 
 
 
 class FileTree:
-    """Implements `interfaces.Tree`. `root` is the real path of a hot folder."""
+    """Implements `interfaces.Tree`. `root` is the real path of a hot folder.
+
+    Threads: intake's and every worker's; what `_places` knows of a root is replaced whole, and read anew at worst.
+    """
 
     def __init__(self) -> None:
         """Remembers where each root is mounted: mountinfo is read again only when it is another folder."""

@@ -20,6 +20,7 @@ from watchd.core.calls.scheduling import limits
 from watchd.core.calls.state import Opened, Shut
 from watchd.core.outgoing.naming import candidates, collision_key
 from watchd.core.request.endpoint import Answer
+from watchd.errors import LedgerError
 from watchd.journey.work.reserving import reserve_first
 from watchd.model import (
     Admission,
@@ -510,8 +511,6 @@ def test_nobody_arms_or_receives_what_is_not_his(store: Store, ledger: Ledger) -
 
 
 def test_nothing_is_armed_twice_nor_received_before_it_was_armed(ledger: Ledger) -> None:
-    from watchd.errors import LedgerError  # noqa: PLC0415 -- the one place that sees it
-
     admit(ledger, seen())
     claimed = claim(ledger)
     call = send(ledger, claimed)
@@ -521,6 +520,17 @@ def test_nothing_is_armed_twice_nor_received_before_it_was_armed(ledger: Ledger)
     with pytest.raises(LedgerError):
         ledger.arm(call)
     assert job(ledger, 1).booked == 20_000
+
+
+def test_a_step_is_refused_where_the_claimed_job_does_not_stand_for_it(store: Store, ledger: Ledger) -> None:
+    """No tiles to complete, no original to put off: the claim holds, so it is a fault of ours and no lost claim."""
+    admit(ledger, seen())
+    claimed = claim(ledger)
+    with pytest.raises(LedgerError):
+        ledger.complete_tiles(claimed)
+    with pytest.raises(LedgerError):
+        ledger.put_off_original(claimed, Steady(store.clock.steady() + 60))
+    assert ledger.release(claimed) is None, "and it is held as before"
 
 
 def test_calls_of_the_last_minute_are_told_with_their_ages(store: Store, ledger: Ledger) -> None:

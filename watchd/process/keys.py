@@ -42,9 +42,7 @@ class KeyRing:
 
     def fingerprint(self) -> str:
         """Tells one key from another without telling the key."""
-        found = api_key(self._api, self._environ)
-        text = found.key.reveal() if isinstance(found, KeyFound) else ""
-        return hashlib.sha256(f"watchd key {text}".encode()).hexdigest()[:16]
+        return _fingerprint(api_key(self._api, self._environ))
 
     def tend(self) -> None:
         """Close the gate while there is no key at all, and open it when the key is another than was refused."""
@@ -53,7 +51,12 @@ class KeyRing:
             return  # while that is closed it is looked at each time: a call with the key before may have closed it
         found = api_key(self._api, self._environ)
         if isinstance(found, KeyTrouble):  # looked at each time, as the owner's `resume` may have opened the gate
-            self._keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=self.fingerprint()))
+            self._keeper.close(Gate(GateReason.KEY, self._clock.steady(), found.problem, mark=_fingerprint(found)))
             return
-        self._keeper.look_at_key(self.fingerprint())
+        self._keeper.look_at_key(_fingerprint(found))
         self._mark = mark  # as it was before the file was read: what came since is looked at the next time
+
+
+def _fingerprint(found: KeyFound | KeyTrouble) -> str:
+    text = found.key.reveal() if isinstance(found, KeyFound) else ""
+    return hashlib.sha256(f"watchd key {text}".encode()).hexdigest()[:16]

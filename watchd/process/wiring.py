@@ -77,7 +77,7 @@ class Journey:
         stages = Stages(
             Preparer(outside.tree, examiner, spool, outside.studio),
             self.publisher,
-            Sender(outside.endpoint, spool, ledger, ledger, outside.fingerprint),
+            Sender(outside.endpoint, spool, ledger, outside.fingerprint),
             self.recorder,
             Finisher(self.publisher, self.recorder, ledger, spool, clock, self.hints.lost),
             Archiver(outside.originals, outside.outputs, ledger, self.recorder, clock),

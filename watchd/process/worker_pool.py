@@ -67,7 +67,7 @@ class WorkerPool(Generic[Task]):
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the threads to end; False if one is still at work after `timeout` seconds each."""
         for thread in self._threads:
-            if thread.ident is not None:  # never started where the start of an engine failed
+            if thread.is_alive():  # none was started where the start of an engine failed
                 thread.join(timeout)
         return not any(thread.is_alive() for thread in self._threads)
 

@@ -109,7 +109,7 @@ class MountWatch:
     def stop(self) -> None:
         """End the thread, if it was started."""
         os.close(self._end)
-        if self._thread.ident is not None:
+        if self._thread.is_alive():
             self._thread.join()
         os.close(self._ended)
         os.close(self._list)

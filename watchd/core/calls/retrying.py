@@ -41,6 +41,10 @@ SERVER_STREAK = 5
 REFUSAL_STREAK = 3
 NETWORK_STREAK = 3
 MAX_UPLOAD_CUTS = 5
+PUBLISH_AGAIN_S = 3600.0
+"""Until a paid answer is tried again whose publishing met a fault of our own."""
+LONGEST_JOB_WAIT_S = 3600.0
+"""No job is ever told to wait longer, so a deadline further ahead comes from a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)

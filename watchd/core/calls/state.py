@@ -204,8 +204,6 @@ Event = (
     | GateClosed | FolderHeld | BacklogCounted | KeySeen | OwnerPaused | OwnerResumed | OwnerApproved | OwnerSpoke
     | Configured | Stopped
 )  # fmt: skip
-CallEnd = PictureCame | CallFailed | NotBegun | OverBudget
-"""How whoever was let in comes out again."""
 
 
 # What has to be done, once, when the new state holds.

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watchd.core.calls.outcomes import CallResult, Trouble
-    from watchd.interfaces import CallBook, Endpoint, JobQueue, Spool
+    from watchd.interfaces import Endpoint, Spool
+    from watchd.journey.work.finishing import JobBooks
     from watchd.journey.work.preparing import Prepared
     from watchd.model import BudgetReached, Job, Limit
 
@@ -39,14 +40,11 @@ class Sender:
     Threads: every worker's; it holds nothing that changes.
     """
 
-    def __init__(
-        self, endpoint: Endpoint, spool: Spool, calls: CallBook, jobs: JobQueue, fingerprint: Callable[[], str]
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, spool: Spool, ledger: JobBooks, fingerprint: Callable[[], str]) -> None:
         """`fingerprint` tells keys apart without telling the key."""
         self._endpoint = endpoint
         self._spool = spool
-        self._calls = calls
-        self._jobs = jobs
+        self._ledger = ledger
         self._fingerprint = fingerprint
 
     def send(self, job: Job, prepared: Prepared, limits: Sequence[Limit]) -> Sent | BudgetReached | ClaimLost:
@@ -61,7 +59,7 @@ class Sender:
         name, asked = spool_names.answer(job, tile), prepared.upload.parameters
         with self._spool.create(name, receiving.reserve_bytes(asked)) as file:
             size = asked.width, asked.height
-            attempt = self._calls.begin_sending(job, asked.price, limits, size, prepared.tile)
+            attempt = self._ledger.begin_sending(job, asked.price, limits, size, prepared.tile)
             if not isinstance(attempt, int):
                 self._spool.remove(name)  # with the room that was set aside
                 return attempt
@@ -77,7 +75,7 @@ class Sender:
 
     def _exchange(self, call: Call, prepared: Prepared, sink: receiving.AnswerSink) -> CallResult:
         def arm() -> None:
-            lost = self._calls.arm(call)
+            lost = self._ledger.arm(call)
             if lost is not None:
                 raise _ClaimLostError(lost)
 
@@ -97,9 +95,9 @@ class Sender:
         if call.tile is not None:
             # Before the ledger gives the job back: another worker may lay the next tile under this name at once.
             self._spool.remove(spool_names.snapshot(job))
-            lost = self._calls.receive_tile(call, result.traffic, scale, whole=prepared.makes_whole(job))
+            lost = self._ledger.receive_tile(call, result.traffic, scale, whole=prepared.makes_whole(job))
         else:
-            lost = self._calls.receive(call, result.traffic, scale)
+            lost = self._ledger.receive(call, result.traffic, scale)
         if lost is not None:
             return lost
         if call.tile is None and self._is_unchanged(call, result, prepared):
@@ -107,7 +105,7 @@ class Sender:
         return Sent(call, result)
 
     def _tell_of_no_change(self, job: Job) -> None:
-        self._jobs.note(job, "unchanged", endpoint.UNCHANGED)
+        self._ledger.note(job, "unchanged", endpoint.UNCHANGED)
         logger.warning(
             "Unchanged %s/%s: %s. It is published as it came, and paid for.",
             job.folder, on_one_line(job.path), endpoint.UNCHANGED, extra={"action": "unchanged", "job": job.id},

@@ -103,7 +103,7 @@ class MemoryCalls(MemoryRole):
     @locked
     def complete_tiles(self, job: Job) -> ClaimLost | None:
         """All tiles of a claimed job are safe: it is received."""
-        row = self.store.standing(job, self.owner, JobState.QUEUED)
+        row = self.store.standing(job, self.owner, JobState.QUEUED, where=lambda now: now.tiles > 0)
         if isinstance(row, ClaimLost):
             return row
         row.change(state=JobState.RECEIVED, result=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.memory.memory_role import MemoryRole, locked
+from watchd.core.calls.retrying import PUBLISH_AGAIN_S
 from watchd.interfaces.ledger.name_book import NameHolder
 from watchd.model import AT_ONCE, ClaimLost, FailureKind, JobState, after
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from watchd.adapters.ledgers.memory.memory_store import JobRow
     from watchd.model import Asked, Failure, Job, Steady
-
-LATER_S = 3600.0
-"""Until a paid answer is tried again whose publishing met a fault of our own."""
 
 
 class MemoryJobs(MemoryRole):
@@ -129,13 +127,13 @@ class MemoryJobs(MemoryRole):
     @locked
     def abandon(self, job: Job, failure: Failure) -> ClaimLost | None:
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
-        row = self.store.held_by(job, self.owner)
-        if row is None:
-            return ClaimLost(job.id)
+        row = self.store.standing(job, self.owner, JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED)
+        if isinstance(row, ClaimLost):
+            return row
         match row.now.state:
             case JobState.RECEIVED:
                 row.change(error=failure.words)
-                row.free(after(self.clock.steady(), LATER_S))
+                row.free(after(self.clock.steady(), PUBLISH_AGAIN_S))
             case JobState.ARMED:
                 self._end(row, JobState.UNKNOWN, failure, attempts=row.now.attempts + 1)
                 row.free()
@@ -170,9 +168,9 @@ class MemoryJobs(MemoryRole):
         self, job: Job, key: str, path: str, *, instead_of: int | None = None, share: bool = False
     ) -> bool | ClaimLost:
         """Reserve a name for a claimed job, and drop the one it had; False: somebody else has it by now."""
-        row = self.store.held_by(job, self.owner)
-        if row is None:
-            return ClaimLost(job.id)
+        row = self.store.standing(job, self.owner)
+        if isinstance(row, ClaimLost):
+            return row
         holder = self.holder_of(key)
         is_free = holder is None or holder.job == job.id or (holder.job == instead_of and holder.ended)
         if not (share or is_free):
@@ -191,9 +189,9 @@ class MemoryJobs(MemoryRole):
     @locked
     def end_original(self, job: Job, moved: str | None, detail: str) -> ClaimLost | None:
         """What was to be done with a claimed job's original has been done, or cannot be."""
-        row = self.store.held_by(job, self.owner)
-        if row is None:
-            return ClaimLost(job.id)
+        row = self.store.standing(job, self.owner)
+        if isinstance(row, ClaimLost):
+            return row
         row.change(due=False, moved=moved)
         row.free(AT_ONCE)
         self.store.event(job.id, "original", detail)
@@ -202,9 +200,9 @@ class MemoryJobs(MemoryRole):
     @locked
     def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
         """Give the claim back; it is tried again at `not_before` (steady)."""
-        row = self.store.held_by(job, self.owner)
-        if row is None or not row.now.due:
-            return ClaimLost(job.id)
+        row = self.store.standing(job, self.owner, where=lambda now: now.due)
+        if isinstance(row, ClaimLost):
+            return row
         row.free(not_before)
         return None
 

@@ -9,6 +9,7 @@ from watchd.adapters.ledgers.memory.memory_calls import MemoryCalls
 from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
 from watchd.adapters.ledgers.memory.memory_role import locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow
+from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
 from watchd.core.outgoing import spool_names
 from watchd.model import AT_ONCE, Call, FailureKind, Interrupted, Job, JobState, Outcome, Progress, after
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from watchd.interfaces import Clock
     from watchd.model import Wall
 
-LONGEST_WAIT_S = 3600.0
-"""No job is ever told to wait longer, so a deadline further ahead comes from a clock that was wrong."""
 IN_SPOOL = frozenset({JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED})
 
 
@@ -33,7 +32,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
     def __init__(self, store: MemoryStore, clock: Clock, *, owner: str, lease: float) -> None:
         """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
         super().__init__(store, clock, owner=owner, lease=lease)
-        latest = after(clock.steady(), LONGEST_WAIT_S)
+        latest = after(clock.steady(), LONGEST_JOB_WAIT_S)
         for row in store.jobs.values():
             row.not_before = min(row.not_before, latest)
 

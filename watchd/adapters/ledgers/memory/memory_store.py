@@ -10,7 +10,7 @@ from watchd.errors import LedgerError
 from watchd.model import AT_ONCE, ClaimLost, FailureKind, Job, JobState, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from watchd.core.request.endpoint import Answer
     from watchd.model import Gate, GateReason, Place, Rect, Sighting, Steady, Wall
@@ -114,16 +114,18 @@ class MemoryStore:
         row = self.jobs.get(job.id)
         return row if row is not None and row.owner == owner and row.now.claim == job.claim else None
 
-    def standing(self, job: Job, owner: str, *states: JobState) -> JobRow | ClaimLost:
-        """The same where it has to stand in one of these states.
+    def standing(
+        self, job: Job, owner: str, *states: JobState, where: Callable[[Job], bool] = lambda _: True
+    ) -> JobRow | ClaimLost:
+        """The row of a claimed job, which has to be in one of these states (none: in any) and as `where` asks.
 
         Raises:
-            LedgerError: the claim holds, and yet it does not: a fault of our own.
+            LedgerError: the claim holds, and yet it is not: a fault of our own.
         """
         row = self.held_by(job, owner)
         if row is None:
             return ClaimLost(job.id)
-        if states and row.now.state not in states:
+        if (states and row.now.state not in states) or not where(row.now):
             raise LedgerError(f"job {job.id} is {row.now.state}: it does not stand where this step begins: our fault")
         return row
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.sqlite.rows import job_of, text_of
 from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
+from watchd.core.calls.retrying import PUBLISH_AGAIN_S
 from watchd.model import AT_ONCE, ClaimLost, FailureKind, Steady, after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from watchd.model import Asked, Failure, Job
-
-LATER_S = 3600.0
-"""Until a paid answer is tried again whose publishing met a fault of our own."""
 
 
 class Claims(Transactions):
@@ -100,7 +98,7 @@ class Claims(Transactions):
     @transaction
     def abandon(self, job: Job, failure: Failure) -> ClaimLost | None:
         """Set a job aside after a fault of our own: failed, but unknown once armed, and kept once received."""
-        lost = self.end(job, "abandon", failure, later=after(self.clock.steady(), LATER_S))
+        lost = self.end(job, "abandon", failure, later=after(self.clock.steady(), PUBLISH_AGAIN_S))
         if lost is None:
             self.run("end_open_attempts", job_id=job.id, at=self.clock.wall(), error=failure.words)
             self.event(job.id, "abandoned", failure.words)

@@ -16,14 +16,12 @@ from watchd.adapters.ledgers.sqlite.leftovers import Leftovers
 from watchd.adapters.ledgers.sqlite.names import Names
 from watchd.adapters.ledgers.sqlite.operations import Operations
 from watchd.adapters.ledgers.sqlite.original_rows import OriginalRows
+from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from watchd.interfaces import Clock
-
-LONGEST_WAIT_S = 3600.0
-"""No job is ever told to wait longer, so a deadline further ahead comes from a clock that was wrong."""
 
 
 class SqliteLedger(Admissions, Claims, CallPoints, Names, GateRows, OriginalRows, Operations, Leftovers):
@@ -35,4 +33,4 @@ class SqliteLedger(Admissions, Claims, CallPoints, Names, GateRows, OriginalRows
         self._bound_deadlines()
 
     def _bound_deadlines(self) -> None:
-        self.attempt(lambda: self.run("bound_delays", latest=self.clock.steady() + LONGEST_WAIT_S))
+        self.attempt(lambda: self.run("bound_delays", latest=self.clock.steady() + LONGEST_JOB_WAIT_S))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +23,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--under-unit", action="store_true", help="confine daemons as systemd/watchd.service does")
 
 
+def pytest_configure() -> None:
+    """One seed for the whole run: who runs a part of it is a child of ours, and finds it in the environment."""
+    os.environ.setdefault("WATCHD_SEED", str(random.SystemRandom().randrange(1, 1_000_000)))
+
+
+def pytest_report_header() -> str:
+    """Say how this run can be repeated."""
+    return f"WATCHD_SEED={os.environ['WATCHD_SEED']}"
+
+
+def sampled(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Cases of long campaigns that are left to `WATCHD_FAULTS=full`: all but a sample, drawn by the seed."""
+    groups: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sample") is not None:
+            groups[item.nodeid.partition("[")[0]].append(item)
+    left_out: set[pytest.Item] = set()
+    for name, cases in groups.items():
+        mark = cases[0].get_closest_marker("sample")
+        assert mark is not None
+        most = int(mark.args[0])
+        if len(cases) > most:
+            drawn = random.Random(f"{name} {os.environ['WATCHD_SEED']}").sample(cases, most)
+            left_out |= set(cases).difference(drawn)
+    return left_out
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what a daemon in a view of its own cannot be asked."""
+    """Leave out what a daemon in a view of its own cannot be asked, and what a campaign alone has time for."""
+    if os.environ.get("WATCHD_FAULTS") != "full":
+        left_out = sampled(items)
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
     if config.getoption("--under-unit"):
         for item in items:
             mark = item.get_closest_marker("plain")

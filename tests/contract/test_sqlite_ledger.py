@@ -124,9 +124,11 @@ def live(ledger: SqliteLedger, clock: ManualClock) -> None:
 
 
 def test_commits_are_durable_wal_and_full(ledger: SqliteLedger) -> None:
-    pragmas = {name: ledger.db.conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    pragmas = {
+        name: ledger.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2}
-    assert ledger.db.conn.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    assert ledger.connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 def test_a_closed_ledger_is_one_file_that_knows_what_it_is(ledger: SqliteLedger, path: Path) -> None:
@@ -369,7 +371,7 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_ledgers(tmp_path: Path, c
 def test_every_named_statement_is_explained_by_the_schema(ledger: SqliteLedger, file: str) -> None:
     for name, statement in statements.load(file).items():
         try:
-            ledger.db.conn.execute(f"EXPLAIN {statement}", _AnyValue())
+            ledger.connection.execute(f"EXPLAIN {statement}", _AnyValue())
         except sqlite3.Error as error:
             pytest.fail(f"{name}: {error}")
 
@@ -428,7 +430,7 @@ def of_the_version_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = statements.migrations()[:6]
     with monkeypatch.context() as older:
         older.setattr(statements, "migrations", lambda: before)
-        opening.open_for_writing(path).conn.close()
+        opening.open_for_writing(path).close()
     connection = sqlite3.connect(path)
     columns = "folder, path, path_text, sha256, size, mtime_ns, parameters, profile, created_at, state, error, booked"
     values = "'f', x'61', 'a', 's', 1, 1, '{}', 'p', 1.0, ?, ?, ?"

@@ -78,6 +78,7 @@ STRANGE = [b"", b"<html>", b"[]", b"null", b'{"data": null}', b"[" * 50_000] + [
 ]
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("body", STRANGE, ids=range(len(STRANGE)))
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Oh"])
 def test_what_the_service_does_not_tell_could_not_be_learnt_and_nothing_is_wrong(

@@ -266,6 +266,7 @@ def read_journal(house: House, error: str, fired: int) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("case", CASES)
 def test_what_a_failing_disk_did_not_keep_is_never_acknowledged(house: House, case: str) -> None:
     call, where, error, loses = CASES[case]

@@ -220,6 +220,7 @@ def journey(root: Path, *faults: str) -> None:
             assert "unknown" in house.states(), "armed, and no answer: that is never forgotten, nor tried unasked"
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize("case", CASES)
 def test_a_kill_at_a_durable_point_loses_tears_and_repeats_nothing(
     case: str, journeys: dict[str, Future[None]]

@@ -102,6 +102,7 @@ def test_copies_each_have_their_own_original_moved_and_one_is_paid(house: House)
     assert len(house.sent()) == 1
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("originals", ["archive", "delete"])
 @pytest.mark.parametrize(
     "fault", ["SqliteLedger.finish:after", "FileOriginals.move:before", "FileOriginals.move:after",

@@ -160,6 +160,7 @@ def test_a_photograph_of_24_megapixels_comes_out_twice_as_large_in_six_calls(hou
     assert (job["state"], job["cost"], job["attempts"]) == ("done", 0.12, 6)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -194,6 +195,7 @@ def test_without_tiles_it_is_refused_before_it_is_paid_and_told_how_it_could_be(
     assert house.sent() == []
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize("name", sorted(originals()))
 def test_a_file_that_is_cut_or_damaged_fails_alone_and_unpaid(house: House, name: str) -> None:
     data = originals()[name]

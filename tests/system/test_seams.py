@@ -133,6 +133,7 @@ def steps(image: Image.Image) -> Image.Image:
     return ImageChops.lighter(right, below).crop((0, 0, image.width - 1, image.height - 1))
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("enlarge", [lanczos, by_the_sandbox], ids=["lanczos", "the sandbox"])
 def test_where_tiles_meet_the_result_is_as_near_to_the_whole_as_elsewhere(name: str, enlarge: Enlarger) -> None:
@@ -143,6 +144,7 @@ def test_where_tiles_meet_the_result_is_as_near_to_the_whole_as_elsewhere(name: 
         assert mean(off.crop(box)) <= everywhere + 0.6, box
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("enlarge", [lanczos, by_the_sandbox], ids=["lanczos", "the sandbox"])
 def test_no_step_is_larger_where_tiles_meet_than_in_the_whole(name: str, enlarge: Enlarger) -> None:

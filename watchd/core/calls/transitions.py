@@ -31,6 +31,9 @@ RESUMED = frozenset({
 """What `resume` tries again; a backlog is let go by `approve` alone."""
 
 
+NO_STREAKS = Streaks()
+
+
 def step(state: CallState, event: Event) -> Step:  # noqa: C901, PLR0911, PLR0912 -- a table: one row for each event
     """The one way from a state to the next."""
     match event:
@@ -190,7 +193,7 @@ def _out(state: CallState) -> CallState:
 def _picture_came(state: CallState, event: events.PictureCame) -> Step:
     """The streaks end, the limiter widens, and a probe opens what it was made for."""
     was_narrowed = state.limiter.is_narrowed()
-    first = Step(replace(state, streaks=Streaks()))
+    first = Step(state if state.streaks == NO_STREAKS else replace(state, streaks=NO_STREAKS))
     if event.permit.probe:
         first = _opened(first.state, sorted(gating.PROBED), "the probe succeeded")
 

@@ -10,9 +10,6 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
-
 from watchd.adapters.ledgers.sqlite import statements
 from watchd.errors import LedgerError
 
@@ -20,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import sqlite_utils
+
 APPLICATION_ID = 0x77617463  # "watc"
 
 
-def open_for_writing(path: Path) -> sqlite_utils.Database:
+def open_for_writing(path: Path) -> sqlite3.Connection:
     """The writer's connection; a ledger that is not there is made. Raises LedgerError, and then nothing was changed."""
     known = statements.migrations()
     try:
@@ -85,7 +84,7 @@ def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
     making = path.with_name(f"{path.name}.new")
     for leftover in (making, *(making.with_name(making.name + ending) for ending in ("-wal", "-shm"))):
         leftover.unlink(missing_ok=True)
-    _prepare(_connect(making), making, known).conn.close()
+    _prepare(_connect(making), making, known).close()
     making.rename(path)
 
 
@@ -117,28 +116,31 @@ def _damaged(path: Path, verdict: str, version: int) -> str:
     )
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> sqlite_utils.Database:
+def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> sqlite3.Connection:
     mode = str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
     if mode != "wal":
         raise LedgerError(f"{path}: this file system cannot hold a write-ahead log; put `state_dir` on a local disk.")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    db = sqlite_utils.Database(connection, execute_plugins=False)
-    _migrate(db, path, known)
+    _migrate(connection, path, known)
     connection.row_factory = sqlite3.Row
-    return db
+    return connection
 
 
-def _migrate(db: sqlite_utils.Database, path: Path, known: list[tuple[str, list[str]]]) -> None:
-    version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+def _migrate(connection: sqlite3.Connection, path: Path, known: list[tuple[str, list[str]]]) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version == len(known):
         return
     if version:
-        _back_up(db.conn, path.with_name(f"{path.name}.before-{version + 1}"))
+        _back_up(connection, path.with_name(f"{path.name}.before-{version + 1}"))
+    # Where nothing is to be migrated a start does not pay for these imports, with NumPy where that is installed.
+    from sqlite_utils import Database  # noqa: PLC0415 -- as said
+    from sqlite_utils.migrations import Migrations  # noqa: PLC0415 -- as said
+
     plan = Migrations("watchd")
     for number, (name, script) in enumerate(known, 1):
         plan(name=name)(_step(number, script))
-    plan.apply(db)
+    plan.apply(Database(connection, execute_plugins=False))
 
 
 def _back_up(connection: sqlite3.Connection, target: Path) -> None:

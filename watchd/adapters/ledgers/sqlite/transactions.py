@@ -68,7 +68,7 @@ class Transactions:
     def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:
         """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
         self._ballast = path.with_name("ballast")
-        self.db = opening.open_for_writing(path)
+        self.connection = opening.open_for_writing(path)
         self.clock = clock
         self.owner = owner
         self.lease = lease
@@ -86,7 +86,7 @@ class Transactions:
     def close(self) -> None:
         """Checkpoint and close: nothing but ledger.db is left."""
         with self.lock:
-            self.db.conn.close()
+            self.connection.close()
 
     def give_up(self) -> None:
         """Wait for room no longer: the process ends, and what could not be written is found again at the next start."""
@@ -94,13 +94,13 @@ class Transactions:
 
     def attempt(self, body: Callable[[], Answer]) -> Answer:
         """BEGIN IMMEDIATE … COMMIT; a deferred BEGIN would fail where it could have waited."""
-        self.db.conn.execute("BEGIN IMMEDIATE")
+        self.connection.execute("BEGIN IMMEDIATE")
         try:
             answer = body()
-            self.db.conn.execute("COMMIT")
+            self.connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # a full disk may have rolled back by itself
-                self.db.conn.execute("ROLLBACK")
+                self.connection.execute("ROLLBACK")
             raise
         self.commits += 1
         if self.trouble is not None:
@@ -140,7 +140,7 @@ class Transactions:
 
     def run(self, name: str, **values: Any) -> sqlite3.Cursor:
         """One named statement, inside the transaction at hand."""
-        cursor = self.db.conn.execute(self._sql[name], values)
+        cursor = self.connection.execute(self._sql[name], values)
         assert isinstance(cursor, sqlite3.Cursor)  # noqa: S101 -- narrows an untyped library's answer
         return cursor
 

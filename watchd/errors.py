@@ -31,7 +31,11 @@ class LedgerInUseError(LedgerError):
 
 
 class FolderOfflineError(WatchdError):
-    """A hot folder is not there at present: its files wait, nothing about them is forgotten."""
+    """A hot folder cannot be used at present: its files wait, nothing about them is forgotten."""
+
+
+class TargetOfflineError(FolderOfflineError):
+    """A folder that files go to cannot be used at present: not mounted, full, not to be written."""
 
 
 class SourceLostError(WatchdError):
@@ -42,5 +46,9 @@ class LaterError(WatchdError):
     """A step failed for a reason that passes by itself, such as a full disk: tried again, free of charge."""
 
 
+class NameUnavailableError(LaterError):
+    """A name, or the sub-folder that it lies in, cannot be had. Only what wants it waits; another name may do."""
+
+
 class NoSpaceError(LaterError):
-    """No room where a paid answer or an output must go."""
+    """No room in `state_dir`, where every paid answer has to go."""

@@ -93,7 +93,7 @@ def outcome(result: CallResult) -> Outcome:
         case NotSent():
             return Outcome.NETWORK
         case Answered(answer):
-            return meaning(answer.status)
+            return meaning(answer)
 
 
 # Every lie of the catalogue

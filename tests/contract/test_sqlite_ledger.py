@@ -333,7 +333,7 @@ def test_a_damaged_ledger_is_refused_and_left_as_it_is(path: Path) -> None:
     data = bytearray(path.read_bytes())
     page = 4096
     for start in range(2 * page, len(data), page):
-        data[start + 100 : start + 300] = b"\xff" * 200
+        data[start : start + 300] = b"\xff" * 300
     path.write_bytes(data)
     assert "damaged" in refused(path) or "cannot be opened" in refused(path)
 

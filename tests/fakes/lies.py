@@ -390,7 +390,7 @@ def _in_the_body() -> Iterator[Lie]:
     for name, extra in _BESIDE_THE_PIXELS.items():
         yield Lie(name, _raw(partial(_made, partial(_with, extra))), _BAD | _WHOLE)
     for kind in ("text/html", "application/octet-stream", "image/jpeg", "image/png, text/html", ""):
-        yield Lie(f"the picture, said to be {kind or 'nothing'}", _raw(partial(_answer, kind=kind)), _BAD)
+        yield Lie(f"the picture, said to be {kind or 'nothing'}", _raw(partial(_answer, kind=kind)), _WHOLE)
     yield Lie("an HTML page", _raw(lambda _: _answer(_PAGE, "text/html; charset=utf-8")), _BAD)
     yield Lie("a JSON error", _raw(lambda _: _answer(_WORDS, "application/json")), _BAD)
     yield Lie("a gzip bomb", _raw(lambda _: _answer(gzip.compress(bytes(50_000_000)), "image/png", _GZIP)), _BAD)
@@ -506,7 +506,7 @@ def _about_others() -> Iterator[Lie]:
     )
 
     yield Lie("a page that repeats the key", _echo(lambda key, _: _answer(f"<html>{key}".encode(), "text/html")), _BAD)
-    yield Lie("a type that repeats the key", _echo(lambda key, right: _answer(right, f"image/{key}")), _BAD)
+    yield Lie("a type that repeats the key", _echo(lambda key, right: _answer(right, f"image/{key}")), _WHOLE)
     yield Lie(
         "a CF-RAY that repeats the key", _echo(lambda key, _: _answer(_PAGE, "text/html", f"CF-RAY: {key}")), _BAD
     )

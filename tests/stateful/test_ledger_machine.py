@@ -327,8 +327,10 @@ class LedgerMachine(RuleBasedStateMachine):
         trouble = data.draw(troubles.after_arming if work.state is JobState.ARMED else troubles.before_arming)
         streaks = data.draw(troubles.streaks)
         gates = self.ledger.gates()
-        probe = data.draw(st.sampled_from((None, *gates)))
-        context = retrying.CallContext(self.policy, streaks, gates, probe, self.clock.steady(), data.draw(jitter))
+        context = retrying.CallContext(
+            self.policy, streaks, gates, data.draw(st.booleans()), self.clock.steady(), data.draw(jitter),
+            key_has_worked=data.draw(st.booleans()), others_passed=data.draw(st.booleans()),
+        )  # fmt: skip
         conclusion = retrying.conclude(trouble, job, context)
         shut = [Shut(conclusion.gate, None, None)] if conclusion.gate is not None else []
         assert self.ledger.conclude(self._called(job), conclusion, shut) is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hypothesis.strategies as st
 
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic
-from watchd.core.calls.retrying import Policy, Streaks
+from watchd.core.calls.retrying import Policy
+from watchd.core.calls.streaks import Streaks
 from watchd.core.request.endpoint import Answer, meaning
 from watchd.model import Approval, BalanceProbe, Outcome
 
@@ -20,12 +21,13 @@ answers = st.builds(
     Answer, st.sampled_from(STATUSES), st.sampled_from(("no", "too many failed attempts")), retry_after,
     st.sampled_from((None, 0.01)),
 )  # fmt: skip
-streaks = st.builds(Streaks, st.frozensets(st.integers(0, 50), max_size=6), *(st.integers(0, 6) for _ in range(3)))
+jobs = st.frozensets(st.integers(0, 50), max_size=6)
+streaks = st.builds(Streaks, jobs, *(st.integers(0, 6) for _ in range(4)), jobs)
 
 answered = st.builds(Answered, answers, traffic)
 before_arming = st.one_of(
     st.builds(NotSent, st.just("the connection was refused"), st.booleans(), traffic),
-    answered.filter(lambda trouble: meaning(trouble.answer.status) is not Outcome.LOST),
+    answered.filter(lambda trouble: meaning(trouble.answer) is not Outcome.LOST),
 )
 """An answer may come before the request is whole; one that leaves a doubt leaves none then, and counts as not sent."""
 after_arming = st.one_of(

@@ -15,6 +15,7 @@ from typing import Any
 
 MODULES = {
     "SqliteLedger": "watchd.adapters.ledgers.sqlite.sqlite_ledger",
+    "Examiner": "watchd.journey.examining",
     "FileOutputs": "watchd.adapters.filesystem.outputs",
     "HttpEndpoint": "watchd.adapters.http.client",
     "SpoolWriter": "watchd.adapters.filesystem.spool",

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOON = 0.5
+WAITS = {
+    "watchd.journey.work.job_runner": "LATER_S", "watchd.journey.work.targets": "FIRST_WAIT_S",
+    "watchd.journey.arrival.intake": "VISIT_EVERY_S",
+}  # fmt: skip
+"""How long it takes until something is tried again that failed for a reason of the machine's own."""
 BY_DESCRIPTOR = ("fsync", "write", "posix_fallocate")
 
 
@@ -134,9 +139,10 @@ def main() -> None:
         disk.by_name("mkdir", 0, "dir_fd")
     if "WATCHD_MOUNTS" in os.environ:
         vars(importlib.import_module("watchd.adapters.filesystem.mounts"))["MOUNTS"] = Path(os.environ["WATCHD_MOUNTS"])
-    runner = importlib.import_module("watchd.journey.work.job_runner")
-    assert hasattr(runner, "LATER_S"), "the constant has another name by now"
-    vars(runner)["LATER_S"] = SOON
+    for module, constant in WAITS.items():
+        found = vars(importlib.import_module(module))
+        assert constant in found, f"{constant} has another name by now"
+        found[constant] = SOON
     importlib.import_module("watchd.cli.main").main()
 
 

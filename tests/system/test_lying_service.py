@@ -119,8 +119,8 @@ def give_time(house: House, count: int, seconds: float) -> None:
 
 # One picture for each lie
 
-EVERY = 4
-"""Behind so many lies the truth is told once: successes end the streaks in which the gate would close for all."""
+EVERY = 2
+"""Behind so many lies the truth is told once: pictures end the rows of doubts that would close the gate for all."""
 STEP = 4
 HEAVY_SIDE = 1850
 
@@ -297,7 +297,7 @@ def test_a_daemon_that_was_told_every_lie_lives_publishes_the_truth_and_has_not_
     assert flaw(output.read_bytes(), measured(street.last.right)) is None
     truths = [told for told in street.pictures if told.lie is None]
     assert [told.path for told in truths if told.output is None or flaw(told.output, measured(told.right))] == []
-    assert len(truths) >= len(LIES) // EVERY
+    assert len(truths) >= len(LIES) // EVERY - 1  # the last of them is dropped here
     assert peak_memory(daemon) < MOST_MEMORY
     assert "Traceback" not in daemon.text
     assert street.trap.peers == [], "a picture or the key was on its way to another server"

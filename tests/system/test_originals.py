@@ -158,9 +158,9 @@ def test_a_share_that_cannot_be_written_is_one_warning_and_one_call_over_three_s
     for _ in range(3):
         daemon = house.start()
         house.wait_for_all(3)
-        daemon.wait_for("original_kept")
+        daemon.wait_for("offline")
         assert daemon.stop() == 0
-        assert daemon.actions().count("original_kept") == 1
+        assert daemon.actions().count("offline") == 1
     assert len(house.sent()) == 3
     archive.unlink()
     house.once()

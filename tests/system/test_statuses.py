@@ -107,15 +107,15 @@ def test_a_file_that_meets_two_503_is_done_at_its_third_attempt(house: House) ->
     assert [attempt["outcome"] for attempt in house.attempts()] == ["server", "server", "ok"]
 
 
-def test_a_file_that_meets_nothing_but_500_fails_after_max_attempts_and_costs_nothing(house: House) -> None:
-    house.open_sandbox(fail=("500",))
+def test_a_file_that_alone_meets_nothing_but_500_waits_for_the_service_and_does_not_fail(house: House) -> None:
+    house.open_sandbox(fail=("500:6",))
     house.configure(api={"max_attempts": 2})
     house.drop("a.png", picture(1))
-    house.once(1)
-    job = house.job("a.png")
-    assert (job["state"], job["attempts"], job["cost"]) == ("failed", 2, 0)
-    assert "Inference processing failed" in job["error"]
-    assert len(house.sandbox.calls()) == 2
+    house.start()
+    until(lambda: house.read("SELECT 1 FROM gate WHERE reason = 'service'"), "the gate closes", 60.0)
+    assert (house.job("a.png")["state"], house.job("a.png")["cost"]) == ("queued", 0)
+    house.wait_for_all(1, timeout=60.0)
+    assert len(house.sandbox.calls()) == 7
 
 
 def test_a_500_for_five_different_files_in_a_row_closes_the_gate_service_and_fails_none(house: House) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 def display(path: str) -> str:
     r"""A name as people and JSON read it: bytes that are no text as `\xNN`, nothing else changed."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character, as no name has it, and JSON may
+        return path.encode("utf-8", "backslashreplace").decode()
 
 
 def on_one_line(path: str) -> str:

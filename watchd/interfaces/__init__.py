@@ -5,6 +5,7 @@ Time: `Clock.steady` for every interval and deadline, `Clock.wall` for what is t
 
 from watchd.interfaces.clock import Clock
 from watchd.interfaces.files import Notes, Originals, Outputs, Spool, SpoolFile, Tree
+from watchd.interfaces.in_hand import InHand
 from watchd.interfaces.ledger import (
     CallBook,
     FigureView,
@@ -22,13 +23,14 @@ from watchd.interfaces.ledger import (
     RunProgress,
     SightingBook,
     StatusView,
+    TargetBook,
 )
 from watchd.interfaces.paid_service import Endpoint, Streamed, Upload
 from watchd.interfaces.studio import Raster, Studio
 
 __all__ = [
-    "CallBook", "Clock", "Endpoint", "FigureView", "GateBook", "HistoryView", "IdentityView", "JobQueue", "Ledger",
-    "LedgerHealth", "LedgerView", "NameBook", "Notes", "OriginalBook", "Originals", "Outputs", "OwnerDesk", "Raster",
-    "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile", "StatusView", "Streamed", "Studio", "Tree",
-    "Upload",
+    "CallBook", "Clock", "Endpoint", "FigureView", "GateBook", "HistoryView", "IdentityView", "InHand", "JobQueue",
+    "Ledger", "LedgerHealth", "LedgerView", "NameBook", "Notes", "OriginalBook", "Originals", "Outputs", "OwnerDesk",
+    "Raster", "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile", "StatusView", "Streamed", "Studio",
+    "TargetBook", "Tree", "Upload",
 ]  # fmt: skip

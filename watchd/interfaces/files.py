@@ -107,40 +107,47 @@ class Spool(Protocol):
 
 
 class Outputs(Protocol):
-    """The folders that results go to."""
+    """The folders that results go to. Nothing in them is reached through a link.
+
+    Raises:
+        TargetOfflineError: the root cannot be used at present: not mounted, full, not to be written.
+        NameUnavailableError: this name, or the sub-folder that it lies in, cannot be had.
+        LaterError: it fails for another reason of this file's own, at present.
+    """
 
     def exists(self, root: str, path: str) -> bool:
         """Whether anything bears that name."""
         ...
 
     def make_ready(self, root: str, size: int) -> None:
-        """Make sure, before anything is paid, that the folder is there or can be made and has room for `size` bytes.
+        """Make sure, before anything is paid, that the root is there or can be made and has room for `size` bytes."""
+        ...
 
-        Raises:
-            LaterError: it has not, at present.
-        """
+    def prove(self, root: str, path: str, size: int, *, replace: bool) -> None:
+        """Make sure, before anything is paid, that a file of `size` bytes can be made under this very name."""
         ...
 
     def digest(self, root: str, path: str) -> str | None:
         """The SHA-256 (hex) of a regular file; None where there is none."""
         ...
 
-    def open(self, root: str, path: str) -> BinaryIO:
-        """Open an earlier output for reading. Raises FileNotFoundError."""
+    def fetch(self, root: str, path: str, sha256: str, target: BinaryIO) -> bool:
+        """Copy a file out through one descriptor; False where there is none, or other bytes than these lie there."""
         ...
 
     def make_durable(self, root: str, path: str) -> None:
-        """Sync an output that has its name already, with that name and every folder on the way. Raises LaterError."""
+        """Sync an output that has its name already, with that name and every folder on the way."""
         ...
 
-    def publish(self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int) -> str | None:
+    def publish(
+        self, chunks: Iterable[bytes], root: str, path: str, *, replace: bool, mtime_ns: int, hidden: str
+    ) -> str | None:
         """Write, sync, and only then give the name; the folder is synced too. Folders on the way are made.
+
+        `hidden`: what it is called until then, where it has to have a name; what was left under that is removed.
 
         Returns:
             The SHA-256 (hex) of what was published; None if the name was taken and `replace` is false.
-
-        Raises:
-            LaterError: no space, or the output's folder cannot be written at present.
         """
         ...
 
@@ -150,18 +157,29 @@ class Originals(Protocol):
 
     Raises:
         SourceLostError: it is gone, or another file by now; nothing was done.
-        LaterError, OSError: it cannot be done at present; nothing was done.
+        LaterError, TargetOfflineError: it cannot be done at present; nothing was done.
     """
 
-    def move(self, root: str, path: str, sha256: str, target: str) -> str:
-        """Move it to the same path below `target`, durable and replacing nothing; where it is now, absolute."""
+    def make_ready(self, target: str) -> None:
+        """Make sure that originals can be put into a folder, before any is read for it."""
+        ...
+
+    def is_free(self, target: str, path: str) -> bool:
+        """Whether nothing bears that name below a folder for originals."""
+        ...
+
+    def move(self, root: str, path: str, sha256: str, target: str, wanted: str) -> bool:
+        """Move it to the path `wanted` below `target`, durable and replacing nothing; False: something has that name.
+
+        One that was moved there before, by a run that was killed, is found there.
+        """
         ...
 
     def delete(self, root: str, path: str, sha256: str) -> None:
         """Delete it."""
         ...
 
-    def bring_back(self, moved: str, root: str, path: str) -> bool:
+    def bring_back(self, moved: str, root: str, path: str, sha256: str) -> bool:
         """Give a file that was moved its old place again; False where something else lies there, or it is gone."""
         ...
 
@@ -177,10 +195,10 @@ class Notes(Protocol):
         """Remove a note that is true no longer."""
         ...
 
-    def write_beside(self, moved: str, facts: Mapping[str, object]) -> None:
-        """The same beside a file that was moved away."""
+    def write_beside(self, moved: str, facts: Mapping[str, object]) -> tuple[str, str] | None:
+        """The same beside a file that was moved away: where, and its SHA-256 (hex); None: it could not be written."""
         ...
 
-    def remove_beside(self, moved: str) -> None:
-        """Remove the note beside a file that is there no longer."""
+    def remove_beside(self, note: str, sha256: str) -> None:
+        """Remove a note beside a file that is there no longer, if it is what was written."""
         ...

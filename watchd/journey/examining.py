@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from watchd.core.request import sendable
 from watchd.core.request.appraising import Refused, appraise, too_large
+from watchd.errors import SourceLostError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from watchd.model import Api, Folder, Sample
 
 
+TOO_MUCH = "it takes more memory than there is here"
+DEADLY = "watchd ended twice while it read it; `watchd retry` tries it again"
+
+
 @dataclass(frozen=True, slots=True)
 class FileRead:
     """All the bytes of a file (none where it is too large to be read whole), what it showed, and its SHA-256 (hex)."""
@@ -25,6 +30,8 @@ class FileRead:
     data: bytes
     sample: Sample
     sha256: str
+    set_aside: str | None = None
+    """Why it is not looked into."""
 
 
 class Examiner:
@@ -46,13 +53,34 @@ class Examiner:
             SourceLostError: it is gone, no regular file, or changed while it was read.
             OSError: it cannot be read (permission, I/O).
         """
-        data, sample = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
+        try:
+            data, sample = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
+        except MemoryError:
+            return self._by_its_hash_alone(root, path, TOO_MUCH)
         if sample.size > sendable.MOST_FILE_BYTES:
             return FileRead(b"", sample, self._tree.digest(root, path))
         return FileRead(data, sample, hashlib.sha256(data).hexdigest())
 
+    def unread(self, root: str, path: str) -> FileRead:
+        """Hash it and no more, since looking into it has ended the process. Raises as `read` does."""
+        return self._by_its_hash_alone(root, path, DEADLY)
+
+    def _by_its_hash_alone(self, root: str, path: str, why: str) -> FileRead:
+        sample = self._tree.look(root, path)
+        if sample is None:
+            raise SourceLostError("it is gone, or no longer a regular file")
+        return FileRead(b"", sample, self._tree.digest(root, path), set_aside=why)
+
     def judge(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
         """What it comes to under its folder as it is now."""
+        if file.set_aside is not None:
+            return Refused(file.set_aside)
+        try:
+            return self._appraised(file, folder)
+        except MemoryError:
+            return Refused(TOO_MUCH)
+
+    def _appraised(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
         if file.sample.size > sendable.MOST_FILE_BYTES:
             return Refused(too_large(file.sample.size))
         return appraise(file.data, folder, self._api, self._reads)

@@ -35,6 +35,19 @@ class Recorder:
             extra={"action": "published", "job": job.id},
         )  # fmt: skip
         self._notes.remove(job.folder, job.path)
+        if published.instead_of is not None:
+            logger.warning(
+                "%s/%s is published as %s, and not under the name that its folder wants: %s", job.folder,
+                on_one_line(job.path), on_one_line(published.output), published.instead_of,
+                extra={"action": "other_name", "job": job.id},
+            )  # fmt: skip
+
+    def waits(self, job: Job, reason: str, seconds: float) -> None:
+        """A job cannot go on at present; the others do."""
+        logger.warning(
+            "%s/%s waits: %s. It is tried again in %d s, then less often; the others go on, and nothing is paid twice.",
+            job.folder, on_one_line(job.path), reason, seconds, extra={"action": "later", "job": job.id},
+        )  # fmt: skip
 
     def part(self, job: Job, number: int, count: int) -> None:
         """One tile of a picture is safe."""
@@ -83,8 +96,8 @@ class Recorder:
         """A job ended without a call."""
         self.refused(job.folder, job.path, job.sha256, reason)
 
-    def failed_and_moved(self, job: Job, moved: str, call: EndedCall | None) -> None:
-        """The original of a failed job lies elsewhere now, and its note beside it."""
+    def failed_and_moved(self, job: Job, moved: str, call: EndedCall | None) -> tuple[str, str] | None:
+        """The original of a failed job lies elsewhere now, and its note beside it: where, and its SHA-256 (hex)."""
         facts = self._facts(job.folder, job.path, job.sha256, job.error or "")
         facts |= {
             "job": job.id,
@@ -94,8 +107,9 @@ class Recorder:
             "next": f"`watchd retry {job.id}` brings it back to its folder and tries it again; or mend it and drop it"
             " there anew",
         }
-        self._notes.write_beside(moved, facts)
+        written = self._notes.write_beside(moved, facts)
         self._notes.remove(job.folder, job.path)
+        return written
 
     def brought_back(self, job: Job, moved: str) -> None:
         """An original lies in its folder again."""
@@ -103,7 +117,8 @@ class Recorder:
             "Brought %s/%s back from %s", job.folder, on_one_line(job.path), on_one_line(moved),
             extra={"action": "brought_back", "job": job.id},
         )  # fmt: skip
-        self._notes.remove_beside(moved)
+        if job.note is not None and job.note_sha256 is not None:
+            self._notes.remove_beside(job.note, job.note_sha256)
 
     def _note(self, folder: str, path: str, sha256: str, reason: str) -> None:
         self._notes.write(folder, path, self._facts(folder, path, sha256, reason))

@@ -68,10 +68,11 @@ class Job:
     `parameters`: the identity of what is asked (see `Parameters`). `behind`: the job of the same picture under way when
     this one was admitted.
     `failure`: what ended it, where it is failed or unknown; `error`: the same in words, or what its last call met.
-    `forgiven`: attempts before the owner's last `retry`. `booked`: micro-dollars. `mtime_ns`: the
-    original's. `result`: the spool file of the paid answer, while it is needed. `tiles`: how many of its tiles have
-    come, where it is cut into some. `due`: something is still to be done with its original; `moved`: where that has
-    gone since. `claim`: which claim of it this is: a fencing token, since whoever claims it later has a higher one.
+    `forgiven`: attempts before the owner's last `retry`. `booked`: micro-dollars. `mtime_ns`: the original's. `result`:
+    the spool file of the paid answer, while it is needed. `tiles`: how many of its tiles have come, where it is cut
+    into some. `due`: something is still to be done with its original; `moved`: where that has gone since, `moving`:
+    where it was about to. `note`: what was written beside it, with these bytes. `claim`: which claim of it this is: a
+    fencing token, since whoever claims it later has a higher one.
     """
 
     id: int
@@ -101,6 +102,9 @@ class Job:
     tiles: int = 0
     due: bool = False
     moved: str | None = None
+    moving: str | None = None
+    note: str | None = None
+    note_sha256: str | None = None
     claim: int = 0
 
     @property
@@ -111,10 +115,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where an output is (absolute), and its SHA-256 (hex)."""
+    """Where an output is (absolute), and its SHA-256 (hex). `instead_of`: why it does not bear the name it should."""
 
     output: str
     sha256: str
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

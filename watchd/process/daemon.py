@@ -133,9 +133,7 @@ class Daemon:
 
     def _look(self) -> None:
         """Let the side services tell what is new."""
-        standings = {hot.folder.name: hot.standing for hot in self._engine.intake.folders()}
-        offline = {name: standing.reason or "" for name, standing in standings.items() if not standing.online}
-        self._services.look(offline, self._host.keeper.in_flight())
+        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
 
     def _start_engine(self, *, as_they_are: bool = False) -> None:
         """Watch first and scan then, so that what comes in between is seen by the one or the other."""
@@ -150,6 +148,8 @@ class Daemon:
         """Ask after the key, and let every folder that is online have a living watch, or be scanned."""
         if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
             self._engine.keys.tend()
+            if self._host.look_at_clock():
+                self._engine.refresh()
         self._supervisor.tend()
         self._look()
         logs.sum_up()

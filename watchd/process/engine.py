@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from watchd.adapters.filesystem.notes import FileNotes
 from watchd.adapters.filesystem.originals import FileOriginals
 from watchd.adapters.filesystem.outputs import FileOutputs
+from watchd.adapters.filesystem.roots import Roots
 from watchd.adapters.filesystem.spool import FileSpool
+from watchd.adapters.filesystem.target_folders import TargetFolders
 from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.http.client import HttpEndpoint
 from watchd.adapters.pixels.pillow_studio import PillowStudio
@@ -56,9 +58,12 @@ class Engine:
         self.keys = KeyRing(settings.api, environ, host.keeper, host.clock)
         self._spool = FileSpool(host.state / "spool")
         self._endpoint = HttpEndpoint(settings.api, self.keys.key)
+        self._roots = Roots(host.ledger.targets(), host.ledger.note_target)
+        outputs = FileOutputs(TargetFolders(self._roots))
         outside = Outside(
-            host.ledger, host.clock, FileTree(), self._spool, FileOutputs(), FileOriginals(),
+            host.ledger, host.clock, FileTree(), self._spool, outputs, FileOriginals(outputs),
             FileNotes(host.state / "failed"), PillowStudio(), self._endpoint, self.keys.fingerprint,
+            host.recorder,
         )  # fmt: skip
         self.journey = Journey(settings, outside, host.keeper, once=once, admitted=self._admitted, looked=changed)
         self.intake = self.journey.intake
@@ -74,6 +79,8 @@ class Engine:
 
     def refresh(self) -> None:
         """A command of the owner's has changed something."""
+        self.journey.targets.hurry()
+        self.journey.hints.visit()
         self._pool.wake_all()
         self.journey.review()
 
@@ -110,6 +117,8 @@ class Engine:
             raise LedgerError(f"a paid answer in the spool cannot be made safe at present ({error})") from error
         for job, conclusion in ended:
             self.journey.recorder.concluded(job, conclusion)
+        if as_they_are:
+            self._roots.accept_as_they_are()
         api = self.settings.api
         self._host.keeper.configure(
             policy_of(self.settings), workers=api.workers, per_minute=api.requests_per_minute,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -9,9 +10,11 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchd.adapters.host.flight_recorder import FlightRecorder
 from watchd.adapters.host.lock import StateLock
 from watchd.adapters.host.system_clock import SystemClock
 from watchd.adapters.ledgers import choosing
+from watchd.core.calls.state import WallJumped
 from watchd.journey.gate.keeper import GateKeeper
 from watchd.process.wakeup import Wakeup
 
@@ -19,6 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from watchd.model import Settings
+
+
+logger = logging.getLogger(__name__)
+
+JUMP_S = 2.0
+"""A clock that is set by less is one that is kept right."""
 
 
 class Host:
@@ -38,8 +47,10 @@ class Host:
         except BaseException:
             self._lock.close()
             raise
+        self.recorder = FlightRecorder(self.state / "reading")
         self.keeper = GateKeeper(self.ledger, self.clock)
         self.wakeup = Wakeup()
+        self._ahead = self.clock.wall() - self.clock.steady()
         self.failure: BaseException | None = None
         self.stops = 0
 
@@ -47,6 +58,20 @@ class Host:
         """An error that ends the process; the first is the one that is told."""
         self.failure = self.failure or error
         self.wakeup.ring()
+
+    def look_at_clock(self) -> bool:
+        """Whether the host's own clock was set since the last look; whatever waits for a day is told."""
+        ahead = self.clock.wall() - self.clock.steady()
+        jumped = ahead - self._ahead
+        if abs(jumped) < JUMP_S:
+            return False
+        self._ahead = ahead
+        logger.info(
+            "The host's clock was set by %+.0f s; days, hours and budgets are looked at again.", jumped,
+            extra={"action": "clock_set"},
+        )  # fmt: skip
+        self.keeper.apply(WallJumped(jumped))
+        return True
 
     def ends(self) -> bool:
         """Whether it was told to stop, or has to."""
@@ -70,5 +95,6 @@ class Host:
 
     def close(self) -> None:
         """Let the ledger go, then the lock."""
+        self.recorder.close()
         self.ledger.close()
         self._lock.close()

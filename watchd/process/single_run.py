@@ -154,7 +154,7 @@ class Once:
         return Result(
             progress,
             held_by=gating.foremost(gates) if progress.left else None,
-            offline=tuple(hot.folder.name for hot in folders if not hot.standing.online),
+            offline=tuple(self._engine.journey.offline()),
             unreadable=sum(hot.making.unreadable() for hot in folders),
             stopped=self._host.stops > 0,
         )

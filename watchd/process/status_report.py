@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 def status(host: Host, engine: Engine, supervisor: WatchSupervisor, since: Wall) -> dict[str, Any]:
     """The parts of `status --json` that the daemon knows. `since`: when it was started (wall time)."""
     waits = {} if host.ledger.trouble is not None else engine.own_waits()
+    away = engine.journey.offline()
     folders = []
     for hot in engine.intake.folders():
-        name, standing = hot.folder.name, hot.standing
-        offline, polled = None if standing.online else standing.reason, supervisor.polled_because(name)
-        folders.append(shapes.folder(hot.folder, offline=offline, polled=polled, waits=waits.get(name)))
+        name = hot.folder.name
+        polled = supervisor.polled_because(name)
+        folders.append(shapes.folder(hot.folder, offline=away.get(name), polled=polled, waits=waits.get(name)))
     daemon = {"running": True, "pid": os.getpid(), "since": shapes.moment(since)}
     return {"daemon": daemon, "folders": folders, "gate": shapes.gate(gates(host))}
 

@@ -20,12 +20,13 @@ from watchd.journey.work.job_runner import JobRunner, Stages
 from watchd.journey.work.preparing import Preparer
 from watchd.journey.work.publishing import Publisher
 from watchd.journey.work.sending import Sender
+from watchd.journey.work.targets import Targets
 from watchd.model import Backlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from watchd.interfaces import Clock, Endpoint, Ledger, Notes, Originals, Outputs, Spool, Studio, Tree
+    from watchd.interfaces import Clock, Endpoint, InHand, Ledger, Notes, Originals, Outputs, Spool, Studio, Tree
     from watchd.journey.gate.keeper import GateKeeper
     from watchd.model import Folder, Place, Settings, Steady
 
@@ -44,6 +45,7 @@ class Outside:
     studio: Studio
     endpoint: Endpoint
     fingerprint: Callable[[], str]
+    in_hand: InHand
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -69,29 +71,51 @@ class Journey:
         self.hints = Hints()
         self.recorder = Recorder(outside.notes, clock)
         examiner = Examiner(outside.tree, settings.api, outside.studio.reads)
-        admitter = Admitter(examiner, clock, once=once)
+        admitter = Admitter(examiner, clock, outside.in_hand, once=once)
+        self.targets = Targets(outside.outputs, clock)
         self.intake = Intake(
-            outside.tree, ledger, clock, self.hints, admitter, self.recorder, admitted, looked, self.review
+            outside.tree,
+            ledger,
+            clock,
+            self.hints,
+            admitter,
+            self.recorder,
+            admitted,
+            looked,
+            self.review,
+            self.targets.look,
         )
         self.publisher = Publisher(outside.outputs, spool, outside.studio, ledger, clock)
         stages = Stages(
-            Preparer(outside.tree, examiner, spool, outside.studio),
+            Preparer(outside.tree, examiner, spool, outside.studio, outside.in_hand),
             self.publisher,
             Sender(outside.endpoint, spool, ledger, outside.fingerprint),
             self.recorder,
-            Finisher(self.publisher, self.recorder, ledger, spool, clock, self.hints.lost),
+            Finisher(self.publisher, self.recorder, ledger, spool, clock, self.hints.lost, self.targets.served),
             Archiver(outside.originals, outside.outputs, ledger, self.recorder, clock),
         )
         self.dispatcher = Dispatcher(ledger, keeper, clock, self.online)
-        self.runner = JobRunner(stages, ledger, keeper, clock, self.dispatcher, self.online, settings.budget)
+        self.runner = JobRunner(
+            stages, ledger, keeper, clock, self.dispatcher, self.online, settings.budget, self.targets
+        )
 
     def online(self) -> dict[str, tuple[Folder, Place]]:
         """The folders that can be worked on now, and where they are."""
         found = {}
         for hot in self.intake.folders():
             standing = hot.standing
-            if standing.place is not None and standing.online:
+            if standing.place is not None and standing.online and self.targets.reason(hot.folder.name) is None:
                 found[hot.folder.name] = hot.folder, standing.place
+        return found
+
+    def offline(self) -> dict[str, str]:
+        """Folders that cannot be worked on now, or whose files cannot be put where they belong, and why."""
+        found = {}
+        for hot in self.intake.folders():
+            name, standing = hot.folder.name, hot.standing
+            reason = self.targets.reason(name) if standing.online else standing.reason or ""
+            if reason is not None:
+                found[name] = reason
         return found
 
     def review(self) -> Steady | None:

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Task = TypeVar("Task")
+LONGEST_SLEEP_S = 60.0
+"""What is waited for may come sooner than was reckoned: threads do not hear of a night's sleep, or of a clock set."""
 
 
 class WorkerPool(Generic[Task]):
@@ -105,4 +107,4 @@ class WorkerPool(Generic[Task]):
         seconds = self._idle_for()
         with self._changed:
             if self._calls == seen and not self._stopping:
-                self._changed.wait(seconds)
+                self._changed.wait(None if seconds is None else min(seconds, LONGEST_SLEEP_S))

@@ -34,6 +34,15 @@ def test_the_second_who_wants_the_lock_is_told_who_has_it(tmp_path: Path) -> Non
     StateLock(tmp_path).close()
 
 
+def test_whoever_removes_the_file_lets_nobody_in(tmp_path: Path) -> None:
+    held = StateLock(tmp_path)
+    (tmp_path / "lock").unlink()
+    with pytest.raises(LedgerInUseError):
+        StateLock(tmp_path)
+    held.close()
+    StateLock(tmp_path).close()
+
+
 def test_the_lock_of_a_process_that_is_no_more_is_free(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from watchd.adapters.host.lock import StateLock;"

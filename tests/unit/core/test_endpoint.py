@@ -285,7 +285,14 @@ def test_two_pixels_a_side_are_rounding_and_three_are_another_picture(answered: 
     ],
 )
 def test_every_status_means_what_the_table_says(statuses: tuple[int, ...], outcome: Outcome) -> None:
-    assert {endpoint.meaning(status) for status in statuses} == {outcome}
+    assert {endpoint.meaning(endpoint.Answer(status, "words")) for status in statuses} == {outcome}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_that_is_a_page_says_nothing_of_the_key(status: int) -> None:
+    page = endpoint.Answer(status, "an HTML page", is_page=True)
+    assert endpoint.meaning(page) is Outcome.SERVER
+    assert not endpoint.counts_against_the_key(page)
 
 
 @pytest.mark.parametrize(

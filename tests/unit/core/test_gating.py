@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from watchd.core.calls.gating import Hold, Open, Probe, decide, expired, foremost, probing
+from watchd.core.calls.gating import PROBED, Hold, Open, Probe, decide, expired, foremost, probing
 from watchd.model import Gate, GateReason, Steady
 
 NOW = Steady(1000.0)
@@ -20,6 +20,7 @@ def gate(reason: GateReason, due_in: float, interval: float = 60.0) -> Gate:
 
 BALANCE_DUE, BALANCE_LATER = gate(GateReason.BALANCE, 0), gate(GateReason.BALANCE, 60)
 SERVICE_DUE, SERVICE_LATER = gate(GateReason.SERVICE, -5), gate(GateReason.SERVICE, 30)
+KEY_DUE, KEY_LATER = gate(GateReason.KEY, -1), gate(GateReason.KEY, 60)
 RATE_OVER, RATE_LATER = gate(GateReason.RATE, -1), gate(GateReason.RATE, 10)
 
 
@@ -39,21 +40,28 @@ def test_without_a_closed_gate_calls_may_be_made() -> None:
         ([BALANCE_DUE, KEY, RATE_LATER], Hold(KEY, None)),
         ([BALANCE_DUE, RATE_OVER], Probe(BALANCE_DUE)),
         ([BALANCE_DUE, RATE_LATER], Hold(RATE_LATER, Steady(NOW + 10))),
-        ([BALANCE_DUE, SERVICE_LATER], Hold(SERVICE_LATER, Steady(NOW + 30))),
-        ([BALANCE_LATER, SERVICE_DUE], Hold(BALANCE_LATER, Steady(NOW + 60))),
-        ([BALANCE_LATER, SERVICE_LATER, RATE_LATER], Hold(BALANCE_LATER, Steady(NOW + 60))),
-        ([BALANCE_DUE, SERVICE_DUE], Probe(BALANCE_DUE)),
+        ([BALANCE_DUE, SERVICE_LATER], Probe(BALANCE_DUE)),
+        ([BALANCE_LATER, SERVICE_DUE], Probe(SERVICE_DUE)),
+        ([BALANCE_LATER, SERVICE_LATER, RATE_LATER], Hold(SERVICE_LATER, Steady(NOW + 30))),
+        ([BALANCE_DUE, SERVICE_DUE], Probe(SERVICE_DUE)),
+        ([SERVICE_LATER, KEY_DUE], Probe(KEY_DUE)),
+        ([SERVICE_DUE, KEY_LATER], Probe(SERVICE_DUE)),
+        ([KEY_LATER], Hold(KEY_LATER, Steady(NOW + 60))),
+        ([KEY_DUE, PAUSED], Hold(PAUSED, None)),
+        ([KEY_DUE, RATE_LATER], Hold(RATE_LATER, Steady(NOW + 10))),
     ],
 )
-def test_of_several_gates_the_one_that_holds_longest_decides(gates: list[Gate], decision: Open | Probe | Hold) -> None:
+def test_one_call_tries_all_that_is_probed_once_nothing_else_holds_it(
+    gates: list[Gate], decision: Open | Probe | Hold
+) -> None:
     assert {decide(order, NOW) for order in permutations(gates)} == {decision}
 
 
 @pytest.mark.parametrize("reason", GateReason)
-def test_only_balance_and_service_want_a_probe_and_the_others_open_by_time(reason: GateReason) -> None:
+def test_balance_service_and_key_want_a_probe_and_the_others_open_by_time(reason: GateReason) -> None:
     over = gate(reason, -1)
-    assert expired(over, NOW) == (reason not in {GateReason.BALANCE, GateReason.SERVICE})
-    assert isinstance(decide([over], NOW), Probe if reason in {GateReason.BALANCE, GateReason.SERVICE} else Open)
+    assert expired(over, NOW) == (reason not in PROBED)
+    assert isinstance(decide([over], NOW), Probe if reason in PROBED else Open)
 
 
 @pytest.mark.parametrize("reason", GateReason)

@@ -19,6 +19,9 @@ JUNK_OF_THE_FIELD = [
     "photo.jpg.part", "photo.jpg.partial", "photo.jpg.crdownload", "photo.jpg.download", "photo.tmp",
     "photo.jpg.filepart", "photo.jpg~", ".~lock.photo.jpg#", "~$photo.jpg", "__MACOSX", ".fuse_hidden0001", ".nfs0001",
     ".goutputstream-ABC", ".smbdeleteAAA1", ".hidden.jpg", ".watchd-0011.part",
+    "$RECYCLE.BIN", "$Recycle.Bin", "RECYCLER", "RECYCLED", "System Volume Information", "$Extend", "FOUND.000",
+    "ehthumbs_vista.db", "Network Trash Folder", "Temporary Items", "TheVolumeSettingsFolder", "Icon\r", "@tmp",
+    "@sharebin", "photo.jpg@SynoEAStream", "@GMT-2026.11.26-03.00.00", "~snapshot",
 ]  # fmt: skip
 
 

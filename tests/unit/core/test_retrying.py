@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 
 from watchd.core.calls import retrying
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
-from watchd.core.calls.retrying import CallContext, Conclusion, Policy, Streaks, backoff, conclude
+from watchd.core.calls.retrying import CallContext, Conclusion, Policy, backoff, conclude
+from watchd.core.calls.streaks import Streaks
 from watchd.core.request.endpoint import Answer
 from watchd.model import BalanceProbe, Gate, GateReason, Job, JobState, Outcome, Steady
 
 NOW = Steady(1_800_000_000.0)
 POLICY = Policy(max_attempts=5, resend_lost=0, balance_probe=BalanceProbe(60.0, 1800.0))
-CALM = CallContext(POLICY, Streaks(), {}, None, NOW, jitter=0.5)
+CALM = CallContext(POLICY, Streaks(), {}, probe=False, now=NOW, jitter=0.5)
 JOB = Job(7, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.ARMED)
 WIRE = Traffic(1000, 80, "ray-1")
 EMPTY = "Insufficient USD or Diem balance to complete request"
@@ -37,9 +39,14 @@ def closed(reason: GateReason, interval: float = 60.0, since: float = NOW - 100)
     return Gate(reason, Steady(since), "closed before", Steady(since + interval), interval)
 
 
-def context(*gates: Gate, probe: GateReason | None = None, jitter: float = 0.5, **streaks: int) -> CallContext:
-    jobs = frozenset(range(streaks.pop("server", 0)))
-    return CallContext(POLICY, Streaks(jobs, **streaks), {gate.reason: gate for gate in gates}, probe, NOW, jitter)
+def context(
+    *gates: Gate, probe: bool = False, jitter: float = 0.5, server: int = 0, refusal: int = 0, network: int = 0,
+    rate: int = 0, doubts: int = 0, **further: Any,
+) -> CallContext:  # fmt: skip
+    """`server` calls of as many jobs, `doubts` of as many, and so on, met the same trouble in a row."""
+    streaks = Streaks(frozenset(range(server)), server, refusal, network, rate, frozenset(range(doubts)))
+    closed_now = {gate.reason: gate for gate in gates}
+    return CallContext(POLICY, streaks, closed_now, probe=probe, now=NOW, jitter=jitter, **further)
 
 
 def gate_of(conclusion: Conclusion) -> Gate:
@@ -130,7 +137,7 @@ def test_a_402_that_was_in_flight_when_the_gate_closed_does_not_put_the_probe_of
 def test_only_the_probe_doubles_the_interval_up_to_the_longest() -> None:
     gate, intervals = closed(GateReason.BALANCE), []
     for _ in range(7):
-        gate = gate_of(answered(402, context=context(gate, probe=GateReason.BALANCE)))
+        gate = gate_of(answered(402, context=context(gate, probe=True)))
         assert gate.retry_at == NOW + gate.interval
         assert gate.since == NOW - 100
         intervals.append(gate.interval)
@@ -138,13 +145,13 @@ def test_only_the_probe_doubles_the_interval_up_to_the_longest() -> None:
 
 
 def test_a_probe_of_another_gate_that_meets_a_402_closes_this_one_for_its_first_interval() -> None:
-    gate = gate_of(answered(402, context=context(closed(GateReason.SERVICE), probe=GateReason.SERVICE)))
+    gate = gate_of(answered(402, context=context(closed(GateReason.SERVICE), probe=True)))
     assert (gate.reason, gate.interval) == (GateReason.BALANCE, 60.0)
 
 
 def test_a_probe_that_the_free_query_refused_is_put_off_twice_as_far() -> None:
     gate = closed(GateReason.BALANCE, interval=60)
-    longer = retrying.refused_probe(gate, context(gate, probe=GateReason.BALANCE), 1800.0)
+    longer = retrying.refused_probe(gate, context(gate, probe=True), 1800.0)
     assert (longer.interval, longer.retry_at, longer.detail) == (120, NOW + 120, gate.detail)
 
 
@@ -254,7 +261,7 @@ def test_behind_a_closed_service_gate_no_file_uses_up_an_attempt_or_fails() -> N
 def test_a_failed_probe_doubles_its_wait_up_to_half_a_minute_where_the_service_answers() -> None:
     gate, waits = closed(GateReason.SERVICE, 5.0), []
     for _ in range(5):
-        gate = gate_of(answered(503, context=context(gate, probe=GateReason.SERVICE, server=9)))
+        gate = gate_of(answered(503, context=context(gate, probe=True, server=9)))
         waits.append(gate.interval)
     assert waits == [10, 20, 30, 30, 30]
 
@@ -358,5 +365,96 @@ def test_without_the_owners_policy_a_doubt_is_never_sent_again(doubt: str) -> No
 
 
 @pytest.mark.parametrize("doubt", IN_DOUBT)
-def test_a_doubt_closes_no_gate(doubt: str) -> None:
-    assert conclude(IN_DOUBT[doubt], JOB, context(server=9, refusal=9, network=9, rate=9)).gate is None
+def test_one_doubt_closes_no_gate(doubt: str) -> None:
+    calm = context(server=9, refusal=9, network=9, rate=9, doubts=4)
+    assert conclude(IN_DOUBT[doubt], JOB, calm).gate is None
+
+
+@pytest.mark.parametrize("doubt", IN_DOUBT)
+@pytest.mark.parametrize(("workers", "most"), [(1, 5), (4, 5), (5, 5), (8, 8)])
+def test_doubts_of_five_files_in_a_row_or_of_as_many_as_workers_close_the_door(
+    doubt: str, workers: int, most: int
+) -> None:
+    assert conclude(IN_DOUBT[doubt], JOB, context(doubts=most - 1, workers=workers)).gate is None
+    gate = gate_of(conclude(IN_DOUBT[doubt], JOB, context(doubts=most, workers=workers)))
+    assert (gate.reason, gate.retry_at, gate.interval) == (GateReason.SERVICE, NOW + 60, 60.0)
+
+
+def test_probes_after_doubts_double_to_half_an_hour_as_each_may_cost() -> None:
+    gate, waits = closed(GateReason.SERVICE, 60.0), []
+    for _ in range(6):
+        gate = gate_of(conclude(IN_DOUBT["cut"], JOB, context(gate, probe=True, doubts=9)))
+        waits.append(gate.interval)
+    assert waits == [120, 240, 480, 960, 1800, 1800]
+
+
+def test_a_doubt_behind_a_gate_that_was_closed_for_less_puts_the_next_probe_a_minute_away() -> None:
+    gate = gate_of(conclude(IN_DOUBT["bad"], JOB, context(closed(GateReason.SERVICE, 5.0), probe=True, doubts=1)))
+    assert gate.retry_at == NOW + 60
+
+
+def test_a_call_that_we_cut_ourselves_says_nothing_of_the_service() -> None:
+    ours = Lost("watchd was told to stop at once", WIRE, ours=True)
+    assert conclude(ours, JOB, context(doubts=50)).gate is None
+    assert Streaks().after(7, ours) == Streaks()
+
+
+# --- whose trouble 500, 502 and 503 are -----------------------------------------------------------------------------
+
+
+def test_a_file_fails_for_them_only_where_others_pass_or_after_an_hour() -> None:
+    last = replace(JOB, attempts=4)
+    assert answered(503, job=last, context=context(server=1)).state is JobState.FAILED
+    alone = answered(503, job=last, context=context(server=1, others_passed=False))
+    assert (alone.state, alone.gate) == (JobState.QUEUED, None)
+    gate = closed(GateReason.SERVICE, 5.0)
+    assert answered(503, job=last, context=context(gate, others_passed=False, lasts=True)).state is JobState.FAILED
+
+
+def test_again_and_again_with_all_that_there_are_is_trouble_of_the_service() -> None:
+    same = Streaks(frozenset({7}), server=5)
+    assert same.is_trouble_of_all(in_flight=1)
+    assert not same.is_trouble_of_all(in_flight=2)  # the other may pass yet
+    assert not replace(same, server=4).is_trouble_of_all(in_flight=1)
+    assert Streaks(frozenset(range(5)), server=5).is_trouble_of_all(in_flight=16)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_the_service_is_asked_again_when_it_says_and_no_sooner(status: int) -> None:
+    assert answered(status, retry_after=120.0).not_before == NOW + 120
+    assert answered(status, retry_after=1e9).not_before == NOW + 3600
+    gate = gate_of(answered(status, retry_after=120.0, context=context(server=5)))
+    assert gate.retry_at == NOW + 120
+    probed = gate_of(answered(status, retry_after=120.0, context=context(gate, probe=True, server=9)))
+    assert probed.retry_at == NOW + 120
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_page_of_a_firewalls_closes_the_service_and_not_the_key(status: int) -> None:
+    page = Answered(Answer(status, "an HTML page", is_page=True), WIRE)
+    found = conclude(page, JOB, context(others_passed=False))
+    assert (found.outcome, found.state, gate_of(found).reason) == (Outcome.SERVER, JobState.QUEUED, GateReason.SERVICE)
+    worn = conclude(page, replace(JOB, attempts=4), context())
+    assert (worn.state, worn.gate) == (JobState.FAILED, None)
+
+
+def test_the_file_whose_probe_failed_leaves_the_next_one_to_others() -> None:
+    gate = closed(GateReason.SERVICE, 5.0)
+    found = answered(503, context=context(gate, probe=True, server=9))
+    assert gate_of(found).retry_at == NOW + 10
+    assert found.not_before == NOW + 11
+    assert answered(503, context=context(gate, server=9)).not_before == 0.0
+
+
+# --- a key that has worked ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_has_worked_is_tried_again_by_itself(status: int) -> None:
+    gate = gate_of(answered(status, context=context(key="f00d", key_has_worked=True)))
+    assert (gate.reason, gate.retry_at, gate.mark) == (GateReason.KEY, NOW + 60, "f00d")
+    waits = []
+    for _ in range(5):
+        gate = gate_of(answered(status, context=context(gate, probe=True, key="f00d", key_has_worked=True)))
+        waits.append(gate.interval)
+    assert waits == [120, 240, 480, 900, 900]

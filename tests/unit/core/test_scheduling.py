@@ -78,7 +78,33 @@ def test_the_day_is_the_host_s_own_and_not_that_of_greenwich() -> None:
     assert limit.until == datetime(2026, 10, 15, 22, 0, tzinfo=UTC).timestamp()
 
 
+@pytest.mark.parametrize(
+    ("now", "ends"),
+    [
+        # In Berlin clocks go forward on 28 March 2027 and back on 31 October 2027.
+        (datetime(2027, 3, 28, 0, 30), datetime(2027, 3, 28, 22, 0, tzinfo=UTC)),  # noqa: DTZ001 -- the zone is below
+        (datetime(2027, 3, 27, 12, 0), datetime(2027, 3, 27, 23, 0, tzinfo=UTC)),  # noqa: DTZ001 -- as above
+        (datetime(2027, 10, 31, 0, 30), datetime(2027, 10, 31, 23, 0, tzinfo=UTC)),  # noqa: DTZ001 -- as above
+    ],
+)
+def test_a_day_ends_with_its_own_midnight_where_clocks_are_changed(now: datetime, ends: datetime) -> None:
+    (limit,) = scheduling.limits(Budget(day=1), Budget(), "hot", now.replace(tzinfo=ZoneInfo("Europe/Berlin")))
+    assert limit.until == ends.timestamp()
+
+
+def test_a_month_ends_with_its_own_midnight_though_clocks_are_changed_within_it() -> None:
+    now = datetime(2027, 3, 2, 12, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    (limit,) = scheduling.limits(Budget(month=1), Budget(), "hot", now)
+    assert limit.until == datetime(2027, 3, 31, 22, 0, tzinfo=UTC).timestamp()
+
+
 # Hours
+
+
+def test_a_window_opens_by_the_zone_on_the_night_on_which_clocks_are_changed() -> None:
+    hours = Hours(6 * 60, 7 * 60)
+    now = datetime(2027, 3, 28, 1, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert scheduling.closed_for(hours, now) == 4 * 3600.0
 
 
 def test_without_hours_a_folder_may_always_call() -> None:

@@ -12,18 +12,20 @@ from watchd.core.calls import state as events
 from watchd.core.calls.gating import Hold, Open, Probe
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Quota, Traffic
 from watchd.core.calls.pacing import Limiter, PutOff, TokenBucket, Wait
-from watchd.core.calls.retrying import Conclusion, Policy, Streaks
+from watchd.core.calls.retrying import Conclusion, Policy
 from watchd.core.calls.state import (
     CallState,
     FolderHold,
     FolderWaits,
     FullPace,
+    KeyWorked,
     LimitUsedUp,
     Opened,
     Shut,
     Slowed,
     Wake,
 )
+from watchd.core.calls.streaks import Streaks
 from watchd.core.calls.transitions import RESUMED, step
 from watchd.core.request.endpoint import Answer
 from watchd.model import (
@@ -54,6 +56,8 @@ AFTER_A_PAUSE = LIMITER.after_a_pause()
 QUIET = CallState(LIMITER, POLICY)
 JOB = Job(7, "hot", "a.png", "00" * 32, 0, "{}", "gold", JobState.ARMED)
 CALL = Call(JOB, 1, 20_000, "answer.png", scale=2.0, key="f00d")
+KEYLESS = replace(CALL, key="")
+WORN = replace(CALL, job=replace(JOB, attempts=4))
 PERMIT = Permit(NOW)
 PROBE_PERMIT = Permit(NOW, probe=True)
 WIRE = Traffic(1000, 80, "ray-1")
@@ -72,6 +76,7 @@ RATE_OVER = gate(GateReason.RATE, -1)
 RATE_LATER = gate(GateReason.RATE, 10)
 PAUSED = gate(GateReason.PAUSED)
 KEY = replace(gate(GateReason.KEY), mark="f00d")
+KEY_DUE = gate(GateReason.KEY, 0)
 APPROVAL = gate(GateReason.APPROVAL)
 BUDGET = gate(GateReason.BUDGET, 3600)
 DISK = gate(GateReason.DISK, 60)
@@ -85,14 +90,14 @@ def closed(*gates: Gate, **further: Any) -> CallState:
 def probing(due: Gate, *others: Gate, called: bool = True, **further: Any) -> CallState:
     """Somebody is out to try `due`; its next time is written already."""
     out = gating.probing(due, NOW, 60.0)
-    return closed(out, *others, probing=due.reason, probe_called=called, **further)
+    return closed(out, *others, probing=due, probe_called=called, **further)
 
 
 def failed(trouble: Trouble, permit: Permit = PERMIT, call: Call = CALL) -> events.CallFailed:
     return events.CallFailed(NOW, permit, call, trouble, jitter=0.5)
 
 
-def answered(status: int, **headers: float) -> Answered:
+def answered(status: int, **headers: Any) -> Answered:
     return Answered(Answer(status, "words", **headers), WIRE)
 
 
@@ -152,7 +157,7 @@ LOOKED = [
     ),
     Row("a probe is due", closed(BALANCE_DUE), events.Looked(NOW), Probe(BALANCE_DUE)),
     Row(
-        "somebody is out to try it", closed(BALANCE_DUE, probing=GateReason.BALANCE), events.Looked(NOW),
+        "somebody is out to try it", closed(BALANCE_DUE, probing=BALANCE_DUE), events.Looked(NOW),
         Hold(BALANCE_DUE, None),
     ),
 ]  # fmt: skip
@@ -163,28 +168,27 @@ PROBES = [
     Row("there is none to try", QUIET, events.ProbeTaken(NOW)),
     Row("not before its time", closed(BALANCE_LATER), events.ProbeTaken(NOW)),
     Row("not behind a pause", closed(BALANCE_DUE, PAUSED), events.ProbeTaken(NOW)),
-    Row("one at a time", closed(BALANCE_DUE, probing=GateReason.BALANCE), events.ProbeTaken(NOW)),
+    Row("one at a time", closed(BALANCE_DUE, probing=BALANCE_DUE), events.ProbeTaken(NOW)),
     Row(
         "the next time is written before it is tried", closed(BALANCE_DUE), events.ProbeTaken(NOW), TRIED,
-        {"gates": {GateReason.BALANCE: TRIED}, "probing": GateReason.BALANCE}, (Shut,), shut(GateReason.BALANCE),
+        {"gates": {GateReason.BALANCE: TRIED}, "probing": BALANCE_DUE}, (Shut,), shut(GateReason.BALANCE),
     ),
     Row(
         "the free query says no", probing(BALANCE_DUE, called=False), events.ProbeDenied(NOW), None,
         {"gates": {GateReason.BALANCE: LONGER}, "probing": None}, (Shut, Wake), shut(GateReason.BALANCE),
     ),
-    Row("the gate was opened meanwhile", replace(QUIET, probing=GateReason.BALANCE), events.ProbeDenied(NOW), None,
+    Row("the gate was opened meanwhile", replace(QUIET, probing=BALANCE_DUE), events.ProbeDenied(NOW), None,
         {"probing": None}),
-    Row("a probe that called is spent", probing(BALANCE_DUE), events.ProbeReturned(NOW, had_job=True), None,
+    Row("the free query says no while another gate is tried: that one alone is not due", closed(
+            gating.probing(SERVICE_DUE, NOW, 60.0), BALANCE_LATER, probing=SERVICE_DUE), events.ProbeDenied(NOW), None,
         {"probing": None}),
-    Row("nothing to call for: tried again in its time", probing(BALANCE_DUE, called=False),
-        events.ProbeReturned(NOW, had_job=False), None, {"probing": None}),
+    Row("a probe that called is spent", probing(BALANCE_DUE), events.ProbeReturned(), None, {"probing": None}),
     Row(
-        "a job that needed no call spends no probe", probing(BALANCE_DUE, called=False),
-        events.ProbeReturned(NOW, had_job=True), None,
+        "one that made no call is not", probing(BALANCE_DUE, called=False), events.ProbeReturned(), None,
         {"gates": {GateReason.BALANCE: BALANCE_DUE}, "probing": None}, (Shut,), shut(GateReason.BALANCE),
     ),
-    Row("it came back after its gate was opened", replace(QUIET, probing=GateReason.BALANCE),
-        events.ProbeReturned(NOW, had_job=True), None, {"probing": None}),
+    Row("it came back after its gate was opened", replace(QUIET, probing=BALANCE_DUE), events.ProbeReturned(), None,
+        {"probing": None}),
 ]  # fmt: skip
 
 
@@ -215,29 +219,43 @@ ENTERING = [
 ]  # fmt: skip
 
 CAME = [
-    Row("a picture", BUSY, events.PictureCame(NOW, PERMIT, Quota()), None,
-        {"in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}),
+    Row("a picture", BUSY, events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        {"pictures": 1, "in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}),
     Row(
         "it ends the streaks, not the gates", replace(closed(BALANCE_LATER, in_flight=1), streaks=Streaks(refusal=2)),
-        events.PictureCame(NOW, PERMIT, Quota()), None,
-        {"in_flight": 0, "streaks": Streaks(), "limiter": LIMITER.succeeded(NOW, again=False)},
+        events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        {"pictures": 1, "in_flight": 0, "streaks": Streaks(), "limiter": LIMITER.succeeded(NOW, again=False)},
     ),
     Row(
         "the probe opens what one call tries, and nothing else", probing(BALANCE_DUE, SERVICE_LATER, DISK, in_flight=1),
-        events.PictureCame(NOW, PROBE_PERMIT, Quota()), None,
-        {"gates": {GateReason.DISK: DISK}, "in_flight": 0, "limiter": AFTER_A_PAUSE.succeeded(NOW, again=False)},
+        events.PictureCame(NOW, PROBE_PERMIT, KEYLESS, Quota()), None,
+        {"gates": {GateReason.DISK: DISK}, "pictures": 1, "in_flight": 0,
+         "limiter": AFTER_A_PAUSE.succeeded(NOW, again=False)},
         (Opened, Opened, Wake), opened(GateReason.BALANCE, GateReason.SERVICE),
     ),
-    Row("a little wider", replace(BUSY, limiter=NARROW), events.PictureCame(NOW, PERMIT, Quota()), None,
-        {"in_flight": 0, "limiter": NARROW.succeeded(NOW, again=False)}),
+    Row("a little wider", replace(BUSY, limiter=NARROW), events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        {"pictures": 1, "in_flight": 0, "limiter": NARROW.succeeded(NOW, again=False)}),
     Row("full pace again", replace(BUSY, limiter=replace(LIMITER, window=3.0)),
-        events.PictureCame(NOW, PERMIT, Quota()), None,
-        {"in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}, (FullPace,)),
-    Row("the service tells its limit", BUSY, events.PictureCame(NOW, PERMIT, Quota(100, 0, 30.0)), None,
-        {"in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False).heard(Quota(100, 0, 30.0), NOW, 0)}),
-    Row("the service's limit is used up for long", BUSY, events.PictureCame(NOW, PERMIT, Quota(100, 0, 3600.0)), None,
-        {"in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False).heard(Quota(100, 0, 3600.0), NOW, 0)},
+        events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        {"pictures": 1, "in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}, (FullPace,)),
+    Row("the service tells its limit", BUSY, events.PictureCame(NOW, PERMIT, KEYLESS, Quota(100, 0, 30.0)), None,
+        {"pictures": 1, "in_flight": 0,
+         "limiter": LIMITER.succeeded(NOW, again=False).heard(Quota(100, 0, 30.0), NOW, 0)}),
+    Row("the service's limit is used up for long", BUSY,
+        events.PictureCame(NOW, PERMIT, KEYLESS, Quota(100, 0, 3600.0)), None,
+        {"pictures": 1, "in_flight": 0,
+         "limiter": LIMITER.succeeded(NOW, again=False).heard(Quota(100, 0, 3600.0), NOW, 0)},
         (LimitUsedUp,)),
+    Row("a file that had trouble has none any more", replace(BUSY, troubled={7: (0, NOW), 8: (0, NOW)}),
+        events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        {"pictures": 1, "in_flight": 0, "troubled": {8: (0, NOW)}, "limiter": LIMITER.succeeded(NOW, again=False)}),
+    Row("a key has worked", BUSY, events.PictureCame(NOW, PERMIT, replace(CALL, key="f00d"), Quota()), None,
+        {"pictures": 1, "in_flight": 0, "worked": frozenset({"f00d"}),
+         "limiter": LIMITER.succeeded(NOW, again=False)}, (KeyWorked,)),
+    Row("the probe opens a key that was refused", probing(KEY_DUE, in_flight=1),
+        events.PictureCame(NOW, PROBE_PERMIT, KEYLESS, Quota()), None,
+        {"pictures": 1, "gates": {}, "in_flight": 0, "limiter": AFTER_A_PAUSE.succeeded(NOW, again=False)},
+        (Opened, Wake), opened(GateReason.KEY)),
 ]  # fmt: skip
 
 FAILED = [
@@ -265,16 +283,20 @@ FAILED = [
     ),
     Row(
         "slow already", replace(BUSY, limiter=NARROW), failed(answered(503)), (Outcome.SERVER, JobState.QUEUED, False),
-        {"in_flight": 0, "streaks": Streaks(frozenset({7})), "limiter": NARROW.troubled(NOW, NOW)},
+        {"in_flight": 0, "streaks": Streaks(frozenset({7}), 1), "troubled": {7: (0, NOW)},
+         "limiter": NARROW.troubled(NOW, NOW)},
     ),
     *(Row(
         f"{status} slows", BUSY, failed(answered(status)), (Outcome.SERVER, JobState.QUEUED, False),
-        {"in_flight": 0, "streaks": Streaks(frozenset({7})), "limiter": SLOWED}, (Slowed,),
+        {"in_flight": 0, "streaks": Streaks(frozenset({7}), 1), "troubled": {7: (0, NOW)},
+         "limiter": SLOWED}, (Slowed,),
     ) for status in (500, 502, 503)),
     Row(
-        "the fifth file in a row that meets trouble", replace(BUSY, streaks=Streaks(frozenset({1, 2, 3, 4}))),
+        "the fifth file in a row that meets trouble", replace(BUSY, streaks=Streaks(frozenset({1, 2, 3, 4}), 4)),
         failed(answered(500)), (Outcome.SERVER, JobState.QUEUED, True),
-        {"in_flight": 0, "streaks": Streaks(frozenset({1, 2, 3, 4, 7})), "limiter": SLOWED},
+        {"in_flight": 0, "streaks": Streaks(frozenset({1, 2, 3, 4, 7}), 5),
+         "troubled": {7: (0, NOW)},
+         "limiter": SLOWED},
         (Slowed, Shut, Wake), shut(GateReason.SERVICE),
     ),
     *(Row(
@@ -296,10 +318,35 @@ FAILED = [
         {"in_flight": 0, "streaks": Streaks(network=3)}, (Shut, Wake), shut(GateReason.SERVICE),
     ),
     Row("no answer came", BUSY, failed(Lost("reset", WIRE)), (Outcome.LOST, JobState.UNKNOWN, False),
-        {"in_flight": 0}),
-    Row("504 may be charged", BUSY, failed(answered(504)), (Outcome.LOST, JobState.UNKNOWN, False), {"in_flight": 0}),
+        {"in_flight": 0, "streaks": Streaks(doubtful=frozenset({7}))}),
+    Row("504 may be charged", BUSY, failed(answered(504)), (Outcome.LOST, JobState.UNKNOWN, False),
+        {"in_flight": 0, "streaks": Streaks(doubtful=frozenset({7}))}),
+    Row(
+        "the fifth file in a row in doubt", replace(BUSY, streaks=Streaks(doubtful=frozenset({1, 2, 3, 4}))),
+        failed(Lost("reset", WIRE)), (Outcome.LOST, JobState.UNKNOWN, True),
+        {"in_flight": 0, "streaks": Streaks(doubtful=frozenset({1, 2, 3, 4, 7}))}, (Shut, Wake),
+        shut(GateReason.SERVICE),
+    ),
+    Row("one of ours that was cut", BUSY, failed(Lost("stopped", WIRE, ours=True)),
+        (Outcome.LOST, JobState.UNKNOWN, False), {"in_flight": 0}),
+    Row("its last try, and none has passed", replace(BUSY, troubled={7: (0, NOW)}),
+        failed(answered(503), call=WORN), (Outcome.SERVER, JobState.QUEUED, False),
+        {"in_flight": 0, "streaks": Streaks(frozenset({7}), 1), "limiter": SLOWED}, (Slowed,)),
+    Row("its last try, and others have passed", replace(BUSY, troubled={7: (0, NOW)}, pictures=1),
+        failed(answered(503), call=WORN), (Outcome.SERVER, JobState.FAILED, False),
+        {"in_flight": 0, "streaks": Streaks(frozenset({7}), 1), "limiter": SLOWED, "troubled": {}}, (Slowed,)),
+    Row("its last try, after an hour", replace(BUSY, troubled={7: (0, after(NOW, -3600))}),
+        failed(answered(503), call=WORN), (Outcome.SERVER, JobState.FAILED, False),
+        {"in_flight": 0, "streaks": Streaks(frozenset({7}), 1), "limiter": SLOWED, "troubled": {}}, (Slowed,)),
+    Row("a key that has worked is refused", replace(BUSY, worked=frozenset({"f00d"})),
+        failed(answered(401), call=replace(CALL, key="f00d")), (Outcome.KEY, JobState.QUEUED, True),
+        {"in_flight": 0, "limiter": REFUSED}, (Shut, Wake), shut(GateReason.KEY)),
+    Row("a firewall refuses", BUSY, failed(answered(403, is_page=True)), (Outcome.SERVER, JobState.QUEUED, True),
+        {"in_flight": 0, "streaks": Streaks(frozenset({7}), 1), "troubled": {7: (0, NOW)},
+         "limiter": SLOWED},
+        (Slowed, Shut, Wake), shut(GateReason.SERVICE)),
     Row("not what was asked for", BUSY, failed(BadAnswer("HTML", WIRE)), (Outcome.BAD_ANSWER, JobState.UNKNOWN, False),
-        {"in_flight": 0}),
+        {"in_flight": 0, "streaks": Streaks(doubtful=frozenset({7}))}),
     Row("it was not made after all", replace(QUIET, in_flight=2), events.NotBegun(PERMIT), None, {"in_flight": 1}),
     Row(
         "over the budget of all", BUSY, over(None), None,
@@ -379,6 +426,13 @@ OWNER = [
     ),
     Row("a configuration of fewer workers than are let in", replace(QUIET, limiter=NARROW),
         events.Configured(POLICY, 2, 0), None, {"limiter": replace(NARROW, workers=2, window=None)}),
+    Row("the host's clock is set ahead: days end sooner", closed(BUDGET, holds={"hot": HELD}),
+        events.WallJumped(600.0), None,
+        {"holds": {"hot": replace(HELD, until=after(HELD.until, -600))},
+         "gates": {GateReason.BUDGET: replace(BUDGET, retry_at=after(NOW, 3000))}},
+        (Shut, Wake), shut(GateReason.BUDGET)),
+    Row("the host's clock is set, and nothing waits for a day", closed(SERVICE_LATER), events.WallJumped(-600.0), None,
+        {}, (Wake,)),
     Row("a stop", QUIET, events.Stopped(), None, {"stopping": True}),
 ]  # fmt: skip
 
@@ -393,8 +447,9 @@ def test_a_state_and_an_event_make_the_next_state_a_verdict_and_effects(row: Row
         verdict = (verdict.outcome, verdict.state, verdict.gate is not None)
     assert verdict == row.verdict
     assert tuple(type(effect) for effect in taken.effects) == row.effects
-    reasons = [change.gate.reason if isinstance(change, Shut) else change.reason for change in taken.changes]
-    assert tuple(zip((type(change) for change in taken.changes), reasons, strict=True)) == row.changes
+    changes = [change for change in taken.changes if not isinstance(change, KeyWorked)]
+    reasons = [change.gate.reason if isinstance(change, Shut) else change.reason for change in changes]
+    assert tuple(zip((type(change) for change in changes), reasons, strict=True)) == row.changes
     for each in fields(CallState):
         after_it = getattr(taken.state, each.name)
         if each.name in row.then:
@@ -422,7 +477,7 @@ def test_what_the_ledger_is_told_leads_from_the_gates_before_to_the_gates_after(
         if isinstance(change, Shut):
             assert change.before == written.get(change.gate.reason)
             written[change.gate.reason] = change.gate
-        else:
+        elif isinstance(change, Opened):
             written.pop(change.reason)
     assert written == taken.state.gates
 

@@ -22,12 +22,12 @@ def test_a_retry_said_while_its_original_is_moved_away_finds_it_in_its_place(
     there = picture(1)
     back: list[str] = []
 
-    def move(_originals: FileOriginals, root: str, path: str, *_rest: object) -> str:
+    def move(_originals: FileOriginals, root: str, path: str, *_rest: object) -> bool:
         shop.tree.drop(root, path)
         shop.ledger.retry(shop.ledger.chosen(None, JobState.FAILED, None))
-        return away
+        return True
 
-    def bring_back(_originals: FileOriginals, moved: str, root: str, path: str) -> bool:
+    def bring_back(_originals: FileOriginals, moved: str, root: str, path: str, *_rest: object) -> bool:
         back.append(moved)
         shop.tree.put(root, path, there)
         return True

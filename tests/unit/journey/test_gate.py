@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,6 +63,13 @@ def begun(shop: Workshop) -> tuple[Permit, Call]:
     call = Call(claim.job, attempt, claim.job.price, "answer.png")
     assert shop.ledger.arm(call) is None
     return permit, call
+
+
+def another_passes(shop: Workshop) -> None:
+    permit = shop.keeper.ask(again=False, probe=False)
+    assert isinstance(permit, Permit)
+    job = replace(shop.job("0.png"), id=999)
+    shop.keeper.tell(permit, Sent(Call(job, 0, 0, "answer.png"), Received(1, 1, 1, Traffic())))
 
 
 class PowerCut(BaseException):
@@ -285,14 +293,49 @@ def test_five_files_that_meet_trouble_of_the_services_own_close_the_gate_for_all
     assert max(job.attempts for job in shop.jobs()) <= 2
 
 
-def test_one_file_that_meets_it_again_and_again_closes_nothing(shop: Workshop) -> None:
+def test_one_file_that_meets_it_again_and_again_while_others_pass_fails_and_closes_nothing(shop: Workshop) -> None:
     shop.endpoint.script = [BUSY] * 5
     admit(shop, 1)
     for _ in range(5):
         shop.work()
         wait_for_the_gate(shop)
+        another_passes(shop)
     assert shop.keeper.gates() == {}
     assert (shop.job("0.png").state, shop.job("0.png").attempts) == (JobState.FAILED, 5)
+
+
+def test_one_file_alone_that_meets_it_again_and_again_waits_for_the_service_and_fails_after_an_hour(
+    shop: Workshop,
+) -> None:
+    shop.endpoint.script = [BUSY] * 1000
+    admit(shop, 1)
+    began = shop.clock.steady()
+    for _ in range(5):
+        shop.work()
+        wait_for_the_gate(shop)
+    assert set(shop.keeper.gates()) == {GateReason.SERVICE}
+    assert (shop.job("0.png").state, shop.job("0.png").attempts) == (JobState.QUEUED, 4)
+    while shop.job("0.png").state is JobState.QUEUED:
+        shop.clock.advance(35)
+        shop.work()
+        assert shop.clock.steady() < began + 4000
+    assert shop.clock.steady() >= began + 3600
+    assert shop.job("0.png").state is JobState.FAILED
+
+
+def test_a_file_that_alone_meets_it_does_not_keep_the_gate_closed_for_others(shop: Workshop) -> None:
+    shop.endpoint.script = [BUSY] * 6
+    admit(shop, 1)
+    for _ in range(6):
+        shop.work()
+        wait_for_the_gate(shop)
+    shop.put("other.png", picture(90))
+    shop.settle()
+    wait_for_the_gate(shop)
+    shop.endpoint.calls = 0
+    shop.work()
+    assert shop.job("other.png").state is JobState.DONE
+    assert shop.keeper.gates() == {}
 
 
 def test_a_success_between_them_ends_the_row(shop: Workshop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import sqlite3
@@ -420,12 +421,25 @@ BAD_ANSWERS = {
     "a page": Says(b"<!DOCTYPE html><title>Just a moment...</title>", "text/html"),
     "a page called a picture": Says(b"<!DOCTYPE html><title>Just a moment...</title>", "image/png"),
     "another size": Says(png(256, 256)),
-    "the right picture under a wrong name": Says(png(512, 512), "application/octet-stream"),
     "cut": Says(png(512, 512)[:-20]),
     "more behind its end": Says(png(512, 512) + b"<!-- -->"),
     "nothing": Says(b""),
-    "compressed, as it says": Says(png(512, 512), encoding="gzip"),
+    "compressed": Says(gzip.compress(png(512, 512)), encoding="gzip"),
 }
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        Says(png(512, 512), "application/octet-stream"), Says(png(512, 512), "image/webp"), Says(png(512, 512), ""),
+        Says(png(512, 512), "text/html"), Says(png(512, 512), encoding="gzip"),
+    ],
+    ids=lambda says: f"{says.content_type} {says.encoding}",
+)  # fmt: skip
+def test_a_proven_picture_is_taken_whatever_is_said_of_it(shop: Workshop, says: Says) -> None:
+    shop.endpoint.script = [says]
+    shop.run("a.png", picture(1))
+    assert shop.job("a.png").state is JobState.DONE
 
 
 @pytest.mark.parametrize("name", BAD_ANSWERS)

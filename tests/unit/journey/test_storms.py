@@ -96,13 +96,14 @@ class World:
         """Let the world turn."""
         clock = self.clock
         while clock.steady() < until:
+            looked = clock.steady()
             asked_again = self._begin()
             if self.at_onset < 0 and clock.steady() >= self.onset:
                 self.at_onset = len(self._flying)
             moments = [until, asked_again]
             moments += [at for at, *_ in self._flying[:1]] + [at for at, *_ in self._again[:1]]
             moments += [self.onset] if self.at_onset < 0 else []
-            due = self.keeper.next_change()
+            due = self.keeper.next_change(looked)
             moments += [] if due is None else [due]
             now = clock.steady()
             clock.advance(max(TINY, min((at for at in moments if at > now), default=until) - now))

@@ -12,6 +12,7 @@ from watchd.adapters.filesystem.notes import FileNotes
 from watchd.adapters.filesystem.originals import FileOriginals
 from watchd.adapters.filesystem.outputs import FileOutputs
 from watchd.adapters.filesystem.spool import FileSpool
+from watchd.adapters.host.flight_recorder import FlightRecorder
 from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
 from watchd.adapters.pixels.pillow_studio import PillowStudio
 from watchd.journey.gate.keeper import GateKeeper
@@ -76,6 +77,7 @@ class Workshop:
         outside = Outside(
             self.ledger, self.clock, self.tree, self.spool, self.outputs, FileOriginals(),
             FileNotes(self.place / "failed"), PillowStudio(), self.endpoint, lambda: self.key,
+            FlightRecorder(self.place / "reading"),
         )  # fmt: skip
         self.journey = Journey(
             settings, outside, self.keeper, once=self.once, admitted=lambda _count: None, looked=lambda: None

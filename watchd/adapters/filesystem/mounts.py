@@ -24,6 +24,7 @@ _NETWORK = frozenset({
 })  # fmt: skip
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 MOUNTS = Path("/proc/self/mountinfo")
+FSTAB = Path("/etc/fstab")
 
 
 def type_of(path: str) -> str:
@@ -52,9 +53,29 @@ def _mount(path: str) -> tuple[str, str]:
     return found
 
 
+def bare_point(path: str, mount: str) -> str | None:
+    """A mount point on the way to `path`, below `mount` which serves it, that fstab names and nothing is mounted at."""
+    try:
+        lines = FSTAB.read_bytes().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.split()
+        if len(fields) < 2 or fields[0].startswith(b"#"):  # noqa: PLR2004 -- what, where
+            continue
+        point = _named(fields[1])
+        if point.is_absolute() and Path(path).is_relative_to(point) and len(point.parts) > len(Path(mount).parts):
+            return str(point)
+    return None
+
+
 def _point_of(line: bytes) -> Path:
     """Where the mount of a line of mountinfo is; spaces and their like are written in octal there."""
-    point = _OCTAL.sub(lambda octal: bytes([int(octal.group(1), 8)]), line.split()[4])
+    return _named(line.split()[4])
+
+
+def _named(field: bytes) -> Path:
+    point = _OCTAL.sub(lambda octal: bytes([int(octal.group(1), 8)]), field)
     return Path(point.decode("utf-8", "surrogateescape"))
 
 

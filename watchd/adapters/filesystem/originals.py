@@ -9,17 +9,20 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from watchd.adapters.filesystem.outputs import FileOutputs, rename_no_replace, translated
-from watchd.adapters.filesystem.tree import FILE_FLAGS, GONE_ERRORS, FileTree, directory
+from watchd.adapters.filesystem import placing
+from watchd.adapters.filesystem.outputs import FileOutputs
+from watchd.adapters.filesystem.tree import FILE_FLAGS, GONE_ERRORS, directory
 from watchd.core.outgoing import naming
-from watchd.errors import LaterError, SourceLostError
+from watchd.errors import FolderOfflineError, LaterError, SourceLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from watchd.adapters.filesystem.target_folders import Inside
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -30,98 +33,159 @@ class FileOriginals:
     Threads: every worker's, each with the original of its own job.
     """
 
-    def __init__(self) -> None:
-        """Folders that are made for originals are made durable as those of outputs are."""
-        self._outputs = FileOutputs()
-        self._tree = FileTree()
+    def __init__(self, outputs: FileOutputs | None = None) -> None:
+        """Folders that are made for originals are made, and made durable, as those of outputs are."""
+        self._outputs = outputs or FileOutputs()
+        self._folders = self._outputs.folders
 
-    def move(self, root: str, path: str, sha256: str, target: str) -> str:
-        """Move a file of a hot folder to the same path below `target`; where it is now, absolute."""
-        with translated(target), _same(root, path, sha256) as (parent, file):
-            for candidate in naming.candidates(path):
-                if self._give(parent, path, file, target, candidate, sha256):
-                    return f"{target}/{candidate}"
-        raise LaterError(f"{naming.SUFFIXES:,} names like {path} are taken in {target}: remove some")
+    def make_ready(self, target: str) -> None:
+        """Make sure that originals can be put into a folder, before any is read for it."""
+        self._outputs.make_ready(target, 0)
+
+    def is_free(self, target: str, path: str) -> bool:
+        """Whether nothing bears that name below a folder for originals."""
+        return not self._outputs.exists(target, path)
+
+    def move(self, root: str, path: str, sha256: str, target: str, wanted: str) -> bool:
+        """Move a file of a hot folder to a name below `target`; False if something has that name by now."""
+        folder, _, name = wanted.rpartition("/")
+        with self._folders.within(target, folder) as there:
+            if self._came_before(root, path, sha256, there, name):
+                return True
+            with _same(root, path, sha256) as (parent, file), self._folders.explained(there, name):
+                if not os.access(f"/proc/self/fd/{parent}", os.W_OK | os.X_OK):
+                    raise LaterError(f"files may not be moved out of {root}")
+                return self._give(parent, path, file, there, name, sha256)
 
     def delete(self, root: str, path: str, sha256: str) -> None:
         """Delete a file of a hot folder."""
-        with translated(root), _same(root, path, sha256) as (parent, file):
-            _unlink_if_same(parent, path, file)
+        with _same(root, path, sha256) as (parent, file), _later(root):
+            self._unlink_if_same(root, parent, path.rpartition("/")[2], file)
 
-    def bring_back(self, moved: str, root: str, path: str) -> bool:
+    def bring_back(self, moved: str, root: str, path: str, sha256: str) -> bool:
         """Give a file that was moved its old place again; False where something else lies there, or it is gone."""
         folder, _, name = path.rpartition("/")
-        if not Path(moved).is_file() or Path(moved).is_symlink() or self._tree.look(root, path) is not None:
+        above, _, source = moved.rpartition("/")
+        try:
+            with (
+                _same(above, source, sha256) as (here, file),
+                self._folders.within(root, folder) as there,
+                self._folders.explained(there, name),
+            ):
+                return self._give(here, source, file, there, name, sha256)
+        except SourceLostError:
+            return self._lies_there(root, path, sha256)  # a kill may have come between the move and its record
+        except FolderOfflineError as error:
+            raise LaterError(str(error)) from error
+
+    def _lies_there(self, root: str, path: str, sha256: str) -> bool:
+        try:
+            with _same(root, path, sha256):
+                return True
+        except SourceLostError:
             return False
-        with translated(root), self._outputs.made(root, folder) as there, directory(*_split(moved)) as here:
-            source = moved.rpartition("/")[2]
-            try:
-                if not rename_no_replace(here, source, there, name):
-                    return False
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                seen = os.stat(source, dir_fd=here, follow_symlinks=False)
-                with Path(moved).open("rb") as file:
-                    chunks = iter(lambda: file.read(_CHUNK_BYTES), b"")
-                    if self._outputs.publish(chunks, root, path, replace=False, mtime_ns=seen.st_mtime_ns) is None:
-                        return False
-                os.unlink(source, dir_fd=here)
-            os.fsync(there)
-            os.fsync(here)
+
+    def _came_before(self, root: str, path: str, sha256: str, there: Inside, name: str) -> bool:
+        """Whether it has been moved there by a run that was killed before it could say so.
+
+        Across file systems the original may lie where it was still: then it goes now, as its copy is whole.
+        """
+        try:
+            copy = os.open(name, FILE_FLAGS, dir_fd=there.folder)
+        except OSError:
+            return False
+        try:
+            _check(copy, sha256)
+            with suppress(SourceLostError), _same(root, path, sha256) as (parent, file):
+                if placing.is_same(os.fstat(file), os.fstat(copy)):
+                    return False  # a second name of the very file: nothing has been moved
+                self._unlink_if_same(root, parent, path.rpartition("/")[2], file)
+        except SourceLostError:
+            return False
+        finally:
+            os.close(copy)
         return True
 
-    def _give(self, parent: int, path: str, file: int, target: str, candidate: str, sha256: str) -> bool:
+    def _give(self, parent: int, path: str, file: int, there: Inside, name: str, sha256: str) -> bool:
         """Move under one name; False if something has it."""
-        name, (folder, _, wanted) = path.rpartition("/")[2], candidate.rpartition("/")
-        with self._outputs.made(target, folder) as there:
-            try:
-                if not rename_no_replace(parent, name, there, wanted):
-                    return False
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                return self._copy(parent, path, file, target, candidate, sha256)
-            moved = os.stat(wanted, dir_fd=there, follow_symlinks=False)
-            if (moved.st_dev, moved.st_ino) != _identity(file):
-                # Somebody put another file there in the moment between the last look and this.
-                rename_no_replace(there, wanted, parent, name)
-                raise SourceLostError("it was replaced at the last moment")
-            os.fsync(there)
-            os.fsync(parent)
+        source = path.rpartition("/")[2]
+        try:
+            if not placing.rename_no_replace(parent, source, there.folder, name):
+                return False
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return self._copy(parent, source, file, there, name, sha256)
+        moved = os.stat(name, dir_fd=there.folder, follow_symlinks=False)
+        if not placing.is_same(moved, os.fstat(file)):
+            # Somebody put another file there in the moment between the last look and this.
+            placing.rename_no_replace(there.folder, name, parent, source)
+            raise SourceLostError("it was replaced at the last moment")
+        self._folders.sync(there.root, there.folder)
+        self._folders.sync(path, parent)
         return True
 
-    def _copy(self, parent: int, path: str, file: int, target: str, candidate: str, sha256: str) -> bool:
-        """Across file systems: whole, durable and compared, before the original goes."""
-        seen = os.fstat(file)
+    def _copy(self, parent: int, source: str, file: int, there: Inside, name: str, sha256: str) -> bool:
+        """Across file systems: whole, durable and compared, with all that it is besides its bytes; then it goes."""
         os.lseek(file, 0, os.SEEK_SET)
-        chunks = iter(lambda: os.read(file, _CHUNK_BYTES), b"")
-        digest = self._outputs.publish(chunks, target, candidate, replace=False, mtime_ns=seen.st_mtime_ns)
-        if digest is None:
-            return False
-        if digest != sha256 or self._outputs.digest(target, candidate) != sha256:
-            Path(target, candidate).unlink(missing_ok=True)
-            raise SourceLostError("it changed while it was copied")
-        _unlink_if_same(parent, path, file)
+        digest = hashlib.sha256()
+        with placing.unnamed(there.folder, naming.hidden_name(0, sha256)) as made:
+            while chunk := os.read(file, _CHUNK_BYTES):
+                digest.update(chunk)
+                made.write(chunk)
+            if digest.hexdigest() != sha256:
+                raise SourceLostError("it changed while it was copied")
+            self._dress(file, made.file, there)
+            os.fsync(made.file)
+            _check(made.file, sha256)
+            if not made.give_name(name, replace=False):
+                return False
+        self._folders.sync(there.root, there.folder)
+        self._unlink_if_same(there.root, parent, source, file)
         return True
 
+    def _dress(self, file: int, copy: int, there: Inside) -> None:
+        """Owner, extended attributes, mode and dates go along, as far as they may be set there."""
+        seen = os.fstat(file)
+        self._try(there, "owners of files cannot be kept", lambda: os.fchown(copy, seen.st_uid, seen.st_gid))
+        for name in _attributes(file):
+            what = "extended attributes cannot be kept"
+            self._try(there, what, partial(_copy_attribute, file, copy, name))
+        self._try(there, "modes of files cannot be kept", lambda: os.fchmod(copy, stat.S_IMODE(seen.st_mode)))
+        dates = seen.st_atime_ns, seen.st_mtime_ns
+        self._try(there, "dates of files cannot be set", lambda: os.utime(copy, ns=dates))
 
-def _split(path: str) -> tuple[str, str]:
-    return path.rpartition("/")[0], ""
+    def _try(self, there: Inside, what: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError as error:
+            self._folders.tell_once(there.root, what, error)
+
+    def _unlink_if_same(self, root: str, parent: int, name: str, file: int) -> None:
+        seen = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if not placing.is_same(seen, os.fstat(file)):
+            raise SourceLostError("it was replaced at the last moment")
+        os.unlink(name, dir_fd=parent)
+        self._folders.sync(root, parent)
 
 
-def _identity(file: int) -> tuple[int, int]:
-    seen = os.fstat(file)
-    return seen.st_dev, seen.st_ino
+def _copy_attribute(file: int, copy: int, name: str) -> None:
+    os.setxattr(copy, name, os.getxattr(file, name))
 
 
-def _unlink_if_same(parent: int, path: str, file: int) -> None:
-    name = path.rpartition("/")[2]
-    seen = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if (seen.st_dev, seen.st_ino) != _identity(file):
-        raise SourceLostError("it was replaced at the last moment")
-    os.unlink(name, dir_fd=parent)
-    os.fsync(parent)
+def _attributes(file: int) -> list[str]:
+    try:
+        return os.listxattr(file)
+    except OSError:
+        return []  # a file system that knows none
+
+
+@contextmanager
+def _later(root: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LaterError(f"{root} cannot be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -139,12 +203,13 @@ def _same(root: str, path: str, sha256: str) -> Iterator[tuple[int, int]]:
     except OSError as error:
         if error.errno in GONE_ERRORS:
             raise SourceLostError("it is gone, or no longer a regular file") from error
-        raise
+        raise LaterError(f"{root}/{path} cannot be read: {error.strerror}") from error
 
 
 def _check(file: int, sha256: str) -> None:
     if not stat.S_ISREG(os.fstat(file).st_mode):
         raise SourceLostError("it is no regular file")
+    os.lseek(file, 0, os.SEEK_SET)
     with os.fdopen(file, "rb", closefd=False) as opened:
         if hashlib.file_digest(opened, "sha256").hexdigest() != sha256:
             raise SourceLostError("other bytes lie under its name by now")

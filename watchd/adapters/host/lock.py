@@ -20,7 +20,11 @@ MOMENTS = 20
 
 
 class StateLock:
-    """Holds `state_dir/lock` until it is closed. The file names its holder for people, and is never removed."""
+    """Holds `state_dir` and `state_dir/lock` until it is closed.
+
+    The file names its holder for people, and is never removed by us. The folder has no name that could be: whoever
+    removes the file, as the words on it may invite, does not let another daemon in.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         """Take the lock.
@@ -34,8 +38,10 @@ class StateLock:
             self._descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise LedgerError(f"{state_dir} cannot be written: {error.strerror}; see `state_dir`") from error
-        holder = self._taken()
+        self._folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        holder = self._taken(self._folder) or self._taken(self._descriptor)
         if holder is not None:
+            os.close(self._folder)
             os.close(self._descriptor)
             raise LedgerInUseError(
                 f"the ledger in {state_dir} is in use by {holder}; one daemon works on a ledger at a time."
@@ -44,11 +50,11 @@ class StateLock:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"watchd, process {os.getpid()}\n".encode(), 0)
 
-    def _taken(self) -> str | None:
+    def _taken(self, what: int) -> str | None:
         """None once the lock is ours; else who has it. A holder that has just come needs a moment to say its name."""
         for _ in range(MOMENTS):
             with suppress(BlockingIOError):
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(what, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return None
             holder = os.pread(self._descriptor, 100, 0).decode(errors="replace").strip()
             if holder:
@@ -60,6 +66,7 @@ class StateLock:
         """Give the lock back, with no name in it for the next who looks."""
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
+        os.close(self._folder)
 
 
 def _usable(state_dir: Path) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from watchd.model import Steady, Wall
+
+LOCALTIME = Path("/etc/localtime")
 
 
 class SystemClock:
@@ -13,6 +18,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._anchor = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._zone = _zone()
 
     def wall(self) -> Wall:
         """Unix seconds as the host believes them now."""
@@ -27,9 +33,21 @@ class SystemClock:
         return time.thread_time()
 
     def local(self) -> datetime:
-        """Local time with its zone."""
-        return datetime.now().astimezone()
+        """Local time with its zone, which knows of the days on which clocks are changed."""
+        return datetime.now(UTC).astimezone(self._zone)
 
     def day_of(self, moment: Wall) -> str:
         """The host's own day (ISO) that a moment fell on."""
-        return datetime.fromtimestamp(moment, UTC).astimezone().date().isoformat()
+        return datetime.fromtimestamp(moment, UTC).astimezone(self._zone).date().isoformat()
+
+
+def _zone() -> tzinfo | None:
+    """The host's zone with its rules; None: as the C library has it, which tells today's offset alone."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if name:
+            return ZoneInfo(name)
+        with LOCALTIME.open("rb") as rules:
+            return ZoneInfo.from_file(rules, "localtime")
+    except (OSError, ValueError):
+        return None

@@ -38,10 +38,15 @@ def read_error(response: httpx.Response, hidden: Redactor) -> Answer:
     return Answer(
         status=response.status_code,
         message=words(body, headers.get("content-type", ""), hidden),
-        retry_after=_seconds_to_wait(headers),
+        retry_after=_seconds_to_wait(headers, response.status_code),
         balance_usd=_number(headers.get("x-venice-balance-usd")),
         balance_diem=_number(headers.get("x-venice-balance-diem")),
+        is_page=_is_page(body, headers.get("content-type", "")),
     )
+
+
+def _is_page(body: bytes, content_type: str) -> bool:
+    return "html" in content_type.lower() or body.lstrip()[:16].lower().startswith((b"<!doctype html", b"<html"))
 
 
 def words(body: bytes, content_type: str, hidden: Redactor) -> str:
@@ -57,7 +62,7 @@ def _words(body: bytes, content_type: str) -> str:
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):  # nested deeper than anyone means it
-        if "html" in content_type.lower() or text.lower().startswith(("<!doctype", "<html")):
+        if _is_page(body, content_type):
             return "an HTML page, as a proxy in between answers it"
         return " ".join(text.split())
     if not isinstance(parsed, dict):
@@ -91,7 +96,7 @@ def quota(headers: httpx.Headers) -> Quota:
     )
 
 
-def _seconds_to_wait(headers: httpx.Headers) -> float | None:
+def _seconds_to_wait(headers: httpx.Headers, status: int) -> float | None:
     asked = headers.get("retry-after")
     if asked is not None:
         seconds = _number(asked)
@@ -100,7 +105,8 @@ def _seconds_to_wait(headers: httpx.Headers) -> float | None:
         moment = _moment(asked)
         if moment is not None:
             return max(0.0, moment - _now_there(headers))
-    return _seconds_to_reset(headers)
+    # When the limit is reset comes with every answer, and means something to one that the limit is the reason for.
+    return _seconds_to_reset(headers) if status == httpx.codes.TOO_MANY_REQUESTS else None
 
 
 def _seconds_to_reset(headers: httpx.Headers) -> float | None:

@@ -73,7 +73,7 @@ class HttpEndpoint:
         with self._lock:
             self._aborted = True
             for tether in self._deadlines:
-                tether.cut(STOPPED)
+                tether.cut(STOPPED, ours=True)
 
     def call(
         self, upload: Upload, arm: Callable[[], None], sink: Callable[[bytes], bool]
@@ -139,7 +139,7 @@ class HttpEndpoint:
             with self._lock:
                 self._deadlines.add(tether)
                 if self._aborted:
-                    tether.cut(STOPPED)
+                    tether.cut(STOPPED, ours=True)
             try:
                 yield tether
             finally:

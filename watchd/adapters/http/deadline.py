@@ -25,6 +25,8 @@ class Deadline:
         self._lock = threading.Lock()
         self._stream: Any = None
         self._cut_because: str | None = None
+        self.ours = False
+        """Whether it was cut because we stop, and not for anything that the service did. Told by who cuts first."""
         self._timer = threading.Timer(seconds, self.cut, [f"no answer within {seconds:g} s"])
         self._timer.daemon = True
 
@@ -50,11 +52,11 @@ class Deadline:
         if late:
             sockets.shut_down(stream)
 
-    def cut(self, reason: str) -> None:
-        """End the request from another thread: its blocked read or write fails at once."""
+    def cut(self, reason: str, *, ours: bool = False) -> None:
+        """End the request from another thread: its blocked read or write fails at once. `ours`: all of them are cut."""
         with self._lock:
             if self._cut_because is None:
-                self._cut_because = reason
+                self._cut_because, self.ours = reason, ours
             stream = self._stream
         if stream is not None:
             sockets.shut_down(stream)

@@ -67,7 +67,7 @@ class Exchange:
 
     def answered(self, answer: Answer) -> Answered | NotSent:
         """An answered error; one that leaves a doubt leaves none where the request was never complete."""
-        if not self.armed and meaning(answer.status) is Outcome.LOST:
+        if not self.armed and meaning(answer) is Outcome.LOST:
             return NotSent(f"answered {answer.status} during the upload", uploading=True, traffic=self.traffic())
         return Answered(answer, self.traffic())
 
@@ -75,7 +75,7 @@ class Exchange:
         """The meaning of a failed exchange: only a complete request can have been run."""
         reason = self._tether.cut_because() or error
         if self.armed:
-            return Lost(f"sent, and then: {reason}", self.traffic())
+            return Lost(f"sent, and then: {reason}", self.traffic(), ours=self._tether.ours)
         return NotSent(reason, uploading=self._sent > 0, traffic=self.traffic())
 
     def traffic(self) -> Traffic:

@@ -10,8 +10,10 @@ from watchd.model import Gate, GateReason, Steady, after
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PROBED = frozenset({GateReason.BALANCE, GateReason.SERVICE})
-"""Gates that one call tries when their time has come; it opens them by succeeding. `rate` opens by time alone."""
+PROBED = frozenset({GateReason.BALANCE, GateReason.SERVICE, GateReason.KEY})
+"""Gates that one call tries when their time has come; it opens them by succeeding. `rate` opens by time alone.
+
+`key` has a time only where that key has worked before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,25 @@ class Hold:
 
 
 def decide(gates: Iterable[Gate], now: Steady) -> Open | Probe | Hold:
-    """Whether a call may be made. Of several closed gates the one that holds longest is told."""
+    """Whether a call may be made. One call tries all that is probed, as soon as the time of any of them has come."""
     closed = [gate for gate in gates if not expired(gate, now)]
     if not closed:
         return Open()
+    until: list[tuple[Steady, Gate]] = []
     for gate in closed:
         if gate.retry_at is None:
             return Hold(gate, None)
-    last = max(closed, key=lambda gate: gate.retry_at or 0.0)
-    if last.retry_at is not None and last.retry_at > now:
-        return Hold(last, last.retry_at)
-    return Probe(last)
+        until.append((gate.retry_at, gate))
+    probed = [(at, gate) for at, gate in until if gate.reason in PROBED]
+    first = min(probed, key=_when, default=None)
+    moments = [(at, gate) for at, gate in until if gate.reason not in PROBED]
+    moments += [] if first is None else [first]
+    at, last = max(moments, key=_when)
+    return Hold(last, at) if at > now else Probe(first[1] if first is not None else last)
+
+
+def _when(moment: tuple[Steady, Gate]) -> Steady:
+    return moment[0]
 
 
 def expired(gate: Gate, now: Steady) -> bool:

@@ -58,11 +58,15 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The request left whole and no answer came: possibly charged."""
+    """The request left whole and no answer came: possibly charged.
+
+    `ours`: by our own doing, which says nothing of the service.
+    """
 
     reason: str
     traffic: Traffic
     status: int | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

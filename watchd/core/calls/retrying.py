@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls.outcomes import Answered, BadAnswer, Lost, NotSent, Traffic, Trouble
+from watchd.core.calls.streaks import DOUBT_STREAK, NETWORK_STREAK, REFUSAL_STREAK
 from watchd.core.request import endpoint
 from watchd.model import (
     AT_ONCE,
@@ -26,20 +27,28 @@ from watchd.model import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from watchd.core.calls.streaks import Streaks
     from watchd.model import Job
 
 SERVER_BACKOFF_S = 2.0
 NETWORK_BACKOFF_S = 2.0
 SERVICE_PROBE_S = 5.0
+DOUBT_PROBE_S = 60.0
+LONGEST_DOUBT_PROBE_S = 1800.0
+"""After doubts a probe may cost, so the first comes later, and further ones ever more rarely."""
+KEY_PROBE_S = 60.0
+LONGEST_KEY_PROBE_S = 900.0
 LONGEST_BACKOFF_S = 300.0
 LONGEST_ANSWERED_BACKOFF_S = 30.0
 """A service that answers is tried more often than one that does not, so that soon after its trouble all goes on."""
-LONGEST_RATE_WAIT_S = 3600.0
+LONGEST_ASKED_S = 3600.0
+"""No `Retry-After` is believed beyond this."""
+TROUBLE_OF_ITS_OWN_S = 3600.0
+"""What the service could not do with a file for so long is held against the file, though no other has passed."""
+SIT_OUT_S = 1.0
+"""A file whose probe failed leaves the next one to others for so long: it may be the only one with trouble."""
 RATE_BACKOFF_S = 5.0
 BAN_WAIT_S = 30.0
-SERVER_STREAK = 5
-REFUSAL_STREAK = 3
-NETWORK_STREAK = 3
 MAX_UPLOAD_CUTS = 5
 PUBLISH_AGAIN_S = 3600.0
 """Until a paid answer is tried again whose publishing met a fault of our own."""
@@ -55,43 +64,6 @@ class Policy:
     resend_lost: int = 0
     balance_probe: BalanceProbe = field(default_factory=BalanceProbe)
     approval: Approval = field(default_factory=Approval)
-
-
-@dataclass(frozen=True, slots=True)
-class Streaks:
-    """How many different jobs in a row, over all workers, met the same trouble without one success between."""
-
-    server_jobs: frozenset[int] = frozenset()
-    refusal: int = 0
-    network: int = 0
-    rate: int = 0
-
-    @property
-    def server(self) -> int:
-        """Different jobs that met 500, 502 or 503."""
-        return len(self.server_jobs)
-
-    def after(self, job_id: int, trouble: Trouble) -> Streaks:
-        """With one more trouble counted; a refusal that names its file is none of the service's."""
-        match trouble:
-            case NotSent():
-                return replace(self, network=self.network + 1)
-            case Answered(answer):
-                return self._answered(job_id, answer.status)
-            case _:
-                return replace(self, network=0)
-
-    def _answered(self, job_id: int, status: int) -> Streaks:
-        reached = replace(self, network=0)
-        match endpoint.meaning(status):
-            case Outcome.SERVER:
-                return replace(reached, server_jobs=self.server_jobs | {job_id})
-            case Outcome.RATE:
-                return replace(reached, rate=self.rate + 1)
-            case Outcome.REFUSED if not endpoint.names_the_file(status):
-                return replace(reached, refusal=self.refusal + 1)
-            case _:
-                return reached
 
 
 ENDS = {
@@ -130,18 +102,26 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What surrounds a call: the gates closed now, the streaks, and the gate that this call was the probe for."""
+    """What surrounds a call: the streaks with it, the gates closed now, and whether it was made to try them.
+
+    `key`: the fingerprint of the key that it was made with; `key_has_worked`: it has brought a picture before.
+    `scale`: what it asked for. `in_flight`: calls under way, this one among them; `workers`: the most there can be.
+    `others_passed`: pictures came since its file first met 500, 502 or 503; `lasts`: that is an hour ago.
+    """
 
     policy: Policy
     streaks: Streaks
     gates: Mapping[GateReason, Gate]
-    probe: GateReason | None
+    probe: bool
     now: Steady
     jitter: float
     key: str = ""
-    """The fingerprint of the key that the call was made with."""
+    key_has_worked: bool = False
     scale: float = 0.0
-    """What the call asked for."""
+    in_flight: int = 1
+    workers: int = 1
+    others_passed: bool = True
+    lasts: bool = False
 
 
 def conclude(trouble: Trouble, job: Job, context: CallContext) -> Conclusion:
@@ -151,10 +131,11 @@ def conclude(trouble: Trouble, job: Job, context: CallContext) -> Conclusion:
             return _answered(answer, traffic, job, context)
         case NotSent():
             return _not_sent(trouble, job, context)
-        case Lost(reason, traffic, status):
-            return lost(job, Outcome.LOST, reason, traffic, policy=context.policy, status=status)
+        case Lost(reason, traffic, status, ours):
+            ended = lost(job, Outcome.LOST, reason, traffic, policy=context.policy, status=status)
+            return ended if ours else _doubted(ended, context)
         case BadAnswer(reason, traffic):
-            return lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=context.policy, status=200)
+            return _doubted(lost(job, Outcome.BAD_ANSWER, reason, traffic, policy=context.policy, status=200), context)
         case _:
             assert_never(trouble)
 
@@ -174,22 +155,33 @@ def lost(
     )  # fmt: skip
 
 
+def _doubted(ended: Conclusion, context: CallContext) -> Conclusion:
+    """Close the door where one answer after the other is lost or bad: each of them may have been paid for."""
+    doubts = len(context.streaks.doubtful)
+    if GateReason.SERVICE not in context.gates and doubts < max(DOUBT_STREAK, context.workers):
+        return ended
+    detail = f"the answers to {doubts} files in a row were lost or wrong, and may have been charged"
+    pace = _Pace(DOUBT_PROBE_S, LONGEST_DOUBT_PROBE_S)
+    return _sitting_out(replace(ended, gate=_probed(context, GateReason.SERVICE, detail, pace)), context)
+
+
 def _answered(answer: endpoint.Answer, traffic: Traffic, job: Job, context: CallContext) -> Conclusion:
     words = f"the service answered {answer.status}: {answer.message}"
-    outcome = endpoint.meaning(answer.status)
+    outcome = endpoint.meaning(answer)
     match outcome:
         case Outcome.BALANCE:
             detail = f"{endpoint.balance_meaning(answer.message)} (402: {answer.message})"
             probe = context.policy.balance_probe
-            gate = _probed(context, GateReason.BALANCE, detail, probe.first, probe.longest)
+            gate = _probed(context, GateReason.BALANCE, detail, _Pace(probe.first, probe.longest))
         case Outcome.KEY:
-            gate = _closed(context, GateReason.KEY, f"the service refuses the key ({answer.status}: {answer.message})")
+            gate = _key_refused(context, f"the service refuses the key ({answer.status}: {answer.message})")
         case Outcome.RATE:
             gate = _rate(answer, context)
         case Outcome.SERVER:
-            return _server(words, answer.status, traffic, job, context)
+            return _server(words, answer, traffic, job, context)
         case Outcome.LOST:
-            return lost(job, Outcome.LOST, words, traffic, policy=context.policy, status=answer.status)
+            ended = lost(job, Outcome.LOST, words, traffic, policy=context.policy, status=answer.status)
+            return _doubted(ended, context)
         case _:
             return _refused(words, answer.status, traffic, context)
     return Conclusion(outcome, JobState.QUEUED, words, traffic, answer.status, gate=gate, balance=answer)
@@ -203,16 +195,31 @@ def _refused(words: str, status: int, traffic: Traffic, context: CallContext) ->
     return Conclusion(Outcome.REFUSED, JobState.FAILED, words, traffic, status, counts=True, gate=gate)
 
 
-def _server(words: str, status: int, traffic: Traffic, job: Job, context: CallContext) -> Conclusion:
-    if GateReason.SERVICE in context.gates or context.streaks.server >= SERVER_STREAK:
-        detail = f"several files in a row met trouble of the service's own ({words})"
-        gate = service_gate(context, detail, LONGEST_ANSWERED_BACKOFF_S)
-        return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, gate=gate)
-    if job.tries + 1 >= context.policy.max_attempts:
+def _server(words: str, answer: endpoint.Answer, traffic: Traffic, job: Job, context: CallContext) -> Conclusion:
+    """500, 502, 503, or what a firewall in between says: a trouble of all is no file's."""
+    back = Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, answer.status)
+    is_the_files = context.lasts or (context.others_passed and GateReason.SERVICE not in context.gates)
+    if is_the_files and job.tries + 1 >= context.policy.max_attempts:
         error = f"{words}; given up after {job.tries + 1} attempts"
-        return Conclusion(Outcome.SERVER, JobState.FAILED, error, traffic, status, counts=True)
-    wait = backoff(SERVER_BACKOFF_S, job.tries, context.jitter)
-    return Conclusion(Outcome.SERVER, JobState.QUEUED, words, traffic, status, after(context.now, wait), counts=True)
+        return replace(back, state=JobState.FAILED, error=error, counts=True)
+    asked = min(answer.retry_after or 0.0, LONGEST_ASKED_S)
+    is_of_all = endpoint.is_firewalls(answer) or context.streaks.is_trouble_of_all(context.in_flight)
+    if GateReason.SERVICE in context.gates or is_of_all:
+        detail = f"several files in a row met trouble of the service's own ({words})"
+        if endpoint.is_firewalls(answer):
+            detail = f"something between here and the service refuses calls ({words})"
+        gate = service_gate(context, detail, LONGEST_ANSWERED_BACKOFF_S, asked)
+        return _sitting_out(replace(back, gate=gate), context)
+    wait = asked or backoff(SERVER_BACKOFF_S, job.tries, context.jitter)
+    return replace(back, not_before=after(context.now, wait), counts=True)
+
+
+def _sitting_out(ended: Conclusion, context: CallContext) -> Conclusion:
+    """Let another file be the next probe, where there is one."""
+    gate = ended.gate
+    if not context.probe or gate is None or gate.retry_at is None or ended.state is not JobState.QUEUED:
+        return ended
+    return replace(ended, not_before=after(gate.retry_at, SIT_OUT_S))
 
 
 def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
@@ -231,30 +238,44 @@ def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
     )  # fmt: skip
 
 
-def service_gate(context: CallContext, detail: str, longest: float = LONGEST_BACKOFF_S) -> Gate:
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How probes of a gate follow each other, in seconds: the first, doubling to the longest; `asked` at the least."""
+
+    first: float
+    longest: float
+    asked: float = 0.0
+
+
+def service_gate(context: CallContext, detail: str, longest: float = LONGEST_BACKOFF_S, asked: float = 0.0) -> Gate:
     """The gate `service`; a failed probe puts the next one twice as far away."""
-    return _probed(context, GateReason.SERVICE, detail, SERVICE_PROBE_S, longest)
+    return _probed(context, GateReason.SERVICE, detail, _Pace(SERVICE_PROBE_S, longest, asked))
 
 
 def refused_probe(gate: Gate, context: CallContext, longest: float) -> Gate:
     """The gate after its free query said no: the next probe twice as far away."""
-    return _probed(context, gate.reason, gate.detail, gate.interval, longest)
+    return _probed(context, gate.reason, gate.detail, _Pace(gate.interval, longest))
 
 
-def _probed(context: CallContext, reason: GateReason, detail: str, first: float, longest: float) -> Gate:
+def _probed(context: CallContext, reason: GateReason, detail: str, pace: _Pace) -> Gate:
     """A gate that probes open. Calls that were in flight when it closed find it closed, and change nothing."""
     before = context.gates.get(reason)
     if before is None:
-        return Gate(reason, context.now, detail, after(context.now, first), first)
-    if context.probe is not reason:
+        first = max(pace.first, pace.asked)
+        return Gate(reason, context.now, detail, after(context.now, first), pace.first)
+    if not context.probe or before.retry_at is None:
         return before
-    interval = min(before.interval * 2, longest)
-    return replace(before, detail=detail, retry_at=after(context.now, interval), interval=interval)
+    interval = min(max(before.interval * 2, pace.first), pace.longest)
+    until = after(context.now, max(interval, pace.asked))
+    return replace(before, detail=detail, retry_at=until, interval=interval)
 
 
-def _closed(context: CallContext, reason: GateReason, detail: str) -> Gate:
-    """A gate that only the operator opens."""
-    return context.gates.get(reason) or Gate(reason, context.now, detail, mark=context.key)
+def _key_refused(context: CallContext, detail: str) -> Gate:
+    """One that has worked is tried again by itself; else only the operator, or another key, opens the gate."""
+    if context.key_has_worked:
+        gate = _probed(context, GateReason.KEY, detail, _Pace(KEY_PROBE_S, LONGEST_KEY_PROBE_S))
+        return replace(gate, mark=context.key)
+    return context.gates.get(GateReason.KEY) or Gate(GateReason.KEY, context.now, detail, mark=context.key)
 
 
 def _rate(answer: endpoint.Answer, context: CallContext) -> Gate:
@@ -266,7 +287,7 @@ def _rate(answer: endpoint.Answer, context: CallContext) -> Gate:
         )
     if endpoint.is_key_ban(answer.message):
         wait = max(wait, BAN_WAIT_S)
-    wait = min(max(wait, 0.1), LONGEST_RATE_WAIT_S)
+    wait = min(max(wait, 0.1), LONGEST_ASKED_S)
     before = context.gates.get(GateReason.RATE)
     since = before.since if before else context.now
     until = max(after(context.now, wait), (before.retry_at or AT_ONCE) if before else AT_ONCE)

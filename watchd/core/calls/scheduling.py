@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from watchd.model import Budget, Folder, Hours
 
 MINUTES = 60
-DAY_MINUTES = 24 * 60
 
 
 def limits(overall: Budget, own: Budget, folder: str, now: datetime) -> tuple[Limit, ...]:
@@ -49,7 +48,9 @@ def closed_for(hours: Hours | None, now: datetime) -> float:
     inside = minute >= hours.start or minute < hours.end if over_midnight else hours.start <= minute < hours.end
     if inside:
         return 0.0
-    return ((hours.start - minute) % DAY_MINUTES) * 60.0 - now.second - now.microsecond / 1e6
+    opens = now.replace(hour=hours.start // MINUTES, minute=hours.start % MINUTES, second=0, microsecond=0)
+    opens = opens if opens > now else opens + timedelta(days=1)
+    return opens.timestamp() - now.timestamp()  # by the zone: a day may have 23 hours, or 25
 
 
 def wait_of(folder: Folder, now: datetime) -> str | None:

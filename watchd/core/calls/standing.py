@@ -25,19 +25,22 @@ def is_probe_due(state: CallState, now: Steady) -> bool:
     return state.probing is not None or isinstance(decision(state, now), Probe)
 
 
-def next_change(state: CallState, now: Steady) -> Steady | None:
-    """Steady time at which a closed gate may open or be probed, or a folder that waits goes on; None: by no time."""
+def next_change(state: CallState, now: Steady, since: Steady) -> Steady | None:
+    """Steady time at which a closed gate may open or be probed, or a folder that waits goes on; None: by no time.
+
+    `since`: when whoever asks looked. What was due by then was found to be of no use, and is left to others.
+    """
     decided = gating.decide(state.gates.values(), now)
     moments = [hold.until for hold in state.holds.values() if hold.until > now]
     if isinstance(decided, Hold):
         moments += [] if decided.until is None else [decided.until]
-    elif state.probing is None and any(_is_due(gate, now) for gate in state.gates.values()):
-        moments.append(now)  # its time has come since somebody looked and found it closed
+    elif state.probing is None and any(_came_due(gate, since, now) for gate in state.gates.values()):
+        moments.append(now)
     return min(moments, default=None)
 
 
-def _is_due(gate: Gate, now: Steady) -> bool:
-    return gate.retry_at is not None and gate.retry_at <= now
+def _came_due(gate: Gate, since: Steady, now: Steady) -> bool:
+    return gate.retry_at is not None and since < gate.retry_at <= now
 
 
 def closed_now(state: CallState, now: Steady) -> dict[GateReason, Gate]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from watchd.core.calls.retrying import Policy, Streaks
+from watchd.core.calls.retrying import Policy
+from watchd.core.calls.streaks import Streaks
 from watchd.model import NEVER
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ class FolderHold:
 class CallState:
     """All that one call teaches the others. `limiter`: how fast; `gates`: what is closed, by reason.
 
-    `probing`: the gate that somebody is out to try, and `probe_called` whether its call has begun. `holds`: folders
-    that wait by themselves. `stopping`: nobody gets in any more. `approved_at`: when the owner last said
-    `approve`.
+    `probing`: the gate that somebody is out to try, as it was before, and `probe_called` whether its call has begun.
+    `holds`: folders that wait by themselves. `stopping`: nobody gets in any more. `approved_at`: when the owner last
+    said `approve`. `pictures`: how many have come; `troubled`: by job, how many had when it first met trouble of the
+    service's, and when that was. `worked`: fingerprints of keys that have brought a picture.
     """
 
     limiter: Limiter
@@ -43,10 +45,13 @@ class CallState:
     streaks: Streaks = field(default_factory=Streaks)
     holds: Mapping[str, FolderHold] = field(default_factory=dict)
     in_flight: int = 0
-    probing: GateReason | None = None
+    probing: Gate | None = None
     probe_called: bool = False
     stopping: bool = False
     approved_at: Steady = NEVER
+    pictures: int = 0
+    troubled: Mapping[int, tuple[int, Steady]] = field(default_factory=dict)
+    worked: frozenset[str] = frozenset()
 
 
 # What can happen. `now` is steady Unix seconds.
@@ -75,10 +80,7 @@ class ProbeDenied:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReturned:
-    """Whoever was to try a gate is done. One whose job needed no call is not spent: the next may try at once."""
-
-    now: Steady
-    had_job: bool
+    """Whoever was to try a gate is done. A probe that made no call is not spent: the next may try at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class PictureCame:
 
     now: Steady
     permit: Permit
+    call: Call
     quota: Quota
 
 
@@ -195,6 +198,13 @@ class Configured:
 
 
 @dataclass(frozen=True, slots=True)
+class WallJumped:
+    """The host's own clock was set, so many seconds ahead: days begin and end that much sooner."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Nobody gets in until the next configuration."""
 
@@ -202,7 +212,7 @@ class Stopped:
 Event = (
     Looked | ProbeTaken | ProbeDenied | ProbeReturned | Entering | PictureCame | CallFailed | NotBegun | OverBudget
     | GateClosed | FolderHeld | BacklogCounted | KeySeen | OwnerPaused | OwnerResumed | OwnerApproved | OwnerSpoke
-    | Configured | Stopped
+    | Configured | WallJumped | Stopped
 )  # fmt: skip
 
 
@@ -258,13 +268,20 @@ class FolderWaits:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyWorked:
+    """A key has brought its first picture: the ledger is to know, as it is no wrong one for being refused later."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wake:
     """Others may go to work."""
 
 
-GateChange = Shut | Opened
+GateChange = Shut | Opened | KeyWorked
 """What of it the ledger has to have."""
-Effect = Shut | Opened | Slowed | FullPace | LimitUsedUp | FolderWaits | Wake
+Effect = Shut | Opened | KeyWorked | Slowed | FullPace | LimitUsedUp | FolderWaits | Wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,4 +295,4 @@ class Step:
     @property
     def changes(self) -> tuple[GateChange, ...]:
         """What the ledger has to have."""
-        return tuple(effect for effect in self.effects if isinstance(effect, Shut | Opened))
+        return tuple(effect for effect in self.effects if isinstance(effect, Shut | Opened | KeyWorked))

@@ -16,6 +16,13 @@ JUNK = (
     ".AppleDouble", ".Spotlight-V100", ".Trash*", "Thumbs.db", "desktop.ini", ".stfolder", ".stversions",
     ".syncthing.*", "~syncthing~*", "*.part", "*.partial", "*.crdownload", "*.download", "*.tmp", "*.filepart", "*~",
     ".~lock.*", "~$*", "__MACOSX", ".fuse_hidden*", ".nfs*", ".goutputstream-*", ".smbdelete*",
+    # Windows, at the root of a disk or a share: recycle bins of every age, and what its services keep
+    "$RECYCLE.BIN", "RECYCLER", "RECYCLED", "System Volume Information", "$Extend", "$WINDOWS.~*", "FOUND.[0-9]*",
+    "ehthumbs*.db", "WindowsImageBackup",
+    # macOS and AFP on volumes that are not its own
+    "Network Trash Folder", "Temporary Items", "TheVolumeSettingsFolder", "TheFindByContentFolder", "Icon\r",
+    # Synology, QNAP, Samba, NetApp: their own folders, streams kept as files, and earlier states of a share
+    "@tmp", "@sharebin", "@sharesnap", "@Transcode", "*@SynoEAStream", "*@SynoResource", "@GMT-*", "~snapshot",
 )  # fmt: skip
 """Names, of files or folders, that are never pictures someone dropped. Every hidden name is junk besides."""
 

@@ -9,6 +9,7 @@ import posixpath
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from watchd.model import Folder
 
 MAX_NAME_BYTES = 255
+PORTABLE_NAME_BYTES = 143
 SUFFIXES = 10_000
+_PORTABLE = re.compile(r"[A-Za-z0-9._()+,=@~ -]+")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _FIELD = re.compile(r"\{([a-z0-9]+)\}")
 
 
@@ -59,9 +63,17 @@ def candidates(wanted: str) -> Iterator[str]:
     """The wanted path, then the same with -1, -2, … before its extension."""
     parent, name = posixpath.split(wanted)
     yield posixpath.join(parent, shorten(name))
-    stem, extension = posixpath.splitext(name)
+    extension = posixpath.splitext(name)[1]
+    for candidate in islice(candidates_of(name, extension), 1, None):
+        yield posixpath.join(parent, candidate)
+
+
+def candidates_of(name: str, ending: str) -> Iterator[str]:
+    """A name that is short enough, then the same with -1, -2, … before its ending."""
+    yield name
+    stem = name.removesuffix(ending)
     for number in range(1, SUFFIXES):
-        yield posixpath.join(parent, shorten(stem, f"-{number}{extension}"))
+        yield shorten(stem, f"-{number}{ending}")
 
 
 def shorten(stem: str, ending: str | None = None) -> str:
@@ -74,6 +86,34 @@ def shorten(stem: str, ending: str | None = None) -> str:
     while len(_encode(stem)) > room:
         stem = stem[:-1]
     return stem + ending
+
+
+def is_portable(name: str) -> bool:
+    """Whether every file system takes a name: any other is tried there before anything is paid for it.
+
+    143 bytes are what eCryptfs leaves of 255; Windows keeps some characters, ends and names for itself.
+    """
+    plain = _PORTABLE.fullmatch(name) is not None and len(name) <= PORTABLE_NAME_BYTES
+    return plain and name[-1] not in " ." and _RESERVED.fullmatch(name) is None
+
+
+def hidden_name(job: int, sha256: str) -> str:
+    """What an output, or an original on its way, is called while it is not whole, where it has to have a name."""
+    return f".watchd-{job}-{sha256[:8]}.part"
+
+
+def safe_names(path: str, job: int, extension: str) -> tuple[str, str]:
+    """Names for an output whose own cannot be had: in its sub-folder, then at the top."""
+    plain = f"{job}.{extension}"
+    return posixpath.join(posixpath.dirname(path), plain), plain
+
+
+def beneath(path: str, root: str) -> tuple[str, str]:
+    """An absolute path as a folder and the rest of the way: `root` where it lies there, else the folder it lies in."""
+    if path.startswith(f"{root}/"):
+        return root, path[len(root) + 1 :]
+    above, name = posixpath.split(path)
+    return above, name
 
 
 def _encode(name: str) -> bytes:

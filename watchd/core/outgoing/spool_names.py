@@ -5,6 +5,7 @@
 7.meta      what the output says beside its pixels, as PNG chunks: it outlives the original
 7.alpha     how opaque the original's pixels are, as a grey PNG, where any is not
 7.out       the output, where it is not the answer itself but made from it
+7.earlier   an earlier output of the same picture, copied out to serve this job too
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ def rendered(job: Job) -> str:
     return f"{job.id}.out"
 
 
+def earlier(job: Job) -> str:
+    """An earlier output of the same picture."""
+    return f"{job.id}.earlier"
+
+
 def owner(name: str) -> str:
     """The number of the job that a file belongs to, as text."""
     return name.partition(".")[0]
@@ -49,7 +55,7 @@ def owner(name: str) -> str:
 
 def passing(job: Job) -> tuple[str, ...]:
     """All that is made anew when the job is taken up again."""
-    return snapshot(job), dress(job), alpha(job), answer(job), rendered(job)
+    return snapshot(job), dress(job), alpha(job), answer(job), rendered(job), earlier(job)
 
 
 def paid(job: Job, tiles: Iterable[int]) -> tuple[str, ...]:

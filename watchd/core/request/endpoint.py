@@ -191,16 +191,24 @@ class Answer:
     status: int
     message: str
     retry_after: float | None = None
-    """Seconds, from `Retry-After` or the vendor's reset header, already made relative to now."""
+    """Seconds, from `Retry-After`, or for a 429 from the vendor's reset header; already made relative to now."""
     balance_usd: float | None = None
     balance_diem: float | None = None
+    is_page: bool = False
+    """It is an HTML page: the word of something in between, as the service itself answers in JSON."""
 
 
-def meaning(status: int) -> Outcome:
-    """What an answered status other than 200 says of the call (the table in the vendor notes)."""
+def is_firewalls(answer: Answer) -> bool:
+    """Whether something in between refused the call. It says nothing about the key."""
+    return answer.status in {401, 403} and answer.is_page
+
+
+def meaning(answer: Answer) -> Outcome:
+    """What an answer other than 200 says of the call (the table in the vendor notes)."""
+    status = answer.status
     match status:
         case 401 | 403:
-            return Outcome.KEY
+            return Outcome.SERVER if is_firewalls(answer) else Outcome.KEY
         case 402:
             return Outcome.BALANCE
         case 429:
@@ -213,9 +221,9 @@ def meaning(status: int) -> Outcome:
             return Outcome.REFUSED
 
 
-def counts_against_the_key(status: int) -> bool:
+def counts_against_the_key(answer: Answer) -> bool:
     """Whether the vendor counts the answer among the failed attempts for which it refuses a key for a while."""
-    return 400 <= status < 500  # noqa: PLR2004 -- the 4xx of HTTP
+    return 400 <= answer.status < 500 and not is_firewalls(answer)  # noqa: PLR2004 -- the 4xx of HTTP
 
 
 def names_the_file(status: int) -> bool:

@@ -15,10 +15,12 @@ from watchd.interfaces.ledger.owner_desk import OwnerDesk
 from watchd.interfaces.ledger.recovery import Recovery
 from watchd.interfaces.ledger.run_progress import RunProgress
 from watchd.interfaces.ledger.sighting_book import SightingBook
+from watchd.interfaces.ledger.target_book import TargetBook
 from watchd.interfaces.ledger.views import FigureView, HistoryView, IdentityView, LedgerView, StatusView
 from watchd.interfaces.ledger.whole import Ledger
 
 __all__ = [
     "CallBook", "FigureView", "GateBook", "HistoryView", "IdentityView", "JobQueue", "Ledger", "LedgerHealth",
     "LedgerView", "NameBook", "OriginalBook", "OwnerDesk", "Recovery", "RunProgress", "SightingBook", "StatusView",
+    "TargetBook",
 ]  # fmt: skip

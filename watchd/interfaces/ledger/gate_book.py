@@ -18,8 +18,12 @@ class GateBook(Protocol):
         """What is closed."""
         ...
 
+    def keys_that_worked(self) -> frozenset[str]:
+        """Fingerprints of keys that have brought a picture."""
+        ...
+
     def write_gates(self, changes: Sequence[GateChange]) -> None:
-        """What was closed, put off or opened, in that order."""
+        """What was closed, put off or opened, in that order, and which keys have worked."""
         ...
 
     def backlog(self) -> Backlog:

@@ -15,6 +15,14 @@ class OriginalBook(Protocol):
         """What was to be done with a claimed job's original has been done, or cannot be; `moved`: where it is now."""
         ...
 
+    def plan_move(self, job: Job, moving: str) -> ClaimLost | None:
+        """Say where a claimed job's original is about to be moved, before it is."""
+        ...
+
+    def note_written(self, job: Job, note: str, sha256: str) -> None:
+        """A note about a job lies beside its original, with these bytes (SHA-256, hex)."""
+        ...
+
     def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
         """Give the claim back; it is tried again at `not_before` (steady)."""
         ...

@@ -14,10 +14,11 @@ from watchd.interfaces.ledger.owner_desk import OwnerDesk
 from watchd.interfaces.ledger.recovery import Recovery
 from watchd.interfaces.ledger.run_progress import RunProgress
 from watchd.interfaces.ledger.sighting_book import SightingBook
+from watchd.interfaces.ledger.target_book import TargetBook
 
 
 class Ledger(
-    SightingBook, JobQueue, CallBook, NameBook, GateBook, OriginalBook, OwnerDesk, Recovery, RunProgress, LedgerHealth,
-    Protocol,
+    SightingBook, JobQueue, CallBook, NameBook, GateBook, OriginalBook, TargetBook, OwnerDesk, Recovery, RunProgress,
+    LedgerHealth, Protocol,
 ):  # fmt: skip
     """The record of files, calls and money."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
@@ -9,16 +10,20 @@ from watchd.core.incoming import settling
 from watchd.core.outgoing.disposition import is_due_when_failed
 from watchd.core.request import endpoint
 from watchd.core.request.appraising import Appraisal, Refused
+from watchd.core.text import on_one_line
 from watchd.errors import SourceLostError
 from watchd.formats.picture import Incomplete
 from watchd.model import Admission, Delay, DelayKind, Failure, FailureKind
 
 if TYPE_CHECKING:
     from watchd.core.incoming.settling import Observation
-    from watchd.interfaces import Clock
+    from watchd.interfaces import Clock, InHand
     from watchd.journey.arrival.hot_folder import HotFolder
     from watchd.journey.examining import Examiner, FileRead
     from watchd.model import Asked, Folder, Steady
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,36 @@ class NotYet:
 class Admitter:
     """Judges one settled file at a time; nothing is paid for here, and no pixel is decoded."""
 
-    def __init__(self, examiner: Examiner, clock: Clock, *, once: bool) -> None:
+    def __init__(self, examiner: Examiner, clock: Clock, in_hand: InHand, *, once: bool) -> None:
         """`once`: a truncated file is given up sooner: nobody waits for its rest."""
+        self._in_hand = in_hand
         self._examiner = examiner
         self._clock = clock
         self._once = once
 
     def admit(self, hot: HotFolder, path: str, seen: Observation) -> Admission | NotYet | None:
-        """What becomes of it, as it was last `seen`; None: it changed or went meanwhile, and is seen anew."""
+        """What becomes of it, as it was last `seen`; None: it changed or went meanwhile, and is seen anew.
+
+        Whatever goes wrong with one file, a fault of ours included, is that file's trouble alone.
+        """
         try:
-            file = self._examiner.read(hot.root, path)
+            return self._admit(hot, path, seen)
+        except Exception:
+            logger.exception(
+                "Internal error with %s/%s; it is looked at again later, the others go on. Please report this.",
+                hot.folder.name, on_one_line(path), extra={"action": "internal_error"},
+            )  # fmt: skip
+            words = "it cannot be read: internal error, see the log"
+            return NotYet(settling.look_again(seen, self._clock.steady()), Delay(DelayKind.UNREADABLE, words))
+
+    def _admit(self, hot: HotFolder, path: str, seen: Observation) -> Admission | NotYet | None:
+        sample = seen.sample
+        with self._in_hand.reading(f"{hot.root}/{path}", f"{sample.size} {sample.mtime_ns}") as may:
+            return self._look_into(hot, path, seen, may=may)
+
+    def _look_into(self, hot: HotFolder, path: str, seen: Observation, *, may: bool) -> Admission | NotYet | None:
+        try:
+            file = self._examiner.read(hot.root, path) if may else self._examiner.unread(hot.root, path)
         except SourceLostError as error:
             return self._seen_anew(hot, path, seen, str(error))
         except OSError as error:

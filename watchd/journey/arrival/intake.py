@@ -47,11 +47,13 @@ class Intake:
     def __init__(
         self, tree: Tree, ledger: SightingBook, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
         admitted: Callable[[int], None], looked: Callable[[], None],
-        review: Callable[[], Steady | None],
+        review: Callable[[], Steady | None], look_beside: Callable[[Folder, bool], bool],
     ) -> None:  # fmt: skip
         """`admitted` is told how many jobs may have come, to wake workers; `looked`, that a look at all has ended.
 
         `review` is told before new jobs are in the ledger and once they are; it may answer when to tell it again.
+        `look_beside` looks at once, or where it is time, at the folders that files of a folder go to; it answers
+        whether they can be used again.
         """
         self._tree = tree
         self._ledger = ledger
@@ -68,6 +70,7 @@ class Intake:
         self._rests_until: dict[str, Steady] = {}
         self._looked = looked
         self._review = review
+        self._look_beside = look_beside
         self._review_again: Steady | None = None
         self._pending = True
         self._next_visit = AT_ONCE
@@ -129,6 +132,8 @@ class Intake:
             self._next_visit = after(now, VISIT_EVERY_S)
         for hot in self.folders():
             self._attend(hot, hinted.of(hot.folder.name), visit=visit)
+            if visit and self._look_beside(hot.folder, hinted.visit):
+                self._admitted(BATCH)
         if self._review_again is not None and self._review_again <= self._clock.steady():
             self._review_again = self._review()
         self._pending = self._some_pending()

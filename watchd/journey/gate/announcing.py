@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls.pacing import LONGEST_HOLD_S
-from watchd.core.calls.state import FolderWaits, FullPace, LimitUsedUp, Opened, Shut, Slowed, Wake
+from watchd.core.calls.state import FolderWaits, FullPace, KeyWorked, LimitUsedUp, Opened, Shut, Slowed, Wake
 from watchd.model import GateReason
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def announce(effect: Effect) -> None:
                 "Folder %s waits: %s. The others go on, and nothing is lost or paid twice.", folder, reason,
                 extra={"action": "folder_waits"},
             )  # fmt: skip
-        case Opened() | Wake():
+        case Opened() | KeyWorked() | Wake():
             pass
         case _:
             assert_never(effect)

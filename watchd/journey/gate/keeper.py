@@ -53,7 +53,7 @@ class GateKeeper:
         ages = ledger.recent_calls(MINUTE_S)
         last = clock.steady() - ages[-1] if ages else float("-inf")
         gates = {reason: self._bounded(gate) for reason, gate in ledger.gates().items()}
-        self._state = CallState(Limiter(1, last=last), gates=gates)
+        self._state = CallState(Limiter(1, last=last), gates=gates, worked=ledger.keys_that_worked())
 
     def _bounded(self, gate: Gate) -> Gate:
         """A deadline from a clock that was wrong then or is wrong now never holds longer than its interval."""
@@ -102,15 +102,15 @@ class GateKeeper:
         gate: Gate | None = self.apply(events.ProbeTaken(self._clock.steady())).verdict
         if gate is None:
             return False
-        if gate.reason is GateReason.BALANCE and self._permits() is False:
+        if GateReason.BALANCE in self._state.gates and self._permits() is False:
             self.apply(events.ProbeDenied(self._clock.steady()))
             return False
         announcing.probing(gate.reason)
         return True
 
-    def give_probe_back(self, *, had_job: bool = False) -> None:
-        """The probe ended, or found nothing to try. One whose job needed no call is not spent: the next may try."""
-        self.apply(events.ProbeReturned(self._clock.steady(), had_job))
+    def give_probe_back(self) -> None:
+        """The probe ended, or found nothing to try. One that made no call is not spent: the next may try."""
+        self.apply(events.ProbeReturned())
 
     # A paid call: once in, once out
 
@@ -124,7 +124,7 @@ class GateKeeper:
                 answer = self.ask(again=again, probe=probe)
                 if not isinstance(answer, Wait):
                     return answer
-                self._changed.wait(answer.seconds)
+                self._changed.wait(None if answer.seconds is None else min(answer.seconds, MINUTE_S))
 
     def ask(self, *, again: bool, probe: bool) -> Permit | Wait | PutOff | None:
         """What `enter` answers if a call may begin now; else for how long there is nothing but to wait."""
@@ -144,7 +144,7 @@ class GateKeeper:
             case Sent(call, end):
                 if not isinstance(end, Received):
                     return self._failed(events.CallFailed(now, permit, call, end, self._random.random()), due=due)
-                self.apply(events.PictureCame(now, permit, end.traffic.quota))
+                self.apply(events.PictureCame(now, permit, call, end.traffic.quota))
             case BudgetReached(limit):
                 wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not before it
                 self.apply(events.OverBudget(now, permit, sent, wait))
@@ -204,6 +204,9 @@ class GateKeeper:
         """Whether a closed gate is being tried, or may be tried now."""
         return standing.is_probe_due(self._state, self._clock.steady())
 
-    def next_change(self) -> Steady | None:
-        """Steady time at which a closed gate may open or be probed, or a folder that waits goes on."""
-        return standing.next_change(self._state, self._clock.steady())
+    def next_change(self, since: Steady) -> Steady | None:
+        """Steady time at which a closed gate may open or be probed, or a folder that waits goes on.
+
+        `since`: when whoever asks looked for work.
+        """
+        return standing.next_change(self._state, self._clock.steady(), since)

@@ -7,9 +7,10 @@ folder that cannot be written is one warning, however many originals it has; the
 from __future__ import annotations
 
 import logging
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from watchd.core.outgoing import disposition
+from watchd.core.outgoing import disposition, naming
 from watchd.core.outgoing.disposition import Delete, Keep, Move
 from watchd.core.text import display, on_one_line
 from watchd.errors import LaterError, SourceLostError
@@ -54,7 +55,7 @@ class Archiver:
             self._ledger.end_original(job, None, "it stays: its folder keeps originals by now")
             return
         try:
-            self._carry_out(job, place, step)
+            self._carry_out(job, folder, place, step)
         except SourceLostError as lost:
             self._ledger.end_original(job, None, f"left alone: {lost}")
             self._tell_of_staying(job, str(lost))
@@ -65,11 +66,12 @@ class Archiver:
         else:
             self._warned.pop(job.folder, None)
 
-    def _carry_out(self, job: Job, place: Place, step: Delete | Move) -> None:
-        if job.state is JobState.DONE and not self._output_is_safe(job):
-            raise SourceLostError("its output is not there as it was published, so the original stays")
+    def _carry_out(self, job: Job, folder: Folder, place: Place, step: Delete | Move) -> None:
+        if job.state is JobState.DONE:
+            self._outputs.make_ready(folder.output, 0)  # its share may be away, and then nothing can be said of it
         match step:
             case Delete():
+                self._make_sure_of_output(job, folder)
                 self._originals.delete(place.root, job.path, job.sha256)
                 self._ledger.end_original(job, None, "deleted: its output is safe")
                 logger.info(
@@ -77,22 +79,52 @@ class Archiver:
                     extra={"action": "deleted", "job": job.id},
                 )  # fmt: skip
             case Move(target):
-                moved = self._originals.move(place.root, job.path, job.sha256, target)
-                if self._ledger.end_original(job, moved, f"moved to {display(moved)}") is not None:
-                    # The owner has taken the job up again meanwhile, and it is looked for in its place.
-                    self._originals.bring_back(moved, place.root, job.path)
-                    return
-                logger.info(
-                    "Moved the original %s/%s to %s", job.folder, on_one_line(job.path), on_one_line(moved),
-                    extra={"action": "moved", "job": job.id},
-                )  # fmt: skip
-                if job.state is JobState.FAILED:
-                    self._recorder.failed_and_moved(job, moved, self._ledger.last_call(job.id))
+                self._move(job, folder, place, target)
             case unexpected:
                 assert_never(unexpected)
 
-    def _output_is_safe(self, job: Job) -> bool:
-        return job.output is not None and self._outputs.digest("/", job.output) == job.output_sha256
+    def _make_sure_of_output(self, job: Job, folder: Folder) -> None:
+        if job.state is not JobState.DONE:
+            return
+        if job.output is not None:
+            root, path = naming.beneath(job.output, folder.output)
+            if self._outputs.digest(root, path) == job.output_sha256:
+                return
+        raise SourceLostError("its output is not there as it was published, so the original stays")
+
+    def _move(self, job: Job, folder: Folder, place: Place, target: str) -> None:
+        self._originals.make_ready(target)  # before any file is read for it
+        moved = self._moved_to(job, folder, place, target)
+        if moved is None:
+            return
+        if self._ledger.end_original(job, moved, f"moved to {display(moved)}") is not None:
+            # The owner has taken the job up again meanwhile, and it is looked for in its place.
+            self._originals.bring_back(moved, place.root, job.path, job.sha256)
+            return
+        logger.info(
+            "Moved the original %s/%s to %s", job.folder, on_one_line(job.path), on_one_line(moved),
+            extra={"action": "moved", "job": job.id},
+        )  # fmt: skip
+        if job.state is JobState.FAILED:
+            note = self._recorder.failed_and_moved(job, moved, self._ledger.last_call(job.id))
+            if note is not None:
+                self._ledger.note_written(job, *note)
+
+    def _moved_to(self, job: Job, folder: Folder, place: Place, target: str) -> str | None:
+        """Where it is now, absolute; None: the claim is lost. The ledger has each name before it is tried."""
+        paths = naming.candidates(job.path)
+        if job.moving is not None and job.moving.startswith(f"{target}/"):
+            paths = chain([job.moving[len(target) + 1 :]], paths)  # a run that was killed may have come as far as this
+        for path in paths:
+            moving = f"{target}/{path}"
+            if moving != job.moving and not self._originals.is_free(target, path):
+                continue
+            self._make_sure_of_output(job, folder)
+            if moving != job.moving and self._ledger.plan_move(job, moving) is not None:
+                return None
+            if self._originals.move(place.root, job.path, job.sha256, target, path):
+                return moving
+        raise LaterError(f"{naming.SUFFIXES:,} names like {on_one_line(job.path)} are taken in {target}: remove some")
 
     def _tell_of_staying(self, job: Job, why: str) -> None:
         logger.warning(
@@ -110,9 +142,10 @@ class Archiver:
             )  # fmt: skip
         self.put_off(job)
 
-    def put_off(self, job: Job) -> None:
-        """Give it back for a while."""
-        self._ledger.put_off_original(job, after(self._clock.steady(), AGAIN_AFTER_S))
+    def put_off(self, job: Job, wait: float | None = None) -> None:
+        """Give it back for a while: `wait` seconds, or as long as anything that could not be done."""
+        seconds = AGAIN_AFTER_S if wait is None else wait
+        self._ledger.put_off_original(job, after(self._clock.steady(), seconds))
 
     def bring_back(self, job: Job, place: Place) -> None:
         """A job that is taken up again gets its original back, if its place is free.
@@ -120,7 +153,7 @@ class Archiver:
         Raises:
             LaterError: the hot folder cannot be written at present.
         """
-        if job.moved is None or not self._originals.bring_back(job.moved, place.root, job.path):
+        if job.moved is None or not self._originals.bring_back(job.moved, place.root, job.path, job.sha256):
             return
         if self._ledger.bring_back(job, job.moved) is None:
             self._recorder.brought_back(job, job.moved)

@@ -60,10 +60,10 @@ class Dispatcher:
             return None
         return Claim(job, probe)
 
-    def done(self, *, probe: bool, had_job: bool = False) -> None:
+    def done(self, *, probe: bool) -> None:
         """Whoever was to probe is through with it."""
         if probe:
-            self._keeper.give_probe_back(had_job=had_job)
+            self._keeper.give_probe_back()
 
     def calling(self, online: Mapping[str, tuple[Folder, Place]]) -> Collection[str]:
         """Folders whose own hours and budget let them call now."""
@@ -87,7 +87,7 @@ class Dispatcher:
         if set(self.calling(online)) - set(getattr(self._look, "callers", ())):
             return 0.0
         since = getattr(self._look, "at", self._clock.steady())
-        moments = [at for at in (self._ledger.next_due(since), self._keeper.next_change()) if at is not None]
+        moments = [at for at in (self._ledger.next_due(since), self._keeper.next_change(since)) if at is not None]
         waits = [max(0.0, at - self._clock.steady()) for at in moments]
         now = self._clock.local()
         waits += [wait for folder, _ in online.values() if (wait := scheduling.closed_for(folder.hours, now))]

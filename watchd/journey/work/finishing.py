@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from watchd.core.outgoing import disposition, spool_names
 from watchd.core.text import on_one_line
+from watchd.errors import LaterError, NameUnavailableError, NoSpaceError
 from watchd.interfaces import CallBook, JobQueue
 from watchd.model import ClaimLost, Failure, FailureKind, Wall
 
@@ -30,9 +31,10 @@ class Finisher:
 
     def __init__(
         self, publisher: Publisher, recorder: Recorder, ledger: JobBooks, spool: Spool, clock: Clock,
-        lost: Callable[[str, str], None],
+        lost: Callable[[str, str], None], served: Callable[[str], None],
     ) -> None:  # fmt: skip
-        """`lost` is told of a folder and a path whose file was gone."""
+        """`lost` is told of a folder and a path whose file was gone; `served` of a folder that has a new output."""
+        self._served = served
         self._publisher = publisher
         self._recorder = recorder
         self._ledger = ledger
@@ -53,11 +55,20 @@ class Finisher:
 
     def reuse(self, job: Job, folder: Folder, results: tuple[Job, ...]) -> None:
         """Make the output from the first of these earlier results that is still there."""
+        unread: LaterError | None = None
         for earlier in results:
-            published = self._publisher.reuse(job, folder, earlier)
+            try:
+                published = self._publisher.reuse(job, folder, earlier)
+            except (NameUnavailableError, NoSpaceError):
+                raise  # of what is made of it
+            except LaterError as error:
+                unread = error  # the next may be read; where none can, this job waits
+                continue
             if published is not None:
                 self._finish(job, folder, published, reused_from=earlier.reused_from or earlier.id, price=0)
                 return
+        if unread is not None:
+            raise unread
         self.fail(job, folder, self._gone(results[0]))
 
     def _gone(self, earlier: Job) -> Failure:
@@ -70,11 +81,13 @@ class Finisher:
     ) -> None:
         if isinstance(published, ClaimLost):
             return
+        instead = "" if published.instead_of is None else f", and not under its own name: {published.instead_of}"
         lost = self._ledger.finish(
             job, published.output, published.sha256, reused_from=reused_from,
-            detail=f"published as {on_one_line(published.output)}", due=disposition.is_due_when_done(folder),
+            detail=f"published as {on_one_line(published.output)}{instead}", due=disposition.is_due_when_done(folder),
         )  # fmt: skip
         if lost is None:
+            self._served(job.folder)
             self._recorder.published(job, published, price, reused_from)
             self.clear(job, self._ledger.tiles(job) if job.tiles else ())
 

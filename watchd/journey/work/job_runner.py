@@ -11,8 +11,9 @@ from watchd.core.calls.outcomes import Received, Sent
 from watchd.core.calls.retrying import Conclusion
 from watchd.core.request.endpoint import asked
 from watchd.core.text import on_one_line
-from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError
+from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError, TargetOfflineError
 from watchd.journey.work.preparing import Prepared, Unfit, rect_of
+from watchd.journey.work.targets import wait_after
 from watchd.model import (
     AT_ONCE,
     BudgetReached,
@@ -36,12 +37,13 @@ if TYPE_CHECKING:
     from watchd.journey.work.preparing import Preparer
     from watchd.journey.work.publishing import Publisher
     from watchd.journey.work.sending import Sender
+    from watchd.journey.work.targets import Targets
     from watchd.model import Budget, Folder, Job, Place
 
 logger = logging.getLogger(__name__)
 
 LATER_S = 30.0
-"""Until a step is tried again that failed for a reason of the machine's own."""
+"""Until room in `state_dir` is looked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,12 @@ class Stages:
 class JobRunner:
     """Leads a claimed job as far as it comes. A claim that is lost on the way ends the step, and nothing else.
 
-    Threads: every worker's, each with a job of its own; `_put_off_because` is kept by job, so no two write one entry.
+    Threads: every worker's, each with a job of its own; `_put_offs` is kept by job, so no two write one entry.
     """
 
     def __init__(
         self, stages: Stages, ledger: JobBooks, keeper: GateKeeper, clock: Clock, dispatcher: Dispatcher,
-        online: Online, budget: Budget,
+        online: Online, budget: Budget, targets: Targets,
     ) -> None:  # fmt: skip
         """`budget`: over all folders."""
         self._stages = stages
@@ -75,7 +77,8 @@ class JobRunner:
         self._dispatcher = dispatcher
         self._online = online
         self._budget = budget
-        self._put_off_because: dict[int, str] = {}
+        self._targets = targets
+        self._put_offs: dict[int, tuple[str, int]] = {}
 
     def run(self, claim: Claim) -> None:
         """Lead a claimed job on. Trouble of this job ends with this job; only the ledger's is raised."""
@@ -86,33 +89,40 @@ class JobRunner:
                 self._ledger.release(job)
             else:
                 self._lead(claim, *place)
-                self._put_off_because.pop(job.id, None)  # whatever it was put off for, it has got over it
-        except NoSpaceError as error:
-            self._wait_for_space(job, error)
-        except FolderOfflineError as error:
-            # It went away after it was last looked at: the file is not gone, and waits with its folder.
-            self._put_off(job, str(error))
-        except LaterError as error:
-            # An output that cannot be written concerns every file of its folder.
-            self._put_off(job, str(error))
-            self._keeper.hold(job.folder, str(error), LATER_S)
-        except OSError as error:
-            self._put_off(job, f"it cannot be read: {error.strerror}")
-            logger.warning(
-                "%s/%s cannot be read at present: %s. It is tried again in %d s; the others go on.",
-                job.folder, on_one_line(job.path), error.strerror, LATER_S, extra={"action": "later", "job": job.id},
-            )  # fmt: skip
+                self._put_offs.pop(job.id, None)  # whatever it was put off for, it has got over it
         except LedgerError:
             raise
-        except Exception:
-            # A fault of our own: this file ends where everybody sees it, and the others go on.
-            logger.exception(
-                "Internal error with %s/%s; it is set aside, the others go on. Please report this.",
-                job.folder, on_one_line(job.path), extra={"action": "internal_error", "job": job.id},
-            )  # fmt: skip
-            self._set_aside(job)
+        except Exception as error:
+            self._stop_short(job, error)
         finally:
-            self._dispatcher.done(probe=claim.probe, had_job=True)
+            self._dispatcher.done(probe=claim.probe)
+
+    def _stop_short(self, job: Job, error: Exception) -> None:
+        """Trouble stops what it concerns: this file, its folder, or where it is of `state_dir`, everything."""
+        match error:
+            case NoSpaceError():
+                self._put_off(job, str(error), wait=LATER_S)
+                now = self._clock.steady()
+                detail = f"{error}; make room there"
+                self._keeper.close(Gate(GateReason.DISK, now, detail, after(now, LATER_S), LATER_S))
+            case TargetOfflineError():
+                self._targets.failed(job.folder, str(error))
+                self._put_off(job, str(error), wait=0.0)  # its folder waits, until it is looked at again
+            case FolderOfflineError():
+                # It went away after it was last looked at: the file is not gone, and waits with its folder.
+                self._put_off(job, str(error))
+            case LaterError():
+                self._put_off(job, str(error), told=True)
+            case OSError():
+                self._put_off(job, f"it cannot be read: {error.strerror}", told=True)
+            case _:
+                # A fault of our own: this file ends where everybody sees it, and the others go on.
+                logger.error(
+                    "Internal error with %s/%s; it is set aside, the others go on. Please report this.",
+                    job.folder, on_one_line(job.path), exc_info=error,
+                    extra={"action": "internal_error", "job": job.id},
+                )  # fmt: skip
+                self._set_aside(job)
 
     def _set_aside(self, job: Job) -> None:
         if job.due:
@@ -121,24 +131,25 @@ class JobRunner:
             words = "internal error, see the log; `watchd retry` tries it again"
             self._ledger.abandon(job, Failure(FailureKind.INTERNAL, words))
 
-    def _put_off(self, job: Job, reason: str) -> None:
-        """Give the job back for a while; one whose call has left is not given back but in doubt."""
+    def _put_off(self, job: Job, reason: str, *, told: bool = False, wait: float | None = None) -> None:
+        """Give the job back for a while, by default a growing one; one whose call has left is in doubt instead."""
+        if job.due:
+            self._stages.archiver.put_off(job, wait)
+            return
         current = self._ledger.job(job.id)
         if current is not None and current.state is JobState.ARMED:
             self._ledger.abandon(job, Failure(FailureKind.LOST, f"sent, and then: {reason}"))
             return
-        if self._put_off_because.get(job.id) != reason:  # once for each reason, or a lasting one would fill the ledger
-            self._put_off_because[job.id] = reason
+        before, tries = self._put_offs.get(job.id, ("", 0))
+        self._put_offs[job.id] = reason, tries + 1
+        wait = wait_after(tries + 1) if wait is None else wait
+        if before != reason:  # once for each reason, or a lasting one would fill the ledger
             self._ledger.note(job, "later", reason)
+            if told:
+                self._stages.recorder.waits(job, reason, wait)
         if current is not None and current.state in {JobState.QUEUED, JobState.SENDING}:
             self._finisher.clear(job)  # while it is still ours: it is read anew, and takes no room until then
-        self._ledger.release(job, after(self._clock.steady(), LATER_S))
-
-    def _wait_for_space(self, job: Job, error: NoSpaceError) -> None:
-        """A full disk: no call is made until there is room again, as its answer would have no place."""
-        self._put_off(job, str(error))
-        now = self._clock.steady()
-        self._keeper.close(Gate(GateReason.DISK, now, f"{error}; make room there", after(now, LATER_S), LATER_S))
+        self._ledger.release(job, after(self._clock.steady(), wait))
 
     def _lead(self, claim: Claim, folder: Folder, place: Place) -> None:
         job = claim.job

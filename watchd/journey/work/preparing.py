@@ -13,6 +13,7 @@ from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.metadata.stripping import without_private
 from watchd.formats.picture import Broken, Incomplete
+from watchd.journey.examining import DEADLY, TOO_MUCH
 from watchd.model import Failure, FailureKind, Rect
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.picture import Format, Picture
-    from watchd.interfaces import Raster, Spool, Studio, Tree
+    from watchd.interfaces import InHand, Raster, Spool, Studio, Tree
     from watchd.journey.examining import Examiner
     from watchd.model import Folder, Job, Parameters, Place, Tile
 
@@ -88,7 +89,8 @@ class Preparer:
     Threads: every worker's, one after the other behind its lock.
     """
 
-    def __init__(self, tree: Tree, examiner: Examiner, spool: Spool, studio: Studio) -> None:
+    def __init__(self, tree: Tree, examiner: Examiner, spool: Spool, studio: Studio, in_hand: InHand) -> None:
+        self._in_hand = in_hand
         self._tree = tree
         self._examiner = examiner
         self._spool = spool
@@ -105,24 +107,32 @@ class Preparer:
             LaterError: the spool cannot be written.
             FolderOfflineError: the folder went away, so nothing can be said of its file.
         """
-        with self._one_at_a_time:
+        with self._one_at_a_time, self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
+            if not may:
+                return _unfit(DEADLY)
             try:
-                file = self._examiner.read(place.root, job.path)
-            except SourceLostError as lost:
-                if self._tree.locate(folder.path, folder.mount_marker) != place:
-                    raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
-                return _gone(f"{lost}; if it comes back it is a new job")
-            if file.sha256 != job.sha256:
-                return _gone("other bytes lie under its name now; they are a new job")
-            match self._examiner.judge(file, folder):
-                case Appraisal() as found:
-                    return self._lay_out(job, folder, file.data, found, have)
-                case Incomplete(reason):
-                    return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
-                case Refused(reason):
-                    return _unfit(reason)
-                case unexpected:
-                    assert_never(unexpected)
+                return self._prepared(job, folder, place, have)
+            except MemoryError:
+                return _unfit(TOO_MUCH)
+
+    def _prepared(self, job: Job, folder: Folder, place: Place, have: Collection[int]) -> Prepared | Unfit:
+        try:
+            file = self._examiner.read(place.root, job.path)
+        except SourceLostError as lost:
+            if self._tree.locate(folder.path, folder.mount_marker) != place:
+                raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
+            return _gone(f"{lost}; if it comes back it is a new job")
+        if file.sha256 != job.sha256:
+            return _gone("other bytes lie under its name now; they are a new job")
+        match self._examiner.judge(file, folder):
+            case Appraisal() as found:
+                return self._lay_out(job, folder, file.data, found, have)
+            case Incomplete(reason):
+                return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
+            case Refused(reason):
+                return _unfit(reason)
+            case unexpected:
+                assert_never(unexpected)
 
     def _lay_out(
         self, job: Job, folder: Folder, data: bytes, found: Appraisal, have: Collection[int]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from watchd import __version__
 from watchd.core.outgoing import naming, output_formats, rendering, spool_names
 from watchd.core.outgoing.rendering import PaidPicture, Part
 from watchd.core.request import endpoint
-from watchd.errors import LaterError
+from watchd.core.text import on_one_line
+from watchd.errors import NameUnavailableError
 from watchd.formats.metadata import dressing
 from watchd.formats.metadata.collecting import Metadata, collect
 from watchd.formats.metadata.xmp import Done
@@ -70,9 +72,14 @@ class Publisher:
             extension=output_formats.extension(folder.format),
         )  # fmt: skip
         wanted = naming.output_path(folder, facts)
+        may_replace = folder.on_collision == "overwrite"
         if folder.on_collision == "suffix":
-            return self._take(job, folder, wanted)
-        return self._reserve(job, folder, [wanted], share=folder.on_collision == "overwrite")
+            taken: str | ClaimLost | None = self._take(job, folder, wanted)
+        else:
+            taken = self._reserve(job, folder, [wanted], share=may_replace)
+        if isinstance(taken, str):
+            self._outputs.prove(folder.output, taken, room, replace=may_replace)
+        return taken
 
     def _lay_out(self, job: Job, folder: Folder, prepared: Prepared) -> None:
         planned = prepared.parameters
@@ -90,7 +97,8 @@ class Publisher:
         """The wanted name, or the first after it that is free."""
         taken = self._reserve(job, folder, naming.candidates(wanted), share=False)
         if taken is None:
-            raise LaterError(f"{naming.SUFFIXES:,} names like {wanted} are taken in {folder.output}: remove some")
+            words = f"{naming.SUFFIXES:,} names like {on_one_line(wanted)} are taken in {folder.output}: remove some"
+            raise NameUnavailableError(words)
         return taken
 
     def _reserve(self, job: Job, folder: Folder, paths: Iterable[str], *, share: bool) -> str | ClaimLost | None:
@@ -140,14 +148,22 @@ class Publisher:
         return dressing.from_png_chunks(self._read(spool_names.dress(job)))
 
     def reuse(self, job: Job, folder: Folder, earlier: Job) -> Published | ClaimLost | None:
-        """Make the output from another's; None if that is no longer there as it was published."""
-        if earlier.output is None or self._outputs.digest("/", earlier.output) != earlier.output_sha256:
+        """Make the output from another's; None if that is no longer there as it was published.
+
+        It is copied into the spool first, through one descriptor and hashed on the way: what is read from then on is
+        what was published then, whatever is put in its place meanwhile.
+
+        Raises:
+            LaterError: it cannot be read at present.
+        """
+        if earlier.output is None or earlier.output_sha256 is None:
             return None
-        source = earlier.output
-        try:
-            return self._again(job, folder, earlier, lambda: self._outputs.open("/", source))
-        except FileNotFoundError:
-            return None
+        root, path = naming.beneath(earlier.output, folder.output)
+        name = spool_names.earlier(job)
+        with self._spool.draft(name) as target:
+            if not self._outputs.fetch(root, path, earlier.output_sha256, target):
+                return None
+        return self._again(job, folder, earlier, lambda: self._spool.open(name))
 
     def _again(self, job: Job, folder: Folder, earlier: Job, source: _Opener) -> Published | ClaimLost:
         """The same result as this folder wants it: without encoding it again wherever that can be."""
@@ -180,13 +196,35 @@ class Publisher:
             return b""
 
     def _publish(self, job: Job, folder: Folder, source: _Opener, content: _Content) -> Published | ClaimLost:
+        """Under its own name; where that cannot be had, under a safe one: it is paid for."""
         ending = output_formats.extension(folder.format)
         name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.{ending}"))
-        replace = folder.on_collision == "overwrite"
+        if isinstance(name, ClaimLost):
+            return name
+        safe = iter(naming.safe_names(name, job.id, ending))
+        reason = None
+        while True:
+            try:
+                done = self._publish_as(name, job, folder, source, content)
+                return done if isinstance(done, ClaimLost) else replace(done, instead_of=reason)
+            except NameUnavailableError as error:
+                reason = reason or str(error)
+                wanted = next(safe, None)
+                if wanted is None:
+                    raise
+                taken = self._take(job, folder, wanted)
+                if isinstance(taken, ClaimLost):
+                    return taken
+                name = taken
+
+    def _publish_as(
+        self, name: str | ClaimLost, job: Job, folder: Folder, source: _Opener, content: _Content
+    ) -> Published | ClaimLost:
+        may_replace, hidden = folder.on_collision == "overwrite", naming.hidden_name(job.id, job.sha256)
         while not isinstance(name, ClaimLost):
             with source() as file:  # opened apart from the output, so that its trouble is not taken for the output's
                 digest = self._outputs.publish(
-                    content(file), folder.output, name, replace=replace, mtime_ns=job.mtime_ns
+                    content(file), folder.output, name, replace=may_replace, mtime_ns=job.mtime_ns, hidden=hidden
                 )
             if digest is not None:
                 return Published(f"{folder.output}/{name}", digest)

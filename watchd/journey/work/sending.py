@@ -88,7 +88,7 @@ class Sender:
             return sink.judge(result)
         except LaterError as error:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
-            return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size))
+            return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size), ours=True)
 
     def _keep(self, call: Call, prepared: Prepared, result: Received) -> Sent | ClaimLost:
         scale, job = prepared.upload.parameters.effective_scale, call.job

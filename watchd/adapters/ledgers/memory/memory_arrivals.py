@@ -29,6 +29,16 @@ class MemoryArrivals(MemoryRole):
         return self.store.places.get(folder)
 
     @locked
+    def targets(self) -> dict[str, str]:
+        """Root of a folder that files go to → the mount point that served it."""
+        return dict(self.store.targets)
+
+    @locked
+    def note_target(self, root: str, mount: str) -> None:
+        """A root is served by this mount from now on."""
+        self.store.targets[root] = mount
+
+    @locked
     def note_place(self, folder: str, place: Place) -> None:
         """Remember which folder a hot folder is."""
         self.store.places[folder] = place

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from watchd.adapters.ledgers.memory.memory_role import MemoryRole, locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, AttemptRow, TileRow
-from watchd.core.calls.state import Opened, Shut
+from watchd.core.calls.state import KeyWorked, Opened, Shut
 from watchd.model import Backlog, BudgetReached, ClaimLost, EndedCall, JobState, Outcome, Rect, after
 
 if TYPE_CHECKING:
@@ -177,6 +177,11 @@ class MemoryCalls(MemoryRole):
         return dict(self.store.gates)
 
     @locked
+    def keys_that_worked(self) -> frozenset[str]:
+        """Fingerprints of keys that have brought a picture."""
+        return frozenset(self.store.keys_that_worked)
+
+    @locked
     def write_gates(self, changes: Sequence[GateChange]) -> None:
         """What was closed, put off or opened, in that order."""
         for change in changes:
@@ -185,6 +190,8 @@ class MemoryCalls(MemoryRole):
                     self.store.gates[gate.reason] = gate
                 case Opened(reason):
                     self.store.gates.pop(reason, None)
+                case KeyWorked(fingerprint):
+                    self.store.keys_that_worked.add(fingerprint)
                 case unexpected:
                     assert_never(unexpected)
 

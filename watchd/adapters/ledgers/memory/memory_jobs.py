@@ -1,4 +1,4 @@
-"""Claims, names, originals, and how a job ends without a call, in memory."""
+"""Claims, names, and how a job ends without a call, in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MemoryJobs(MemoryRole):
-    """Implements `interfaces.JobQueue`, `NameBook` and `OriginalBook`."""
+    """Implements `interfaces.JobQueue` and `NameBook`."""
 
     @locked
     def claim(self, folders: Collection[str], calling: Collection[str]) -> Job | None:
@@ -183,36 +183,3 @@ class MemoryJobs(MemoryRole):
     def name_of(self, job: Job) -> str | None:
         """The path of the name reserved for this job."""
         return self.store.jobs[job.id].name
-
-    # Originals
-
-    @locked
-    def end_original(self, job: Job, moved: str | None, detail: str) -> ClaimLost | None:
-        """What was to be done with a claimed job's original has been done, or cannot be."""
-        row = self.store.standing(job, self.owner)
-        if isinstance(row, ClaimLost):
-            return row
-        row.change(due=False, moved=moved)
-        row.free(AT_ONCE)
-        self.store.event(job.id, "original", detail)
-        return None
-
-    @locked
-    def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:
-        """Give the claim back; it is tried again at `not_before` (steady)."""
-        row = self.store.standing(job, self.owner, where=lambda now: now.due)
-        if isinstance(row, ClaimLost):
-            return row
-        row.free(not_before)
-        return None
-
-    @locked
-    def bring_back(self, job: Job, moved: str) -> ClaimLost | None:
-        """The original that had gone to `moved` lies where it was again, for every job that knew of it."""
-        if self.store.held_by(job, self.owner) is None:
-            return ClaimLost(job.id)
-        for row in self.store.jobs.values():
-            if row.now.moved == moved:
-                row.change(moved=None)
-        self.store.event(job.id, "original", "brought back")
-        return None

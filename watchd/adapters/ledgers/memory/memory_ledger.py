@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from watchd.adapters.ledgers.memory.memory_arrivals import MemoryArrivals
 from watchd.adapters.ledgers.memory.memory_calls import MemoryCalls
 from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
+from watchd.adapters.ledgers.memory.memory_originals import MemoryOriginals
 from watchd.adapters.ledgers.memory.memory_role import locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow
 from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 IN_SPOOL = frozenset({JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED})
 
 
-class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
+class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls):
     """Implements `interfaces.Ledger`. There is always room, and nothing to close."""
 
     trouble: str | None = None
@@ -104,6 +105,8 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryCalls):
             number, old.folder, old.path, old.sha256, old.mtime_ns, old.parameters, old.profile, JobState.QUEUED,
             price=old.price, width=old.width, height=old.height, moved=old.moved,
         )  # fmt: skip
+        if row.owner is None:
+            row.change(due=False)
         fresh = JobRow(
             job, row.size, row.priority, self.clock.wall(), fresh_after=len(self.store.events), approved=True
         )

@@ -99,8 +99,10 @@ class MemoryStore:
     tiles: dict[tuple[int, int], TileRow] = field(default_factory=dict)
     sightings: dict[tuple[str, str], Sighting] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    targets: dict[str, str] = field(default_factory=dict)
     names: dict[str, tuple[int, str]] = field(default_factory=dict)
     gates: dict[GateReason, Gate] = field(default_factory=dict)
+    keys_that_worked: set[str] = field(default_factory=set)
     balance_failures: list[tuple[int, Answer]] = field(default_factory=list)
     events: list[tuple[int, str, str]] = field(default_factory=list)
     commits: int = 0

@@ -21,6 +21,10 @@ class GateRows(Transactions):
         gates = [Gate(GateReason(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in self.rows("gates")]
         return {gate.reason: gate for gate in gates}
 
+    def keys_that_worked(self) -> frozenset[str]:
+        """Fingerprints of keys that have brought a picture."""
+        return frozenset(row["fingerprint"] for row in self.rows("keys_that_worked"))
+
     @transaction
     def write_gates(self, changes: Sequence[GateChange]) -> None:
         """What was closed, put off or opened, in that order."""

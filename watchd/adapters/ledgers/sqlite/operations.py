@@ -47,6 +47,7 @@ class Operations(Transactions):
             row = self.run("reprocess", id=job.id, at=self.clock.wall()).fetchone()
             if row is not None:
                 made.append(int(row["id"]))
+                self.run("leave_original", id=job.id)
                 self.event(made[-1], "queued", f"the owner said `reprocess`; finished before as job {job.id}")
         return made
 

@@ -19,10 +19,23 @@ class OriginalRows(Transactions):
     @transaction
     def end_original(self, job: Job, moved: str | None, detail: str) -> ClaimLost | None:
         """What was to be done with a claimed job's original has been done, or cannot be; `moved`: where it is now."""
-        lost = self.write(job, "end_original", moved=None if moved is None else os.fsencode(moved))
+        encoded = None if moved is None else os.fsencode(moved)
+        lost = self.write(job, "end_original", moved=encoded)
         if lost is None:
+            if encoded is not None:
+                self.run("moved_too", id=job.id, moved=encoded)
             self.event(job.id, "original", detail)
         return lost
+
+    @transaction
+    def plan_move(self, job: Job, moving: str) -> ClaimLost | None:
+        """Say where a claimed job's original is about to be moved, before it is."""
+        return self.write(job, "plan_move", moving=os.fsencode(moving))
+
+    @transaction
+    def note_written(self, job: Job, note: str, sha256: str) -> None:
+        """A note about a job lies beside its original, with these bytes."""
+        self.run("note_written", id=job.id, note=os.fsencode(note), sha256=sha256)
 
     @transaction
     def put_off_original(self, job: Job, not_before: Steady) -> ClaimLost | None:

@@ -73,7 +73,22 @@ RETURNING *;
 
 -- name: end_original
 -- What was to be done with an original has been done, or cannot be.
-UPDATE job SET due = 0, moved = :moved, not_before = 0, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND claim = :claim;
+UPDATE job SET due = 0, moved = :moved, moving = NULL, not_before = 0, owner = NULL, lease_until = NULL
+WHERE id = :id AND owner = :me AND claim = :claim;
+
+-- name: moved_too
+-- Whoever waits to read this very file finds it where it is now.
+UPDATE job SET moved = :moved
+WHERE folder = (SELECT folder FROM job WHERE id = :id) AND path = (SELECT path FROM job WHERE id = :id)
+  AND sha256 = (SELECT sha256 FROM job WHERE id = :id) AND id <> :id AND moved IS NULL
+  AND state IN ('queued', 'sending', 'armed', 'received', 'failed', 'unknown');
+
+-- name: plan_move
+-- Said before it is done: a kill in between finds it by this.
+UPDATE job SET moving = :moving WHERE id = :id AND owner = :me AND claim = :claim AND due = 1;
+
+-- name: note_written
+UPDATE job SET note = :note, note_sha256 = :sha256 WHERE id = :id;
 
 -- name: put_off_original
 UPDATE job SET not_before = :not_before, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND claim = :claim AND due = 1;
@@ -144,6 +159,12 @@ DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id IS NULL;
 -- name: sightings
 SELECT path, size, mtime_ns, ctime_ns, inode, job_id, reason, own FROM sighting
 WHERE folder = :folder AND path > :after ORDER BY path LIMIT :most;
+
+-- name: targets
+SELECT root, mount FROM target;
+
+-- name: note_target
+INSERT INTO target (root, mount) VALUES (:root, :mount) ON CONFLICT (root) DO UPDATE SET mount = excluded.mount;
 
 -- name: place
 SELECT root, device, inode, mount FROM place WHERE folder = :folder;
@@ -330,6 +351,12 @@ ON CONFLICT (reason) DO UPDATE SET
 -- name: open_gate
 DELETE FROM gate WHERE reason = :reason;
 
+-- name: keys_that_worked
+SELECT fingerprint FROM key_that_worked;
+
+-- name: note_key_that_worked
+INSERT INTO key_that_worked (fingerprint) VALUES (:fingerprint) ON CONFLICT DO NOTHING;
+
 -- name: interrupted
 -- Jobs that an owner who lives no longer had armed: their answers are lost.
 SELECT * FROM job WHERE state = 'armed' AND owner <> :me AND (:alone OR lease_until < :now);
@@ -456,6 +483,10 @@ SELECT folder, path, path_text, sha256, size, mtime_ns, parameters, profile, pri
        'queued', (SELECT max(id) FROM event), 1, moved, :at
 FROM job WHERE id = :id AND state = 'done'
 RETURNING id;
+
+-- name: leave_original
+-- A finished file is wanted once more: what was to be done with its original is for the new job to say.
+UPDATE job SET due = 0 WHERE id = :id AND due = 1 AND owner IS NULL;
 
 -- name: under_way_again
 -- Whether a file that is to be processed again is already on its way.

@@ -43,6 +43,9 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
         tiles=row["tiles"],
         due=bool(row["due"]),
         moved=None if row["moved"] is None else os.fsdecode(row["moved"]),
+        moving=None if row["moving"] is None else os.fsdecode(row["moving"]),
+        note=None if row["note"] is None else os.fsdecode(row["note"]),
+        note_sha256=row["note_sha256"],
         claim=row["claim"],
     )
 

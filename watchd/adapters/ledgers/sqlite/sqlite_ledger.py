@@ -16,6 +16,7 @@ from watchd.adapters.ledgers.sqlite.leftovers import Leftovers
 from watchd.adapters.ledgers.sqlite.names import Names
 from watchd.adapters.ledgers.sqlite.operations import Operations
 from watchd.adapters.ledgers.sqlite.original_rows import OriginalRows
+from watchd.adapters.ledgers.sqlite.target_rows import TargetRows
 from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from watchd.interfaces import Clock
 
 
-class SqliteLedger(Admissions, Claims, CallPoints, Names, GateRows, OriginalRows, Operations, Leftovers):
+class SqliteLedger(Admissions, Claims, CallPoints, Names, GateRows, OriginalRows, TargetRows, Operations, Leftovers):
     """Implements `interfaces.Ledger`. The caller holds the daemon's lock on the folder of `path`."""
 
     def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, assert_n
 
 from watchd.adapters.ledgers.sqlite import opening, statements
 from watchd.adapters.ledgers.sqlite.rows import text_of
-from watchd.core.calls.state import Opened, Shut
+from watchd.core import text
+from watchd.core.calls.state import KeyWorked, Opened, Shut
 from watchd.errors import LedgerError
 from watchd.model import AT_ONCE, ClaimLost
 
@@ -139,8 +140,9 @@ class Transactions:
                 os.close(descriptor)
 
     def run(self, name: str, **values: Any) -> sqlite3.Cursor:
-        """One named statement, inside the transaction at hand."""
-        cursor = self.connection.execute(self._sql[name], values)
+        """One named statement, inside the transaction at hand. Text is text: of a name, what can be read of it."""
+        told = {key: text.display(value) if isinstance(value, str) else value for key, value in values.items()}
+        cursor = self.connection.execute(self._sql[name], told)
         assert isinstance(cursor, sqlite3.Cursor)  # noqa: S101 -- narrows an untyped library's answer
         return cursor
 
@@ -192,5 +194,7 @@ class Transactions:
                     )  # fmt: skip
                 case Opened(reason):
                     self.run("open_gate", reason=reason)
+                case KeyWorked(fingerprint):
+                    self.run("note_key_that_worked", fingerprint=fingerprint)
                 case unexpected:
                     assert_never(unexpected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -222,3 +223,24 @@ def test_an_unreadable_hot_folder_is_offline(public: Path, unprivileged: Any) ->
     (public / "hot").mkdir(mode=0)
     with unprivileged(), pytest.raises(FolderOfflineError):
         scanned(public / "hot")
+
+
+def test_a_sub_folder_that_may_not_be_entered_is_told_once_and_the_others_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("closed", "open"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(b"x")
+    real = os.open
+
+    def refuse(path: Any, *arguments: Any, **named: Any) -> int:
+        if path == "closed":
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    tree, matcher = FileTree(), Matcher(Folder("hot", str(tmp_path), Profile("p"), f"{tmp_path}-out"))
+    for _ in range(3):
+        listings = list(tree.scan(str(tmp_path), "", matcher, lambda _: {}))
+        assert [found.path for listing in listings for found in listing.fresh] == ["open/a.png"]
+    assert caplog.text.count("closed may not be entered") == 1

@@ -9,14 +9,17 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import signal
 import stat
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import mounts
+from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Found, Listing, Place, Sample, Writer
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from watchd.core.incoming.matching import Matcher
+
+logger = logging.getLogger(__name__)
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -37,12 +42,14 @@ GONE_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, 
 class FileTree:
     """Implements `interfaces.Tree`. `root` is the real path of a hot folder.
 
-    Threads: intake's and every worker's; what `_places` knows of a root is replaced whole, and read anew at worst.
+    Threads: intake's and every worker's; what `_places` knows of a root is replaced whole, and read anew at worst;
+    a word too many is all that two can make of what was told.
     """
 
     def __init__(self) -> None:
         """Remembers where each root is mounted: mountinfo is read again only when it is another folder."""
         self._places: dict[str, Place] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def locate(self, path: str, mount_marker: str | None) -> Place:
         """Where a hot folder really is; a link to it is followed here, and only here."""
@@ -67,12 +74,21 @@ class FileTree:
         """`below` ("" is the root) and, where the matcher enters, each folder under it; see `interfaces.Tree`."""
         try:
             with directory(root, below) as descriptor:
-                scan = _Scan(matcher, known, os.fstat(descriptor).st_dev)
+                scan = _Scan(matcher, known, os.fstat(descriptor).st_dev, partial(self._tell_of_closed, root))
                 yield from scan.below(descriptor, below, below.count("/"))
         except OSError as error:
             if below and error.errno in {*GONE_ERRORS, errno.EACCES}:
                 return  # it went, or is not ours to read; the next scan looks again
             raise FolderOfflineError(f"{root} cannot be read: {error.strerror}") from error
+
+    def _tell_of_closed(self, root: str, path: str) -> None:
+        """Once for each: pictures that lie there would be missed without a word."""
+        if (root, path) not in self._told:
+            self._told.add((root, path))
+            logger.warning(
+                "%s/%s may not be entered: what lies in it is not seen. Let watchd's user, or its group, read and enter"
+                " it; each scan looks again.", root, on_one_line(path), extra={"action": "closed_folder"},
+            )  # fmt: skip
 
     def look(self, root: str, path: str) -> Sample | None:
         """One file; None where it is gone or no regular file."""
@@ -168,7 +184,11 @@ def _read_all(descriptor: int, most: int) -> bytes:
 class _Scan:
     """One walk over a tree; everything in it is reached by its parent's descriptor."""
 
-    def __init__(self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int) -> None:
+    def __init__(
+        self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int, closed: Callable[[str], None]
+    ) -> None:
+        """`closed` is told of a sub-folder that may not be entered."""
+        self._closed = closed
         self._matcher = matcher
         self._known = known
         self._device = device
@@ -183,9 +203,11 @@ class _Scan:
             try:
                 child = os.open(name, _DIRECTORY, dir_fd=descriptor)
             except OSError as error:
-                if error.errno in GONE_ERRORS or error.errno == errno.EACCES:
-                    continue  # it went, or became something else, or is not ours to read: the next scan looks again
-                raise
+                if error.errno == errno.EACCES:
+                    self._closed(path)
+                elif error.errno not in GONE_ERRORS:
+                    raise
+                continue  # it went, or became something else, or is not ours to read: the next scan looks again
             try:
                 if os.fstat(child).st_dev == self._device:  # what is mounted in a hot folder is not a part of it
                     yield from self.below(child, path, depth + 1)

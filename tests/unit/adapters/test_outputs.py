@@ -445,6 +445,27 @@ def test_a_name_that_was_held_for_this_very_job_is_its_own_and_no_other(tmp_path
 # --- what a root is on ----------------------------------------------------------------------------------------------
 
 
+def test_of_many_who_make_the_root_at_once_nobody_fails(tmp_path: Path) -> None:
+    for number in range(20):
+        outputs, barrier = FileOutputs(), threading.Barrier(8)
+        errors: list[Exception] = []
+
+        def make(root: str, outputs: FileOutputs, barrier: threading.Barrier, errors: list[Exception]) -> None:
+            barrier.wait(10)
+            try:
+                outputs.make_ready(root, 0)
+            except TargetOfflineError as error:
+                errors.append(error)
+
+        told = str(tmp_path / f"out{number}"), outputs, barrier, errors
+        threads = [threading.Thread(target=make, args=told) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert errors == []
+
+
 def test_nothing_is_made_where_something_else_was_mounted_before(tmp_path: Path) -> None:
     noted: list[tuple[str, str]] = []
     root = str(tmp_path / "NAS" / "out")

@@ -66,7 +66,7 @@ class Roots:
         except FileNotFoundError:
             # Never what is above it: its parent has to be there. And not below a mount point that is bare.
             self._judge(root, mounts.mount_point_of(root))
-            Path(root).mkdir()
+            Path(root).mkdir(exist_ok=True)  # another worker may have come first
             descriptor = os.open(root, DIRECTORY)
         try:
             status = os.fstat(descriptor)

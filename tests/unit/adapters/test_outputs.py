@@ -419,6 +419,21 @@ def test_a_name_is_proven_before_anything_is_paid(tmp_path: Path, name: str) -> 
     assert [path.name for path in (tmp_path / "2025").iterdir()] == []
 
 
+@pytest.mark.parametrize("where", ["root", "sub-folder"])
+def test_what_cannot_be_read_says_nothing_of_where_anything_is_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    digest = publish(tmp_path, "sub/a.png")
+    assert digest is not None
+    barred = str(tmp_path) if where == "root" else "sub"
+    refusing(monkeypatch, "open", errno.EACCES, lambda path, *_: path == barred)
+    outputs = FileOutputs()
+    with pytest.raises(LaterError):
+        outputs.fetch(str(tmp_path), "sub/a.png", digest, io.BytesIO())
+    with pytest.raises(LaterError):
+        outputs.digest(str(tmp_path), "sub/a.png")
+
+
 # --- what a run that was killed leaves ------------------------------------------------------------------------------
 
 

@@ -145,6 +145,8 @@ class FileOutputs:
                 file = None if inside is None else os.open(name, _FILE, dir_fd=inside.folder)
         except NameUnavailableError:
             file = None  # a link, or a file, is where a folder was
+        except TargetOfflineError as error:
+            raise LaterError(str(error)) from error  # of what is read, and not of where anything is to go
         except OSError as error:
             if error.errno not in NOT_THERE:
                 raise LaterError(f"{root}/{on_one_line(path)} cannot be read: {error.strerror}") from error

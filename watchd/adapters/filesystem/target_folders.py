@@ -124,7 +124,7 @@ class TargetFolders:
                     if not make and error.errno == errno.ENOENT:
                         yield None
                         return
-                    raise self.trouble(error, inside, part) from error
+                    raise (self.trouble(error, inside, part) if make else _unread(error, inside, part)) from error
                 os.close(descriptor)
                 descriptor = inner
             yield Inside(root, top, descriptor, way)
@@ -177,6 +177,14 @@ class TargetFolders:
         finally:
             os.close(descriptor)
         self._durable.add(key)
+
+
+def _unread(error: OSError, inside: Inside, name: str) -> LaterError:
+    """Trouble of whoever only looks: it says nothing about what can be written there."""
+    what = f"{inside.where}/{on_one_line(name)}"
+    if error.errno in NOT_THERE:
+        return NameUnavailableError(f"{what} is no folder: {error.strerror}")
+    return LaterError(f"{what} cannot be read: {error.strerror}")
 
 
 def _offline(root: str, error: OSError, size: int) -> TargetOfflineError:

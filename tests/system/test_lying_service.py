@@ -84,7 +84,9 @@ class Service:
 
 def configure(house: House, service: Service, **api: Any) -> None:
     """As the house does, but for another service than its sandbox: this one keeps its own books."""
-    known = {"base_url": service.server.base_url, "key_file": str(house.key), "requests_per_minute": 0, "workers": 8}
+    known = {
+        "base_url": service.server.base_url, "key_file": str(house.key), "requests_per_minute": 0, "workers": WORKERS,
+    }  # fmt: skip
     whole = {
         "api": known | api,
         "state_dir": str(house.state),
@@ -120,8 +122,10 @@ def give_time(house: House, count: int, seconds: float) -> None:
 
 # One picture for each lie
 
-EVERY = 2
+EVERY = 1
 """Behind so many lies the truth is told once: pictures end the rows of doubts that would close the gate for all."""
+WORKERS = 24
+"""As many doubts in a row would close it; files come in no order, so a row of that length is as good as impossible."""
 STEP = 4
 HEAVY_SIDE = 1850
 

@@ -487,4 +487,4 @@ LedgerMachine.TestCase.settings = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-TestTheLedgerAgainstItsModel = pytest.mark.timeout(7200 if FULL else 120)(LedgerMachine.TestCase)
+TestTheLedgerAgainstItsModel = pytest.mark.timeout(7200 if FULL else 600)(LedgerMachine.TestCase)

@@ -42,6 +42,7 @@ def test_what_ends_well_leaves_no_suspicion(path: Path) -> None:
     recorder = FlightRecorder(path)
     assert may(recorder, DEADLY)
     recorder.close()
+    assert not path.exists()
     again = FlightRecorder(path)
     assert not path.read_bytes().strip()
     assert may(again, DEADLY)

@@ -37,6 +37,7 @@ class FlightRecorder:
 
     def __init__(self, path: Path) -> None:
         """Whatever stands in `path` was in hand when the last process ended. Where that cannot be had, none is kept."""
+        self._path = path
         self._changed = threading.Condition()
         self._in_hand = 0
         self._alone = False
@@ -117,7 +118,9 @@ class FlightRecorder:
                 os.pwrite(self._file, data, line * LINE_BYTES)
 
     def close(self) -> None:
-        """Nothing is in hand any more."""
+        """Nothing is in hand any more; where nothing is under suspicion either, nothing is left."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+            if len(self._free) == LINES:
+                self._path.unlink(missing_ok=True)

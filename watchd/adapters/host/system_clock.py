@@ -6,7 +6,7 @@ import os
 import time
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchd.model import Steady, Wall
 
@@ -49,5 +49,5 @@ def _zone() -> tzinfo | None:
             return ZoneInfo(name)
         with LOCALTIME.open("rb") as rules:
             return ZoneInfo.from_file(rules, "localtime")
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZoneInfoNotFoundError):
         return None

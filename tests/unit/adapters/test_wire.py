@@ -117,6 +117,10 @@ def test_scales_of_four_decimals_arrive_as_they_are(ten_thousandths: int) -> Non
         (b'"just text"', "just text"),
         (b"[1]", "[1]"),
         (b"\xff\xfe", "\ufffd\ufffd"),
+        (b'{"error": "no\\n2026-01-01 Published a.png"}', "no 2026-01-01 Published a.png"),
+        (b'{"error": "x", "details": {"a": {"_errors": ["y\\r\\nz"]}}}', "x (a: y z)"),
+        (b'"\\u001b[2Kwell\\u2028all is"', r"\x1b[2Kwell all is"),
+        (b"\x1b]0;title\x07", r"\x1b]0;title\x07"),
     ],
 )
 def test_the_words_of_an_error_are_found_in_whatever_shape_they_come(body: bytes, said: str) -> None:
@@ -125,7 +129,14 @@ def test_the_words_of_an_error_are_found_in_whatever_shape_they_come(body: bytes
 
 @given(st.binary(max_size=300))
 def test_no_body_of_an_error_is_too_strange(body: bytes) -> None:
-    assert len(answers.words(body, "application/json", Redactor())) <= answers.MOST_CHARACTERS
+    words = answers.words(body, "application/json", Redactor())
+    assert len(words) <= answers.MOST_CHARACTERS
+    assert words.isprintable()
+
+
+@given(st.text(max_size=100))
+def test_no_words_of_json_leave_their_line(text: str) -> None:
+    assert answers.words(json.dumps({"error": text}).encode(), "application/json", Redactor()).isprintable()
 
 
 def test_a_body_nested_without_end_is_only_words() -> None:

@@ -12,6 +12,7 @@ import httpx
 
 from watchd.core.calls.outcomes import Quota
 from watchd.core.request.endpoint import Answer
+from watchd.core.text import on_one_line
 
 if TYPE_CHECKING:
     from watchd.adapters.http.redactor import Redactor
@@ -50,9 +51,10 @@ def _is_page(body: bytes, content_type: str) -> bool:
 
 
 def words(body: bytes, content_type: str, hidden: Redactor) -> str:
-    """The message of an error body: its `error` and `details` if it is JSON, else what it looks like."""
-    # JSON can spell half of a character, which no file and no database takes.
-    whole = _words(body, content_type).encode("utf-8", "replace").decode()
+    """The message of an error body, on one line: its `error` and `details` if it is JSON, else what it looks like."""
+    # JSON can spell half of a character, which no file and no database takes; and a newline, or what moves a
+    # terminal's cursor: whoever answers in the service's place must not write lines of ours into the log.
+    whole = on_one_line(" ".join(_words(body, content_type).encode("utf-8", "replace").decode().split()))
     # Veiled when it has been read, since JSON can spell a character in several ways; and before it is cut.
     return hidden(whole)[:MOST_CHARACTERS] or "no words"
 
@@ -64,7 +66,7 @@ def _words(body: bytes, content_type: str) -> str:
     except (ValueError, RecursionError):  # nested deeper than anyone means it
         if _is_page(body, content_type):
             return "an HTML page, as a proxy in between answers it"
-        return " ".join(text.split())
+        return text
     if not isinstance(parsed, dict):
         return str(parsed)
     said = str(parsed.get("error", "no words"))

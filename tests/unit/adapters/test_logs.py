@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from watchd.adapters.host.logs import IN_FULL, WINDOW_S, Summary
+from watchd.adapters.host.logs import IN_FULL, MOST_KINDS, WINDOW_S, Summary
 
 
 class Wall:
@@ -80,7 +80,7 @@ def test_each_kind_has_its_own_count(summary: Summary) -> None:
 
 
 @pytest.mark.parametrize(("action", "level"), [
-    ("unknown", logging.ERROR), ("gate_closed", logging.WARNING), ("published", logging.INFO), (None, logging.ERROR),
+    ("unknown", logging.ERROR), ("gate_closed", logging.WARNING), ("published", logging.INFO),
 ])  # fmt: skip
 def test_money_and_ordinary_work_are_written_whole(summary: Summary, action: str | None, level: int) -> None:
     assert written(summary, 1000, action, level) == 1000
@@ -91,3 +91,29 @@ def test_its_own_line_is_never_left_out(summary: Summary) -> None:
     record.left_out = 5
     written(summary, 100)
     assert summary.filter(record)
+
+
+def foreign(words: str, name: str = "asyncio", level: int = logging.ERROR) -> logging.LogRecord:
+    return logging.LogRecord(name, level, __file__, 1, words, (), None)
+
+
+def test_lines_of_libraries_are_counted_by_who_says_what(summary: Summary, caplog: pytest.LogCaptureFixture) -> None:
+    """As asyncio tells of a socket that it cannot accept from: its words are made before they come to the log."""
+    for number in range(1_000):
+        summary.filter(foreign(f"socket.accept() out of system resource\nsocket: <TransportSocket fd={number}>"))
+        summary.filter(foreign(f"Exception in callback <Handle at 0x7f{number:x}>"))
+    assert summary.filter(foreign("something else"))
+    assert summary.filter(foreign("socket.accept() out of system resource", "uvicorn.error"))
+    summary.tell(at_once=True)
+    assert [record.__dict__["left_out"] for record in caplog.records] == [1_000 - IN_FULL] * 2
+    assert "asyncio: socket.accept() out of system resource" in caplog.text
+
+
+def test_words_that_never_repeat_themselves_are_not_remembered_without_end(summary: Summary) -> None:
+    letters = "abcdefghij"
+    lines = (foreign("".join(letters[int(digit)] for digit in str(number))) for number in range(10_000))
+    assert sum(bool(summary.filter(one)) for one in lines) <= MOST_KINDS + IN_FULL
+
+
+def test_what_a_library_only_mentions_is_counted_too(summary: Summary) -> None:
+    assert sum(bool(summary.filter(foreign("Started", level=logging.INFO))) for _ in range(100)) == IN_FULL

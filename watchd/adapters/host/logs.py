@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,11 @@ _NEVER_LEFT_OUT = frozenset({"unknown", "gate_closed", "fatal", "ledger_full", "
 IN_FULL = 20
 """Lines of one kind of trouble that are written before the rest of their minute is summed up."""
 WINDOW_S = 60.0
+MOST_KINDS = 200
+"""Kinds of lines without an action that are told apart at one time: their words may come from anybody."""
+_SHOWN_CHARACTERS = 60
+_CHANGING = re.compile(r"0x[0-9a-fA-F]+|[0-9]+")
+"""What differs between two lines that say the same: numbers, addresses of objects and of connections."""
 
 
 def set_up(log: Log, handler: logging.Handler | None = None) -> None:
@@ -50,7 +56,7 @@ def set_up(log: Log, handler: logging.Handler | None = None) -> None:
 
 @dataclass(slots=True)
 class _Minute:
-    """Lines of one action since `began`; how many were left out."""
+    """Lines of one kind since `began`; how many were left out."""
 
     began: float
     written: int = 0
@@ -60,7 +66,9 @@ class _Minute:
 class Summary(logging.Filter):
     """Of a trouble that repeats itself the first lines are written, and then, once a minute, how many more there were.
 
-    Ten thousand broken files must not push what else happened out of a journal; the ledger has each of them.
+    Ten thousand broken files must not push what else happened out of a journal; the ledger has each of them. Lines of
+    ours are counted by their action, and only those of trouble; those of libraries, which have none, by who wrote them
+    and by their words, whatever their level: a socket that nobody can accept from is told thousands of times a second.
 
     Threads: any that logs; its counts are behind its lock.
     """
@@ -69,16 +77,19 @@ class Summary(logging.Filter):
         super().__init__()
         self._clock = clock
         self._lock = threading.Lock()
-        self._minutes: dict[str, _Minute] = {}
+        self._minutes: dict[tuple[str | None, str], _Minute] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this line is written."""
         action = record.__dict__.get("action")
-        trouble = record.levelno >= logging.WARNING or action in {"queued", "later"}
-        if action is None or not trouble or action in _NEVER_LEFT_OUT or record.__dict__.get("left_out"):
+        trouble = action is None or record.levelno >= logging.WARNING or action in {"queued", "later"}
+        if not trouble or action in _NEVER_LEFT_OUT or record.__dict__.get("left_out"):
             return True
+        kind = (None, _gist(record)) if action is None else (action, action)
         with self._lock:
-            minute = self._minutes.setdefault(action, _Minute(self._clock()))
+            if action is None and kind not in self._minutes and len(self._minutes) >= MOST_KINDS:
+                kind = (None, record.name)
+            minute = self._minutes.setdefault(kind, _Minute(self._clock()))
             if minute.written < IN_FULL:
                 minute.written += 1
                 return True
@@ -89,18 +100,24 @@ class Summary(logging.Filter):
         """Write how much was left out in the minutes that are over, or in all."""
         now = self._clock()
         with self._lock:
-            over = {
-                action: minute for action, minute in self._minutes.items() if at_once or now - minute.began >= WINDOW_S
-            }
-            for action in over:
-                del self._minutes[action]
-        for action, minute in over.items():
+            over = {kind: minute for kind, minute in self._minutes.items() if at_once or now - minute.began >= WINDOW_S}
+            for kind in over:
+                del self._minutes[kind]
+        for (action, words), minute in over.items():
             if minute.left_out:
+                told = {"left_out": minute.left_out} | ({} if action is None else {"action": action})
+                where = "`watchd jobs` has every file, and " if action is not None else ""
                 logging.getLogger(__name__).warning(
-                    "%d more lines like the last %r ones within %.0f s were left out; `watchd jobs` has every file, and"
-                    " `log: {level: debug}` every line",
-                    minute.left_out, action, now - minute.began, extra={"action": action, "left_out": minute.left_out},
+                    "%d more lines like the last %r ones within %.0f s were left out;"
+                    " %s`log: {level: debug}` every line",
+                    minute.left_out, words, now - minute.began, where, extra=told,
                 )  # fmt: skip
+
+
+def _gist(record: logging.LogRecord) -> str:
+    """Who wrote a line, and the words that it has in common with others of its kind."""
+    first, *_ = str(record.msg).splitlines() or [""]
+    return f"{record.name}: {_CHANGING.sub('#', first)[:_SHOWN_CHARACTERS]}"
 
 
 _summary = Summary()

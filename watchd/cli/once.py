@@ -75,10 +75,12 @@ def _duration(seconds: float) -> str:
 @click.pass_obj
 def once(config: str | None, *, yes: bool) -> int:
     """Process what lies in the folders now, then exit."""
-    from watchd.adapters.host import allocating, logs  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    # `watchd --help` pays for no command's imports.
+    from watchd.adapters.host import allocating, descriptors, logs  # noqa: PLC0415 -- as said
     from watchd.process.single_run import Once  # noqa: PLC0415 -- as above
 
     allocating.share_one_heap()
+    descriptors.raise_limit()
     settings = load(config)
     on_terminal = sys.stderr.isatty()
     bar = Bar()

@@ -16,7 +16,7 @@ from tests.system.house import Daemon, House, until
 from tests.system.pictures import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 TOKEN = "tok-5f0c1a7be2d94c60"  # noqa: S105 -- made up here
 
@@ -35,13 +35,16 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 class Served:
-    """A daemon with a web room, and a client of it; `top`: more of the configuration."""
+    """A daemon with a web room, and a client of it; `top`: more of the configuration, `program`: another than usual."""
 
-    def __init__(self, house: House, listen: str = "127.0.0.1", top: dict[str, Any] | None = None, **web: Any) -> None:
+    def __init__(
+        self, house: House, listen: str = "127.0.0.1", top: dict[str, Any] | None = None,
+        program: Sequence[str] | None = None, **web: Any,
+    ) -> None:  # fmt: skip
         self.port = free_port()
         self.house = house
         house.configure(web={"listen": f"{listen}:{self.port}"} | web, **(top or {}))
-        self.daemon: Daemon = house.start()
+        self.daemon: Daemon = house.start() if program is None else house.launch_as(*program)
         self.daemon.wait_for("web")
         self.base = f"http://127.0.0.1:{self.port}"
 

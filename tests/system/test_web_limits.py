@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+import resource
+import socket
 import subprocess
 import sys
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.system.house import House, until
 from tests.system.pictures import picture
+from tests.system.test_web import Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+MOST_CONNECTIONS = 64
 
 
 @pytest.fixture
@@ -51,3 +59,123 @@ def test_a_single_run_takes_them_too(house: House) -> None:
     with subprocess.Popen(command, env=house.environment, stderr=subprocess.DEVNULL) as run:
         until(lambda: house.states() == ["sending"], "a call is under way")
         assert open_at_most(run.pid) == 4_096
+
+
+@pytest.fixture
+def visitors() -> Iterator[Visitors]:
+    """Sockets of the test's own, which may be more than a process usually has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+    with Visitors() as made:
+        yield made
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Visitors(ExitStack):
+    """Connections that say nothing, or not enough."""
+
+    def come(self, served: Served, count: int, first_words: bytes = b"") -> list[socket.socket]:
+        """So many more, each with the same words."""
+        return [self._come(served, first_words) for _ in range(count)]
+
+    def _come(self, served: Served, first_words: bytes) -> socket.socket:
+        one = self.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=10))
+        with suppress(ConnectionError):  # it may have been sent away by then
+            one.sendall(first_words)
+        return one
+
+
+def health(served: Served) -> int:
+    """The status of a container's own question, which has little patience."""
+    return httpx.get(f"{served.base}/healthz", timeout=3, trust_env=False).status_code
+
+
+def sockets(served: Served) -> int:
+    """How many the daemon holds."""
+    found = 0
+    for descriptor in Path(f"/proc/{served.daemon.pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
+
+
+@pytest.mark.parametrize("first_words", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"])
+def test_sixty_four_visitors_that_say_nothing_keep_nobody_out(
+    house: House, visitors: Visitors, first_words: bytes
+) -> None:
+    served = Served(house)
+    visitors.come(served, MOST_CONNECTIONS, first_words)
+    assert health(served) == 200
+    assert served.get("/readyz").status_code == 200
+    assert served.get("/").status_code == 200
+
+
+def test_more_connections_than_the_bound_are_not_held(house: House, visitors: Visitors) -> None:
+    served = Served(house)
+    assert health(served) == 200
+    before = sockets(served)
+    visitors.come(served, 300)
+    assert health(served) == 200  # all that came before have been accepted
+    until(lambda: sockets(served) <= before + MOST_CONNECTIONS, "those too many are closed", 5)
+
+
+EVENTS = b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+def test_health_is_told_however_many_look_at_the_page(house: House, visitors: Visitors) -> None:
+    served = Served(house)
+    looking = visitors.come(served, MOST_CONNECTIONS - 8, EVENTS)
+    for one in looking:
+        assert one.recv(15) == b"HTTP/1.1 200 OK"
+    visitors.come(served, 20, EVENTS)
+    assert served.get("/").status_code == 503
+    for _ in range(20):
+        assert health(served) == 200
+    for one in looking:
+        one.close()
+    until(lambda: served.get("/").status_code == 200, "the page is answered again")
+
+
+@pytest.mark.parametrize("method", ["GET / HTTP/1.1", "POST /do/pause HTTP/1.1"])
+def test_a_request_that_drips_is_cut_after_ten_seconds(house: House, visitors: Visitors, method: str) -> None:
+    """In the headers of a GET, in the body of a POST: a byte every half second makes it no later."""
+    served = Served(house)
+    words = f"{method}\r\nHost: 127.0.0.1:{served.port}\r\nOrigin: {served.base}\r\nContent-Length: 1000\r\n"
+    if method.startswith("POST"):
+        words += "\r\n"
+    (slow,) = visitors.come(served, 1, words.encode())
+    began = time.monotonic()
+    slow.settimeout(0.5)
+    while time.monotonic() < began + 20:
+        try:
+            if not slow.recv(1_000):
+                break
+        except TimeoutError:
+            with suppress(ConnectionError):
+                slow.sendall(b"x")
+        except ConnectionError:
+            break
+    assert 9 < time.monotonic() - began < 15
+    assert house.status()["gate"]["open"] is True
+
+
+def seconds_for_forty(house: House, name: str) -> float:
+    """How long forty pictures take from the last being dropped to the last being done."""
+    before = len(house.jobs())
+    for number in range(40):
+        house.drop(f"{name}/{number}.png", picture(before + number))
+    began = time.monotonic()
+    until(lambda: [job["state"] for job in house.jobs()[before:]] == ["done"] * 40, "all are done", 60)
+    return time.monotonic() - began
+
+
+def test_eleven_hundred_visitors_that_say_nothing_do_not_slow_the_work(house: House, visitors: Visitors) -> None:
+    house.open_sandbox(latency="500ms")
+    served = Served(house, program=limited(1_024, 1_024))
+    alone = seconds_for_forty(house, "alone")
+    visitors.come(served, 1_100)
+    beside = seconds_for_forty(house, "beside")
+    assert health(served) == 200
+    assert beside <= alone / 0.9, f"{beside:.2f} s instead of {alone:.2f} s"
+    assert "offline" not in served.daemon.actions()
+    assert len(served.daemon.log()) < 500

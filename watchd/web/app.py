@@ -25,13 +25,14 @@ UNAVAILABLE = 503
 def application(state_dir: str, daemon: DaemonView) -> Starlette:
     """The application, unguarded."""
 
-    def healthz(_request: Request) -> Response:
+    # On the loop itself, and from memory: the few threads may all be busy with pictures of a share that hangs.
+    async def healthz(_request: Request) -> Response:
         troubles = daemon.troubles()
         alive = not any(troubles.values())
         told = {"alive": alive, "parts": {name: trouble or "well" for name, trouble in troubles.items()}}
         return JSONResponse(told, 200 if alive else UNAVAILABLE)
 
-    def readyz(_request: Request) -> Response:
+    async def readyz(_request: Request) -> Response:
         ready = daemon.is_ready() and not any(daemon.troubles().values())
         return JSONResponse({"ready": ready}, 200 if ready else UNAVAILABLE)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from watchd.errors import WatchdError
-from watchd.web.guard import Guard
+from watchd.web.connections import AT_ONE_GO, BACKLOG, KEPT_FOR_HEALTH, MOST_CONNECTIONS, BoundedProtocol, Places
+from watchd.web.guard import OPEN, Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
 
     from watchd.model import Web
 
-MOST_CONNECTIONS = 64
-
 
 class CannotListenError(WatchdError):
     """The address cannot be had: the daemon works on without, and says so."""
+
+
+class _Accepting(uvicorn.Server):
+    """uvicorn has one number for the kernel's queue and for what asyncio takes out of it at one go."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept a few at one go, and let more of them wait."""
+        await super().startup(sockets)
+        for each in sockets or []:
+            each.listen(BACKLOG)
 
 
 class WebServer:
@@ -42,18 +51,19 @@ class WebServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((web.host, web.port))
-            self._socket.listen()
+            self._socket.listen(BACKLOG)
         except OSError as error:
             self._socket.close()
             raise CannotListenError(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from error
         self.port = int(self._socket.getsockname()[1])
         own = socket.gethostname()
-        guarded = Guard(inner, {"localhost", web.host, own, f"{own}.local"}, token)
+        placed = Places(inner, MOST_CONNECTIONS - KEPT_FOR_HEALTH, OPEN)
+        guarded = Guard(placed, {"localhost", web.host, own, f"{own}.local"}, token)
         config = uvicorn.Config(
             guarded, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
-            limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=1,
+            http=BoundedProtocol, backlog=AT_ONE_GO, proxy_headers=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
+        self._server = _Accepting(config)
         self._failed = failed
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 

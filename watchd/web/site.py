@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -15,20 +14,17 @@ from starlette.routing import Route
 from watchd.adapters.ledgers import choosing
 from watchd.model import MICROS_PER_USD, JobState
 from watchd.web import pages
+from watchd.web.changes import Changes
 from watchd.web.thumbnails import LARGE, SMALL, Gallery
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from starlette.requests import Request
 
     from watchd.model import Job
     from watchd.reports.daemon_view import DaemonView
 
-LOOK_EVERY_S = 0.1
-"""Seconds between two looks whether anything has changed, while somebody has the page open."""
-KEEP_ALIVE_S = 15.0
-"""Seconds after which a word is sent all the same, so that a lost connection is noticed."""
 ASSETS = {
     "/page.css": ("watchd.web", "page.css", "text/css"),
     "/page.js": ("watchd.web", "page.js", "text/javascript"),
@@ -48,6 +44,7 @@ class Site:
         self._state_dir = state_dir
         self._daemon = daemon
         self._gallery = Gallery(self._root)
+        self._changes = Changes(state_dir, daemon.status)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -131,25 +128,7 @@ class Site:
         return Response(made, media_type="image/jpeg")
 
     async def _events(self, _request: Request) -> Response:
-        return StreamingResponse(self._changes(), media_type="text/event-stream")
-
-    async def _changes(self) -> AsyncIterator[str]:
-        """A word whenever the ledger or a folder is other than it was."""
-        with choosing.view(self._state_dir) as view:
-            seen = None
-            quiet = 0.0
-            yield "retry: 1000\n\n"
-            while True:
-                found = view.version(), json.dumps(self._daemon.status(), sort_keys=True)
-                if found != seen and seen is not None:
-                    yield "event: changed\ndata: now\n\n"
-                    quiet = 0.0
-                elif quiet >= KEEP_ALIVE_S:
-                    yield ": here\n\n"
-                    quiet = 0.0
-                seen = found
-                await asyncio.sleep(LOOK_EVERY_S)
-                quiet += LOOK_EVERY_S
+        return StreamingResponse(self._changes.words(), media_type="text/event-stream")
 
     async def _do(self, request: Request) -> Response:
         body = b""

@@ -1,0 +1,1 @@
+"""The page: who is told of what, and who may do what."""

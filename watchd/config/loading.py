@@ -71,7 +71,10 @@ def _web(outcome: SoundFile) -> Web | None:
     if section is None:
         return None
     host, _, port = section.listen.rpartition(":")
-    return Web(host.strip("[]"), int(port), outcome.web_token_file)
+    return Web(
+        host.strip("[]"), int(port), outcome.web_token_file, tuple(section.hosts), section.base_path,
+        tuple(section.trusted_proxies),
+    )  # fmt: skip
 
 
 def _api(outcome: SoundFile) -> Api:

@@ -78,7 +78,7 @@ def _default(field: FieldInfo) -> str:
     if field.default in ({}, None) and sections_of(field.annotation):
         return "see below" if field.default == {} else "`null`"
     if isinstance(field.default, str):
-        return f"`{field.default}`"
+        return f"`{field.default}`" if field.default else '`""`'
     return f"`{_cell(json.dumps(field.default, ensure_ascii=False))}`"
 
 

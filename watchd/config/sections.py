@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from watchd.config.kinds import Choice, Duration, Money, Text, Whole
+from watchd.config.page_texts import BasePath, HostName, Network
 from watchd.config.texts import Listen, PathText, Url
 
 DAY_S = 86_400.0
@@ -123,8 +124,21 @@ class WebSection(Section):
 
     listen: Annotated[str, Listen()] = key("127.0.0.1:8787", description="Address and port to listen on.")
     token_file: Annotated[str, PathText(secret=True)] | None = key(
-        None, description="File that holds the token asked of visitors; needed beyond loopback."
-    )
+        None, description="File that holds the token asked of visitors; needed beyond loopback. Without it anybody on "
+        "this machine may look, and for its buttons the page makes a token of its own at each start.",
+    )  # fmt: skip
+    hosts: Annotated[list[Annotated[str, HostName()]], ForgivingList] = key(
+        [], description="Names that the page answers to besides this machine's own and its addresses.",
+        examples=[["nas.fritz.box"]],
+    )  # fmt: skip
+    base_path: Annotated[str, BasePath()] = key(
+        "", description="Path that a proxy serves the page under; it may take it away or pass it on.",
+        examples=["/watchd"],
+    )  # fmt: skip
+    trusted_proxies: Annotated[list[Annotated[str, Network()]], ForgivingList] = key(
+        [], description="Proxies whose X-Forwarded-For, -Host and -Proto are believed; those of others are not.",
+        examples=[["172.16.0.0/12"]],
+    )  # fmt: skip
 
 
 class NotifySection(Section):

@@ -137,11 +137,17 @@ class BalanceProbe:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where health and metrics are asked after; `token_file` is needed beyond loopback."""
+    """Where health and metrics are asked after; `token_file` is needed beyond loopback.
+
+    `hosts`: names beside this machine's, in small letters. `base_path`: "" or "/watchd". `trusted_proxies`: networks.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8787
     token_file: str | None = None
+    hosts: tuple[str, ...] = ()
+    base_path: str = ""
+    trusted_proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

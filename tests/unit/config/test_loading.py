@@ -88,6 +88,15 @@ folders:
     assert folder.budget == Budget(2_000_000, None)
 
 
+def test_how_the_page_is_reached_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    keys = "{hosts: [NAS.fritz.box, watchd], base_path: /watchd/, trusted_proxies: [127.0.0.1, 172.16.1.9/12, '::1']}"
+    web = settings(tmp_path, f"{ONE_FOLDER}web: {keys}\n").web
+    assert web is not None
+    assert web.hosts == ("nas.fritz.box", "watchd")
+    assert web.base_path == "/watchd"
+    assert web.trusted_proxies == ("127.0.0.1/32", "172.16.0.0/12", "::1/128")
+
+
 def test_null_switches_the_approval_limit_off(tmp_path: Path) -> None:
     assert settings(tmp_path, f"{ONE_FOLDER}approval: null\n").approval == Approval(None, None)
     assert settings(tmp_path, f"{ONE_FOLDER}approval: {{files: 3}}\n").approval == Approval(20_000_000, 3)

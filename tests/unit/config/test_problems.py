@@ -44,6 +44,14 @@ IN_A_FILE_WITH_ONE_FOLDER = [
      "expected an amount in USD such as 10.00, found the number -1")),
     ("api: {price: {up_to_2x: 0.0000001}}", ("4:25: api.price.up_to_2x: finer than a millionth of a dollar, "
      "expected an amount in USD such as 10.00, found the number 1e-07")),
+    ("web: {hosts: [nas:8787]}", ("4:15: web.hosts.0: not a name, expected one such as nas.fritz.box, without a port, "
+     'found "nas:8787"')),
+    ("web: {trusted_proxies: [nginx]}", ("4:25: web.trusted_proxies.0: not an address or a network, "
+     'expected one such as 127.0.0.1 or 172.16.0.0/12, found "nginx"')),
+    ("web: {base_path: watchd}", ("4:18: web.base_path: not a path of the page, expected one such as /watchd, "
+     'found "watchd"')),
+    ("web: {base_path: /a/../b}", ("4:18: web.base_path: not a path of the page, expected one such as /watchd, "
+     'found "/a/../b"')),
     ("log: loud", "4:6: log: not a mapping, expected keys such as level, format, found text"),
     ("balance_probe: {first: 1h}", ("4:24: balance_probe.first: longest is shorter than first, expected at least 1h, "
      'found "30m"')),

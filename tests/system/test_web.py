@@ -59,6 +59,13 @@ class Served:
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
 
 
+def link_of(served: Served) -> str:
+    """The link in the log."""
+    found = re.search(r"http://\S+/\?token=[\w-]{32}", str(served.daemon.wait_for("web")[0]["message"]))
+    assert found is not None
+    return found[0]
+
+
 def test_a_daemon_that_is_well_says_so(house: House) -> None:
     served = Served(house)
     answer = served.get("/healthz")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import resource
 import socket
@@ -17,7 +19,7 @@ import pytest
 
 from tests.system.house import House, until
 from tests.system.pictures import picture
-from tests.system.test_web import Served
+from tests.system.test_web import Served, act, link_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,3 +184,158 @@ def test_eleven_hundred_visitors_that_say_nothing_do_not_slow_the_work(house: Ho
     assert min(beside) <= alone / 0.9, f"{beside} s instead of {alone:.2f} s"
     assert "offline" not in served.daemon.actions()
     assert len(served.daemon.log()) < 500
+
+
+# --- who may press ---------------------------------------------------------------------------------------------------
+
+ANOTHER = 54_321
+"""A user id that nobody here has."""
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may ask as somebody else")
+
+
+def ask_as(user: int, served: Served, *headers: str, what: str = "pause", body: str = "") -> int:
+    """Press a button as another account of this machine; the status."""
+    lines = [
+        f"POST /do/{what} HTTP/1.1", f"Host: 127.0.0.1:{served.port}", f"Origin: {served.base}", "Connection: close",
+        f"Content-Length: {len(body)}", *headers, "", body,
+    ]  # fmt: skip
+    script = f'exec 3<>/dev/tcp/127.0.0.1/{served.port}; printf %s "$1" >&3; cat <&3'
+    ended = subprocess.run(
+        ["/usr/bin/setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "/bin/bash", "-c", script, "-",
+         "\r\n".join(lines)], capture_output=True, text=True, check=True, timeout=20, cwd="/",
+    )  # fmt: skip
+    return int(ended.stdout.split()[1])
+
+
+@root_only
+def test_another_account_looks_and_presses_nothing(house: House) -> None:
+    house.open_sandbox(fail=("415:1",))
+    served = Served(house)
+    house.drop("a.png", picture(1))
+    house.wait_for_states("failed")
+    assert ask_as(ANOTHER, served) == 403
+    assert ask_as(ANOTHER, served, what="retry", body="all=yes") == 403
+    assert ask_as(ANOTHER, served, "X-Forwarded-For: 127.0.0.1") == 403
+    assert ask_as(ANOTHER, served, "Authorization: Bearer wrong") == 403
+    assert house.status()["gate"]["open"] is True
+    assert house.states() == ["failed"]
+
+
+@root_only
+def test_the_account_of_the_daemon_presses_without_a_token(house: House) -> None:
+    served = Served(house)
+    assert ask_as(os.geteuid(), served) == 303
+    assert house.status()["gate"]["reason"] == "paused"
+
+
+@root_only
+def test_whoever_comes_through_a_proxy_of_the_daemons_account_is_not_its_owner(house: House) -> None:
+    served = Served(house)
+    assert ask_as(os.geteuid(), served, "X-Forwarded-For: 192.0.2.7") == 403
+    assert house.status()["gate"]["open"] is True
+
+
+@root_only
+def test_the_link_opens_the_buttons_to_whoever_has_it(house: House) -> None:
+    served = Served(house)
+    link = link_of(served)
+    answer = served.get(f"/?q=a&{link.partition('?')[2]}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?q=a")
+    cookie, *told = answer.headers["set-cookie"].split("; ")
+    assert {one.lower() for one in told} == {"httponly", "path=/", "samesite=strict"}
+    assert link.rpartition("=")[2] not in cookie
+    assert ask_as(ANOTHER, served, f"Cookie: {cookie}") == 303
+    assert house.status()["gate"]["reason"] == "paused"
+    assert ask_as(ANOTHER, served, f"Authorization: Bearer {link.rpartition('=')[2]}", what="resume") == 303
+    assert house.status()["gate"]["open"] is True
+
+
+def test_the_link_is_told_to_the_owner_and_to_no_visitor(house: House) -> None:
+    served = Served(house)
+    link = link_of(served)
+    assert f"Page    {link}\n" in house.watchd("status").stdout
+    token = link.rpartition("=")[2]
+    assert token not in json.dumps(house.status())
+    for path in ("/", "/metrics", "/healthz"):
+        assert token not in served.get(path).text
+
+
+def test_the_link_holds_over_a_reload_and_not_over_a_new_start(house: House) -> None:
+    served = Served(house)
+    link = link_of(served)
+    assert house.watchd("reload").returncode == 0
+    assert link in house.watchd("status").stdout
+    served.daemon.stop()
+    served.daemon = house.start()
+    served.daemon.wait_for("web")
+    assert link not in house.watchd("status").stdout
+    assert served.get(f"/?{link.partition('?')[2]}").status_code == 403
+
+
+def test_a_token_that_was_chosen_is_in_no_link_that_is_shown(house: House) -> None:
+    (house.root / "token").write_text("chosen-by-the-owner-0001\n")
+    served = Served(house, token_file=str(house.root / "token"))
+    assert f"Page    {served.base}/\n" in house.watchd("status").stdout
+    assert "chosen-by-the-owner" not in served.daemon.text
+    assert served.get("/").status_code == 401
+    assert act(served, "/do/pause").status_code == 401
+    opened = served.get("/?token=chosen-by-the-owner-0001")
+    assert served.get("/", cookie=opened.headers["set-cookie"].partition(";")[0]).status_code == 200
+
+
+def test_try_all_again_leaves_alone_what_was_perhaps_paid_for(house: House) -> None:
+    house.open_sandbox(fail=("cut:1", "415:1"))
+    served = Served(house)
+    house.drop("a.png", picture(1))
+    house.wait_for_states("unknown")
+    house.drop("b.png", picture(2))
+    house.wait_for_states("unknown", "failed")
+    assert "Try all 1 again" in served.get("/").text
+    assert act(served, "/do/retry", all="yes").status_code == 303
+    house.wait_for_states("unknown", "done")
+    assert [attempt["job_id"] for attempt in house.attempts()] == [1, 2, 2]
+    text = served.get("/").text
+    assert "0 failed, 1 unknown" in text
+    assert "Try all" not in text
+
+
+# --- names and proxies -----------------------------------------------------------------------------------------------
+
+
+def test_the_page_answers_to_the_names_that_it_was_given(house: House) -> None:
+    served = Served(house, hosts=["nas.fritz.box", "watchd"])
+    for host in ("nas.fritz.box", "watchd:8787", "NAS.fritz.box:443"):
+        assert served.get("/metrics", host=host).status_code == 200
+    refused = served.get("/metrics", host="other.fritz.box")
+    assert (refused.status_code, "web.hosts" in refused.text) == (421, True)
+
+
+THROUGH = {"x_forwarded_host": "nas.fritz.box", "x_forwarded_proto": "https", "origin": "https://nas.fritz.box"}
+
+
+def test_a_trusted_proxy_is_believed_and_is_not_the_owner(house: House) -> None:
+    served = Served(house, hosts=["nas.fritz.box"], base_path="/watchd", trusted_proxies=["127.0.0.1"])
+    token = link_of(served).rpartition("=")[2]
+    assert f"{served.base}/watchd/?token=" in link_of(served)
+    for path in ("/", "/watchd/"):  # the proxy may take the path away, or not
+        text = served.get(path, **THROUGH).text
+        assert 'href="/watchd/page.css"' in text
+        assert 'action="/watchd/do/pause"' in text
+        assert 'href="/p' not in text
+    opened = served.get(f"/watchd/?token={token}", **THROUGH)
+    assert opened.headers["location"] == "/watchd/"
+    cookie, *told = opened.headers["set-cookie"].split("; ")
+    assert {one.lower() for one in told} == {"httponly", "path=/watchd", "samesite=strict", "secure"}
+    assert served.get("/do/pause", "POST", **THROUGH).status_code == 403
+    answer = served.get("/do/pause", "POST", cookie=cookie, **THROUGH)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/watchd/")
+    assert house.status()["gate"]["reason"] == "paused"
+
+
+def test_what_another_proxy_says_is_not_believed(house: House) -> None:
+    served = Served(house, hosts=["nas.fritz.box"], trusted_proxies=["192.0.2.0/24"])
+    token = link_of(served).rpartition("=")[2]
+    bearer = {"authorization": f"Bearer {token}"}
+    assert served.get("/do/pause", "POST", **bearer, **THROUGH).status_code == 403
+    assert "Secure" not in served.get(f"/?token={token}", **(THROUGH | {"origin": served.base})).headers["set-cookie"]
+    assert house.status()["gate"]["open"] is True

@@ -26,17 +26,17 @@ WAYS_ON = {"approval": "`watchd approve` lets it go on", "ledger": "it goes on b
 @click.pass_obj
 def status(config: str | None, *, as_json: bool) -> None:
     """Daemon, gate, folders, counts, money."""
-    answer = collect(config)
-    if as_json:
-        click.echo(json.dumps(answer, indent=2))
-    else:
-        _show(answer)
-
-
-def collect(config: str | None) -> dict[str, Any]:
-    """The promised object, from the running daemon where there is one and from the ledger."""
     state = state_dir(config)
     told = _ask(state) or _without_daemon(config)
+    answer = _collect(state, told)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))  # without the page's link: such output is kept and sent around
+    else:
+        _show(answer, told.get("page"))
+
+
+def _collect(state: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """The promised object, from what the running daemon has `told`, if there is one, and from the ledger."""
     with choosing.view(state) as view:
         gate = told.get("gate") or shapes.gate(view.gates())
         counts, spent = view.counts(), view.spent(datetime.now().astimezone())
@@ -66,10 +66,12 @@ def _without_daemon(config: str | None) -> dict[str, Any]:
     return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: dict[str, Any], page: str | None) -> None:
     daemon, gate, counts, spent = answer["daemon"], answer["gate"], answer["counts"], answer["spent"]
     running = f"runs, process {daemon['pid']}, since {daemon['since']}" if daemon["running"] else "does not run"
     click.echo(f"Daemon  {running}")
+    if page is not None:
+        click.echo(f"Page    {page}")
     if gate["open"]:
         click.echo("Gate    open")
     else:

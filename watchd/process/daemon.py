@@ -57,7 +57,9 @@ class Daemon:
         self._engine = self._new_engine(settings)
         self._supervisor = self._new_supervisor()
         self._operator = Operator(self._ledger, self._host.clock, self._host.keeper.apply, self._refresh)
-        self._control = ControlServer(self._host.state, self._answer)
+        self._control = ControlServer(
+            self._host.state, lambda request: self._services.with_page(request, self._answer(request))
+        )
         view = DaemonView(
             lambda: {**self._troubles(), "ledger": self._ledger.trouble}, lambda: self._works and not self._host.ends(),
             self._status, self._gates, self._answer, lambda: self._ledger.commits, lambda: self._settings,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import secrets
+from typing import TYPE_CHECKING, Any
 
 from watchd.adapters.host import logs, supervision
 from watchd.adapters.ledgers import choosing
@@ -29,7 +30,8 @@ HOUR_S = 3600.0
 class SideServices:
     """All of them; a reload replaces them. A daemon without `web` and `notify` imports nothing for them.
 
-    Threads: the main one. The page and the notices have their own, which ask the daemon through its view.
+    Threads: the main one. The page and the notices have their own, which ask the daemon through its view; `page` may be
+    read by any.
     """
 
     def __init__(self, clock: Clock, daemon: DaemonView, failed: Callable[[BaseException], None]) -> None:
@@ -42,6 +44,9 @@ class SideServices:
         self._teller: Teller | None = None
         self._said = ""
         self._seen: object = None
+        self._own_token = secrets.token_urlsafe(24)
+        self.page: str | None = None
+        """The address of the page, as a link that opens its buttons where the owner has chosen no token."""
 
     def start(self, settings: Settings) -> None:
         """Begin, or begin anew under another configuration; notices go on from what was told before."""
@@ -59,6 +64,7 @@ class SideServices:
         if self._web is not None:
             self._web.stop()
             self._web = None
+            self.page = None
         if self._teller is not None:
             self._teller.stop()
             self._teller = None
@@ -66,6 +72,10 @@ class SideServices:
     def is_alive(self) -> bool:
         """Whether the page is served, where it is to be."""
         return self._web is None or self._web.is_alive()
+
+    def with_page(self, request: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer to the owner, who alone reaches the control socket: a status has the page's own link."""
+        return {**answer, "page": self.page} if request.get("command") == "status" else answer
 
     def look(self, offline: Mapping[str, str], in_flight: int) -> None:
         """Tell what is new; `offline`: folder → why."""
@@ -84,11 +94,12 @@ class SideServices:
         from watchd.web import app, server  # noqa: PLC0415 -- a daemon without the page pays nothing for it
 
         try:
-            token = None
+            token = self._own_token
             if web.token_file is not None:
                 token = read_token(web.token_file).reveal()
                 logs.hide(token)
-            made = server.WebServer(web, token, app.application(settings.state_dir, self._daemon), self._failed)
+            site = app.application(settings.state_dir, self._daemon, web.base_path)
+            made = server.WebServer(web, token, site, self._failed)
         except (server.CannotListenError, ConfigurationError) as error:
             logger.error(  # noqa: TRY400 -- the words say it all
                 "No health and metrics: %s. All else works; mend it and `watchd reload`.", error,
@@ -96,7 +107,9 @@ class SideServices:
             )  # fmt: skip
             return None
         made.start()
-        logger.info("Health and metrics on %s port %d", web.host, made.port, extra={"action": "web"})
+        self.page = made.address(web, token=token if web.token_file is None else None)
+        # As Jupyter does it: whoever may read this log may press the page's buttons.
+        logger.info("The page, health and metrics on %s", self.page, extra={"action": "web"})
         return made
 
     def _tell_manager(self, state_dir: str, in_flight: int, mark: tuple[int, int]) -> None:

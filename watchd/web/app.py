@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 UNAVAILABLE = 503
 
 
-def application(state_dir: str, daemon: DaemonView) -> Starlette:
-    """The application, unguarded."""
+def application(state_dir: str, daemon: DaemonView, base_path: str) -> Starlette:
+    """The application, unguarded; it sees paths below `base_path`, and puts that before where it sends a visitor."""
 
     # On the loop itself, and from memory: the few threads may all be busy with pictures of a share that hangs.
     async def healthz(_request: Request) -> Response:
@@ -45,7 +45,7 @@ def application(state_dir: str, daemon: DaemonView) -> Starlette:
             return PlainTextResponse(f"# {error}\n", UNAVAILABLE)
         return Response(prometheus.text(found), media_type=prometheus.CONTENT_TYPE)
 
-    site = Site(state_dir, daemon)
+    site = Site(state_dir, daemon, base_path)
     return Starlette(routes=[
         *site.routes(),
         Route("/healthz", healthz, methods=["GET"]),

@@ -1,23 +1,24 @@
-"""Who may ask: checked before anything is answered. A page in somebody's browser must not reach what listens here.
+"""Asks what a visitor may do before anything is answered: a page elsewhere must not reach what listens here.
 
-A browser sends the name it was told to look up in `Host`, so that a foreign name that points to this machine (DNS
-rebinding) is seen by it; and where a request comes from in `Origin`.
+What is decided is in `permission`; this answers by it.
 """
 
 from __future__ import annotations
 
-import base64
-import hmac
-import ipaddress
-from typing import TYPE_CHECKING
+import asyncio
+import os
+from typing import TYPE_CHECKING, assert_never
 
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from watchd.adapters.host import peers
+from watchd.web.permission import PRESSING, LinkFollowed, OwnerMay, Passed, Rules, TurnedAway, judge
+from watchd.web.visitor import Visitor, visitor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from watchd.web.visitor import Networks
 
 SAFE = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
@@ -28,23 +29,22 @@ SAFE = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
 }
-READING = frozenset({"GET", "HEAD"})
-OPEN = frozenset({"/healthz", "/readyz"})
-"""What a container's own health check asks; it tells whether watchd lives, and nothing of anybody's files."""
-DOING = "/do/"
-"""Where something is changed: by POST, from our own page."""
 
 
 class Guard:
-    """Wraps the application. `hosts`: names that it may be called by, beside any address of this machine.
+    """Wraps the application, which sees paths below `base_path` as if they were the root's.
 
-    An address is no name that somebody could let point here. `token`: asked for where it is not None.
+    `cookie`: the name of the one that a browser keeps; `proxies`: networks whose word on a visitor is believed.
+
+    Threads: the page's loop; whose a connection is, one of asyncio's own looks up.
     """
 
-    def __init__(self, inner: ASGIApp, hosts: Collection[str], token: str | None) -> None:
+    def __init__(self, inner: ASGIApp, rules: Rules, cookie: str, base_path: str, proxies: Networks) -> None:
         self._inner = inner
-        self._hosts = frozenset(host.lower() for host in hosts)
-        self._token = token
+        self._rules = rules
+        self._cookie = cookie
+        self._base_path = base_path
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a stranger with a refusal, and everybody else by what is guarded."""
@@ -57,50 +57,40 @@ class Guard:
                 message["headers"] = [*message["headers"], *((n.encode(), v.encode()) for n, v in SAFE.items())]
             await send(message)
 
-        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
-        if refusal is None:
-            await self._inner(scope, receive, guarded)
-        else:
-            status, words = refusal
-            asked = {"www-authenticate": 'Basic realm="watchd"'} if status == 401 else None  # noqa: PLR2004 -- HTTP
-            await PlainTextResponse(words + "\n", status, headers=asked)(scope, receive, guarded)
+        visitor = visitor_of(scope, self._base_path, self._proxies)
+        answer = await self._answer(visitor)
+        below = {**scope, "path": visitor.path, "root_path": ""}
+        await (answer or self._inner)(below, receive, guarded)
 
-    def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
-        host = headers.get("host", "").lower()
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if name not in self._hosts and not _is_address(name):
-            return 421, "this name is not one of watchd's; see `web.listen`"
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}:
-            return 403, "asked from a page of another site"
-        if method not in READING and (method != "POST" or not path.startswith(DOING)):
-            return 405, "nothing can be changed here"
-        if method == "POST" and origin is None:
-            return 403, "asked from nowhere: a browser says where from, and others can send Origin"
-        if self._token is not None and path not in OPEN and not self._knows(headers.get("authorization", "")):
-            return 401, "a token is needed: Authorization: Bearer TOKEN, or as the password"
-        return None
+    async def _answer(self, visitor: Visitor) -> Response | None:
+        """What it is told; None: what is guarded answers."""
+        judgement = judge(visitor, self._rules, self._cookie)
+        match judgement:
+            case Passed():
+                return None
+            case LinkFollowed():
+                return self._welcome(visitor)
+            case OwnerMay(ends):
+                # In another thread: the kernel's table may be long.
+                if await asyncio.to_thread(peers.user_of, *ends) == os.geteuid():
+                    return None
+                return _refused(TurnedAway(403, PRESSING))
+            case TurnedAway():
+                return _refused(judgement)
+        assert_never(judgement)
 
-    def _knows(self, authorization: str) -> bool:
-        kind, _, given = authorization.partition(" ")
-        if kind.lower() == "basic":
-            given = _password(given)
-        elif kind.lower() != "bearer":
-            return False
-        return hmac.compare_digest(given.strip().encode(), (self._token or "").encode())
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    def _welcome(self, visitor: Visitor) -> Response:
+        """A cookie, and the same address without the token, so that it stays in no history and in no picture of it."""
+        rest = f"?{visitor.rest}" if visitor.rest else ""
+        path = visitor.path.lstrip("/")  # two slashes at the front would begin the name of another machine
+        answer = RedirectResponse(f"{self._base_path}/{path}{rest}", 303)
+        answer.set_cookie(
+            self._cookie, self._rules.session, path=self._base_path or "/", secure=visitor.secure, httponly=True,
+            samesite="strict",
+        )  # fmt: skip
+        return answer
 
 
-def _password(given: str) -> str:
-    """What a browser sends that asked its user: any name, and the token as the password."""
-    try:
-        return base64.b64decode(given, validate=True).decode().partition(":")[2]
-    except ValueError:
-        return ""
+def _refused(why: TurnedAway) -> Response:
+    asked = {"www-authenticate": 'Basic realm="watchd"'} if why.status == 401 else None  # noqa: PLR2004 -- HTTP
+    return PlainTextResponse(why.words + "\n", why.status, headers=asked)

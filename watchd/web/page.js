@@ -1,5 +1,8 @@
 "use strict";
 (function () {
+  // A proxy may have put the page below a path of its own.
+  const here = document.currentScript.src;
+  const beside = (name) => new URL(name, here);
   const live = document.querySelector("#live");
   const main = document.querySelector("main");
   let asking = false, again = false;
@@ -37,7 +40,7 @@
     if (event.target instanceof HTMLImageElement) event.target.classList.add("missing");
   }, true);
 
-  const events = new EventSource("/events");
+  const events = new EventSource(beside("events"));
   events.addEventListener("open", () => { live.textContent = "live"; });
   events.addEventListener("error", () => { live.textContent = "connecting"; });
   events.addEventListener("changed", refresh);

@@ -5,6 +5,7 @@ Everything that people named passes through `escape`.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 PAGE = 50
 
 
-def page(title: str, main: str) -> str:
-    """A whole document."""
-    return (
+_LINKS = re.compile(r'\b(href|src|action)="/')
+"""Links of ours: what people named is in no attribute but escaped, without a quotation mark."""
+
+
+def page(title: str, main: str, base_path: str) -> str:
+    """A whole document, whose links are written from the root and get `base_path` put before them here."""
+    whole = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title>"
@@ -30,6 +35,7 @@ def page(title: str, main: str) -> str:
         '<header><a href="/">watchd</a><span id="live" role="status"></span></header>\n'
         f"<main>{main}</main></body></html>"
     )
+    return _LINKS.sub(rf'\1="{base_path}/', whole) if base_path else whole
 
 
 def moment(told: str | None) -> str:
@@ -92,12 +98,16 @@ def trouble(jobs: Sequence[Mapping[str, Any]], failed: int, unknown: int) -> str
     """All that waits for a decision, in one place with one button."""
     if not failed + unknown:
         return '<section id="trouble"><h2>Nothing failed</h2></section>'
-    doubt = f" {unknown} of them may have been paid for already, and would be paid again." if unknown else ""
+    # One button for what cost nothing. What was perhaps paid for is decided one by one, or by a command that says so.
+    button = _button("/do/retry", f"Try all {failed} again", {"all": "yes"}) if failed else ""
+    doubt = (
+        f"<p>{unknown} unknown: perhaps paid for already, and left alone by a button for all. Each has its own;"
+        " <code>watchd retry --unknown</code> sends all of them again.</p>"
+        if unknown else ""
+    )  # fmt: skip
     more = f"<p>The last {len(jobs)} of {failed + unknown}.</p>" if len(jobs) < failed + unknown else ""
     return (
-        f'<section id="trouble"><h2>{failed} failed, {unknown} unknown</h2>'
-        f"{_button('/do/retry', f'Try all {failed + unknown} again', {'all': 'yes'})}<p>{doubt}</p>"
-        f"{table(jobs)}{more}</section>"
+        f'<section id="trouble"><h2>{failed} failed, {unknown} unknown</h2>{button}{doubt}{table(jobs)}{more}</section>'
     )
 
 

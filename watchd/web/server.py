@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ import uvicorn
 
 from watchd.errors import WatchdError
 from watchd.web.connections import AT_ONE_GO, BACKLOG, KEPT_FOR_HEALTH, MOST_CONNECTIONS, BoundedProtocol, Places
-from watchd.web.guard import OPEN, Guard
+from watchd.web.guard import Guard
+from watchd.web.permission import OPEN, Rules
+from watchd.web.visitor import LINK_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +43,8 @@ class WebServer:
     Threads: `web` serves; main starts and stops it.
     """
 
-    def __init__(self, web: Web, token: str | None, inner: ASGIApp, failed: Callable[[BaseException], None]) -> None:
-        """`failed` hears of an error that ended the thread.
+    def __init__(self, web: Web, token: str, inner: ASGIApp, failed: Callable[[BaseException], None]) -> None:
+        """`token` opens everything; `failed` hears of an error that ended the thread.
 
         Raises:
             CannotListenError: the address is taken, or is none of this machine.
@@ -56,9 +59,10 @@ class WebServer:
             self._socket.close()
             raise CannotListenError(f"{web.host}:{web.port} cannot be listened on: {error.strerror}") from error
         self.port = int(self._socket.getsockname()[1])
-        own = socket.gethostname()
         placed = Places(inner, MOST_CONNECTIONS - KEPT_FOR_HEALTH, OPEN)
-        guarded = Guard(placed, {"localhost", web.host, own, f"{own}.local"}, token)
+        networks = [ipaddress.ip_network(one) for one in web.trusted_proxies]
+        # Browsers keep cookies by the name of a machine alone: the port tells one watchd on it from the other.
+        guarded = Guard(placed, self._rules(web, token), f"watchd-{self.port}", web.base_path, networks)
         config = uvicorn.Config(
             guarded, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
             http=BoundedProtocol, backlog=AT_ONE_GO, proxy_headers=False, timeout_graceful_shutdown=1,
@@ -66,6 +70,19 @@ class WebServer:
         self._server = _Accepting(config)
         self._failed = failed
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def address(self, web: Web, *, token: str | None) -> str:
+        """The page's own address on this machine; with `token` it is the link that opens its buttons."""
+        host = socket.gethostname() if web.host in {"0.0.0.0", "::"} else web.host  # noqa: S104 -- asked for, not bound
+        shown = f"[{host}]" if ":" in host else host
+        query = "" if token is None else f"?{LINK_FIELD}={token}"
+        return f"http://{shown}:{self.port}{web.base_path}/{query}"
+
+    @staticmethod
+    def _rules(web: Web, token: str) -> Rules:
+        own = socket.gethostname().lower()
+        hosts = frozenset({"localhost", web.host.lower(), own, f"{own}.local", *web.hosts})
+        return Rules(hosts, token, closed=web.token_file is not None)
 
     def _run(self) -> None:
         try:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -38,9 +39,10 @@ NOT_FOUND = 404
 
 
 class Site:
-    """Its routes; each request reads the ledger through a connection of its own."""
+    """Its routes; each request reads the ledger through a connection of its own. `base_path`: where it lies."""
 
-    def __init__(self, state_dir: str, daemon: DaemonView) -> None:
+    def __init__(self, state_dir: str, daemon: DaemonView, base_path: str) -> None:
+        self._base_path = base_path
         self._state_dir = state_dir
         self._daemon = daemon
         self._gallery = Gallery(self._root)
@@ -86,7 +88,7 @@ class Site:
             + pages.trouble(bad, counts["failed"], counts["unknown"])
             + pages.history(shown, asked, [folder["name"] for folder in status["folders"]])
         )
-        return HTMLResponse(pages.page("watchd", main))
+        return HTMLResponse(pages.page("watchd", main, self._base_path))
 
     def _budget(self) -> dict[str, float | None]:
         """USD that may be spent over all folders, by the names that `spent` has."""
@@ -103,7 +105,7 @@ class Site:
             told = view.told(number)
         if job is None or told is None:
             return PlainTextResponse("there is no such job\n", NOT_FOUND)
-        return HTMLResponse(pages.page(f"Job {number}", pages.job(told, self._stage(job))))
+        return HTMLResponse(pages.page(f"Job {number}", pages.job(told, self._stage(job)), self._base_path))
 
     def _stage(self, job: Job) -> str:
         from watchd.reports.comparing import Shown, stage  # noqa: PLC0415 -- only where a job is looked at
@@ -132,10 +134,13 @@ class Site:
 
     async def _do(self, request: Request) -> Response:
         body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MOST_BODY_BYTES:
-                return PlainTextResponse("that is too long\n", 413)
+        try:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MOST_BODY_BYTES:
+                    return PlainTextResponse("that is too long\n", 413)
+        except ClientDisconnect:
+            return PlainTextResponse("that came in part\n", 400)  # nobody is there to read it
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         requests = _requests(request.path_params["what"], fields)
         if requests is None:
@@ -145,7 +150,7 @@ class Site:
             if "error" in answer:
                 return PlainTextResponse(f"{answer['error']}\n", 409)
         back = f"/job/{fields['id']}" if fields.get("id", "").isdigit() else "/"
-        return RedirectResponse(back, 303)
+        return RedirectResponse(self._base_path + back, 303)
 
 
 def _requests(what: str, fields: Mapping[str, str]) -> list[dict[str, Any]] | None:
@@ -154,7 +159,7 @@ def _requests(what: str, fields: Mapping[str, str]) -> list[dict[str, Any]] | No
         case "pause" | "resume":
             return [{"command": what}]
         case "retry" if fields.get("all") == "yes":
-            return [{"command": "retry", "state": state} for state in (JobState.FAILED, JobState.UNKNOWN)]
+            return [{"command": "retry", "state": JobState.FAILED}]
         case "retry" if fields.get("id", "").isascii() and fields.get("id", "").isdigit():
             return [{"command": "retry", "ids": [min(int(fields["id"]), LAST)]}]
         case _:

@@ -26,6 +26,10 @@ class LedgerError(WatchdError):
     """The ledger cannot be trusted or written: all spending stops, nothing is replaced. Exit status 4."""
 
 
+class LedgerSlowError(LedgerError):
+    """Whoever reads the ledger for a page gave up waiting: nothing is wrong with it, and nothing stops."""
+
+
 class LedgerInUseError(LedgerError):
     """Another daemon holds the ledger. Exit status 4."""
 

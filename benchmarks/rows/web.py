@@ -154,6 +154,6 @@ def _lags(page: Any, stage: Stage, seed: int) -> list[float]:
     (stage.hot / name).write_bytes(pictures.tiny(seed))
     shown = page.evaluate("window.seen")
     with closing(sqlite3.connect(f"file:{stage.home / 'state' / 'ledger.db'}?mode=ro", uri=True)) as connection:
-        (finished,) = connection.execute("SELECT finished_at FROM job WHERE path_text = ?", (name,)).fetchone()
+        (finished,) = connection.execute("SELECT finished_at FROM job WHERE path = ?", (name.encode(),)).fetchone()
     time.sleep(0.2)  # so that one change is not told with the next
     return [max(0.0, shown - finished)]

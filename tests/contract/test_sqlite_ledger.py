@@ -389,7 +389,7 @@ def test_a_ledger_of_an_older_watchd_is_taken_over_whole_and_a_copy_of_it_is_kep
     today = statements.migrations()
     with monkeypatch.context() as older:
         older.setattr(statements, "migrations", lambda: today[:1])
-        SqliteLedger(path, ManualClock(), owner="older", lease=60.0).close()
+        opening.open_for_writing(path).close()
     connection = sqlite3.connect(path)
     connection.execute(
         "INSERT INTO job (id, folder, path, path_text, sha256, size, mtime_ns, parameters, profile, state, created_at)"
@@ -462,6 +462,7 @@ def test_what_ended_the_jobs_of_an_older_watchd_is_told_from_its_sentences_and_c
     ledger.close()
     assert [job.failure for job in jobs] == [*OLD_ENDS.values(), *OLD_CALLS.values(), None, None]
     assert {view: rows(path, f"SELECT * FROM {view}") for view in VIEWS} == before, "the public face is the same"
+    assert rows(path, statements.load("readings.sql")["totals_that_differ"]) == [], "totals begin with what was there"
     copy = path.with_name("ledger.db.before-7")
     assert {view: rows(copy, f"SELECT * FROM {view}") for view in VIEWS} == before, "a copy was kept"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.stateful.model import ENDED, IN_HAND, Model, same
+from watchd.adapters.ledgers.sqlite import statements
 from watchd.model import MICROS_PER_USD, Budget, JobState
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 
 FOLDERS = ("east", "north", "west")
+TOTALS = statements.load("readings.sql")["totals_that_differ"]
 OVERALL = Budget(day=110_000, month=310_000)
 OWN = {"east": Budget(), "north": Budget(day=50_000), "west": Budget()}
 
@@ -43,6 +45,7 @@ def assert_kept(on: Stand, unknown: set[int]) -> set[int]:
     a_picture_is_paid_once_unless_somebody_asks(on)
     no_budget_is_passed(on)
     money_is_told_as_it_was_booked(on)
+    running_totals_are_what_counting_gives(on)
     every_call_that_ever_began_is_told(on)
     gates_and_what_waits_behind_them_are_as_in_the_model(on)
     now = {job.id for job in on.model.jobs.values() if job.state is JobState.UNKNOWN}
@@ -124,6 +127,15 @@ def money_is_told_as_it_was_booked(on: Stand) -> None:
     (view,) = on.face.rows("SELECT coalesce(sum(cost), 0) AS cost FROM spending")
     assert round(view["cost"] * MICROS_PER_USD) == spent["total"]
     assert len(on.face.rows("SELECT id FROM balance_failures")) == on.model.balance_failures
+
+
+def running_totals_are_what_counting_gives(on: Stand) -> None:
+    """Every total of every table, and those that a page shows bucket by bucket."""
+    assert on.face.rows(TOTALS) == []
+    ended = [one for one in on.model.tries.values() if one.outcome is not None]
+    assert on.reader.calls_by_outcome() == Counter(one.outcome for one in ended)
+    assert sum(on.reader.seconds_of_calls((1.0, 60.0))[0]) == sum(one.outcome == "ok" for one in ended)
+    assert sum(on.reader.seconds_in_queue((1.0, 60.0))[0]) == len({one.job for one in on.model.tries.values()})
 
 
 def every_call_that_ever_began_is_told(on: Stand) -> None:

@@ -95,7 +95,7 @@ def test_a_stage_is_on_the_page_within_three_tenths_of_a_second(house: House, pa
         page.evaluate(SEEN, {"name": name, "state": "done"})
         house.drop(name, picture(number))
         shown = page.evaluate("window.seen")
-        (row,) = house.read("SELECT finished_at FROM job WHERE path_text = ?", name)
+        (row,) = house.read("SELECT finished_at FROM job WHERE path = ?", name.encode())
         lags.append(shown - row["finished_at"])
     assert statistics.median(lags) < 0.3, lags
 

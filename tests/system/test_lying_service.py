@@ -107,7 +107,8 @@ def peak_memory(daemon: Daemon) -> int:
 def armed(house: House) -> Counter[str]:
     """How many attempts of each path the ledger has as armed."""
     rows = house.read(
-        "SELECT job.path_text AS path FROM attempt JOIN job ON job.id = attempt.job_id WHERE armed_at IS NOT NULL"
+        "SELECT CAST(job.path AS TEXT) AS path FROM attempt JOIN job ON job.id = attempt.job_id"
+        " WHERE armed_at IS NOT NULL"
     )
     return Counter(str(row["path"]) for row in rows)
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from watchd.adapters.ledgers import choosing
 from watchd.errors import LedgerError
 from watchd.web import metrics, prometheus
-from watchd.web.site import Site
+from watchd.web.site import PATIENCE_S, Site
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -39,16 +39,20 @@ def application(state_dir: str, daemon: DaemonView, base_path: str) -> Starlette
     def figures(_request: Request) -> Response:
         closed = [gate.reason for gate in daemon.gates()]
         try:
-            with choosing.view(state_dir) as view:
+            with choosing.view(state_dir, PATIENCE_S) as view:
                 found = metrics.families(view, daemon.status(), closed, datetime.now(UTC).astimezone())
         except LedgerError as error:
             return PlainTextResponse(f"# {error}\n", UNAVAILABLE)
         return Response(prometheus.text(found), media_type=prometheus.CONTENT_TYPE)
 
+    def unread(_request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{error}\n", UNAVAILABLE)
+
     site = Site(state_dir, daemon, base_path)
-    return Starlette(routes=[
+    routes = [
         *site.routes(),
         Route("/healthz", healthz, methods=["GET"]),
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", figures, methods=["GET"]),
-    ])  # fmt: skip
+    ]
+    return Starlette(routes=routes, exception_handlers={LedgerError: unread})

@@ -17,6 +17,8 @@ from watchd.model import SHOWN_STATES, JobState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from watchd.interfaces.ledger.views import HistoryPage
+
 PAGE = 50
 
 
@@ -111,19 +113,20 @@ def trouble(jobs: Sequence[Mapping[str, Any]], failed: int, unknown: int) -> str
     )
 
 
-def history(jobs: Sequence[Mapping[str, Any]], asked: Mapping[str, str], names: Iterable[str]) -> str:
-    """Jobs, newest first, as far as they were asked for."""
+def history(found: HistoryPage, asked: Mapping[str, str], names: Iterable[str]) -> str:
+    """Jobs, newest first, as far as they were asked for, and looked through in the time that a search has."""
     states = "".join(_option(state, asked.get("state")) for state in SHOWN_STATES)
     listed = "".join(_option(name, asked.get("folder")) for name in names)
     older = ""
-    if len(jobs) == PAGE:
-        older = f'<p><a rel="next" href="/?{urlencode({**asked, "before": str(jobs[-1]["id"])})}#history">Older</a></p>'
+    if found.before is not None:
+        more = "Older" if len(found.rows) == PAGE else f"Looked through down to job {found.before}; search on"
+        older = f'<p><a rel="next" href="/?{urlencode({**asked, "before": str(found.before)})}#history">{more}</a></p>'
     return (
         '<section id="history"><h2>Jobs</h2><form action="/" role="search">'
         f'<label>File <input name="q" type="search" value="{escape(asked.get("q", ""))}"></label>'
         f'<label>State <select name="state"><option value="">all</option>{states}</select></label>'
         f'<label>Folder <select name="folder"><option value="">all</option>{listed}</select></label>'
-        f"<button>Search</button></form>{table(jobs)}{older}</section>"
+        f"<button>Search</button></form>{table(found.rows)}{older}</section>"
     )
 
 

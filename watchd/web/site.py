@@ -33,6 +33,10 @@ ASSETS = {
     "/compare.js": ("watchd.reports", "compare.js", "text/javascript"),
 }
 MOST_BODY_BYTES = 4096
+PATIENCE_S = 3.0
+"""Seconds after which a question of the page's to the ledger is broken off: a reader that stays lets its log grow."""
+SEARCH_S = 0.8
+"""Seconds after which a search shows what it has found so far; it goes on from there when it is asked to."""
 LAST = 2**63 - 1
 """No job has a larger number, and SQLite knows none."""
 NOT_FOUND = 404
@@ -73,11 +77,12 @@ class Site:
             name: value for name, value in request.query_params.items() if name in {"q", "state", "folder"} and value
         }
         before = request.query_params.get("before", "")
-        with choosing.view(self._state_dir) as view:
+        with choosing.view(self._state_dir, PATIENCE_S) as view:
             counts = view.counts()
             shown = view.history_page(
                 asked.get("q"), asked.get("state"), asked.get("folder"),
                 before=min(int(before), LAST) if before.isascii() and before.isdigit() else None, limit=pages.PAGE,
+                seconds=SEARCH_S,
             )  # fmt: skip
             bad = view.ended_badly(pages.PAGE)
             spent = view.spent(datetime.now(UTC).astimezone())
@@ -100,7 +105,7 @@ class Site:
 
     def _job(self, request: Request) -> Response:
         number = min(request.path_params["number"], LAST)
-        with choosing.view(self._state_dir) as view:
+        with choosing.view(self._state_dir, PATIENCE_S) as view:
             job = view.job(number)
             told = view.told(number)
         if job is None or told is None:
@@ -121,7 +126,7 @@ class Site:
 
     def _picture(self, request: Request) -> Response:
         side = request.path_params["side"]
-        with choosing.view(self._state_dir) as view:
+        with choosing.view(self._state_dir, PATIENCE_S) as view:
             job = view.job(min(request.path_params["number"], LAST))
         longest = SMALL if "small" in request.query_params else LARGE
         made = self._gallery.show(job, side, longest) if job is not None and side in {"before", "after"} else None

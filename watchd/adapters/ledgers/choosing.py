@@ -39,13 +39,14 @@ def open_for_writing(settings: Settings, clock: Clock, *, owner: str) -> Ledger:
 
 
 @contextmanager
-def view(state_dir: str | Path) -> Iterator[LedgerView]:
+def view(state_dir: str | Path, patience: float | None = None) -> Iterator[LedgerView]:
     """The ledger to be read, beside whoever writes it; one that is not there yet reads as empty.
 
     Raises:
         LedgerError: there is one, and it cannot be read.
+        LedgerSlowError: what is read in here took longer than `patience` seconds.
     """
-    reader = LedgerReader(path_of(state_dir))
+    reader = LedgerReader(path_of(state_dir), patience)
     try:
         yield reader
     finally:

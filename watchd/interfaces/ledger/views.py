@@ -6,6 +6,7 @@ those of the public views (`jobs`, `attempts`), as docs/json.md has them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from watchd.model import Gate, Job, KnownFile
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Rows of `jobs`, newest first. `before`: what is older than this job was not looked at; None: there is nothing."""
+
+    rows: Sequence[dict[str, Any]]
+    before: int | None
 
 
 class StatusView(Protocol):
@@ -59,9 +68,13 @@ class HistoryView(Protocol):
         ...
 
     def history_page(
-        self, words: str | None, state: str | None, folder: str | None, *, before: int | None, limit: int
-    ) -> list[dict[str, Any]]:
-        """Rows of `jobs`, newest first; `words`: a part of the path; `before`: jobs older than this one."""
+        self, words: str | None, state: str | None, folder: str | None, *, before: int | None, limit: int,
+        seconds: float,
+    ) -> HistoryPage:  # fmt: skip
+        """Newest first; `words`: a part of the path; `before`: jobs older than this one.
+
+        The search ends after `seconds` with what it has found so far.
+        """
         ...
 
     def ended_badly(self, limit: int) -> list[dict[str, Any]]:
@@ -121,7 +134,10 @@ class FigureView(Protocol):
         ...
 
     def seconds_of_calls(self, bounds: Sequence[float]) -> tuple[list[int], float]:
-        """How many calls that brought a picture took up to each bound, and how many more; the sum of their seconds."""
+        """How many calls that brought a picture took up to each bound, and how many more; the sum of their seconds.
+
+        Exact for the bounds that are kept: those of `/metrics`.
+        """
         ...
 
     def seconds_in_queue(self, bounds: Sequence[float]) -> tuple[list[int], float]:

@@ -74,7 +74,7 @@ class CallPoints(Transactions):
         """A tile is whole and durable in the spool; unless it makes the picture `whole`, the claim is given back."""
         lost = self.write(call.job, "receive_tile", attempt_id=call.attempt, whole=whole)
         if lost is None:
-            self.run("keep_tile", attempt_id=call.attempt)
+            self.run("keep_tile", job_id=call.job.id, attempt_id=call.attempt)
             self._came(call, traffic, scale)
             told = f"{traffic.received_bytes:,} bytes, a tile, whole and safe in the spool"
             self.event(call.job.id, "received", f"{told}; all of them are there" if whole else told)

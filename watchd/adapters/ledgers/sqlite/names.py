@@ -30,7 +30,7 @@ class Names(Transactions):
         if not self.holds(job):
             return ClaimLost(job.id)
         encoded = os.fsencode(path)
-        if not self.run("take_name", key=key, job_id=job.id, path=encoded, instead_of=instead_of, share=share).rowcount:
+        if not self.run("take_name", key=key, job_id=job.id, instead_of=instead_of, share=share).rowcount:
             return False
         self.run("keep_name", job_id=job.id, path=encoded)
         self.run("drop_names", job_id=job.id, keep=key)

@@ -19,8 +19,13 @@ class Operations(Transactions):
 
     def chosen(self, ids: Collection[int] | None, state: str | None, folder: str | None) -> Sequence[Job]:
         """Jobs by id, or all of a state, or those of one folder; oldest first."""
-        listed = None if ids is None else json.dumps([*ids])
-        return [job_of(row) for row in self.rows("chosen", ids=listed, state=state, folder=folder)]
+        if ids is not None:
+            rows = self.rows("chosen", ids=json.dumps([*ids]), state=state, folder=folder)
+        elif state is not None:
+            rows = self.rows("chosen_by_state", state=state, folder=folder)
+        else:
+            rows = self.rows("chosen_by_folder", folder=folder)
+        return [job_of(row) for row in rows]
 
     @transaction
     def retry(self, jobs: Sequence[Job]) -> None:
@@ -60,3 +65,4 @@ class Operations(Transactions):
     def clear_delays(self) -> None:
         """Nothing waits for its time any more."""
         self.run("clear_delays")
+        self.run("hurry_originals")

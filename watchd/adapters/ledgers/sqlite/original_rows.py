@@ -47,6 +47,6 @@ class OriginalRows(Transactions):
         """The original that had gone to `moved` lies where it was again, for every job that knew of it."""
         if not self.holds(job):
             return ClaimLost(job.id)
-        self.run("brought_back", moved=os.fsencode(moved))
+        self.run("brought_back", moved=os.fsencode(moved), sha256=job.sha256)
         self.event(job.id, "original", f"brought back from {text_of(moved)}")
         return None

@@ -1,9 +1,11 @@
 -- Every statement the ledger runs, each named and explained. `:now` is steady Unix time, `:me` the owner of a claim.
+-- `INDEXED BY` stands where SQLite would choose an index in which every finished job stands: the ledger has millions.
 
 -- macro: same_picture(one, other)
 -- Two jobs of one picture: their bytes are equal, and either what is asked of the service or the folder is. The one place
--- that says so; a macro rather than a view, so that each statement keeps to the index of job.sha256.
-one.sha256 = other.sha256 AND one.id <> other.id AND (one.parameters = other.parameters OR one.folder = other.folder)
+-- that says so; a macro rather than a view, so that each statement keeps to the index of job.sha256, which holds its
+-- first 64 bits.
+substr(one.sha256, 1, 16) = substr(other.sha256, 1, 16) AND one.sha256 = other.sha256 AND one.id <> other.id AND (one.parameters = other.parameters OR one.folder = other.folder)
 
 -- macro: is_held_up(candidate)
 -- A job of the same picture is under way or in doubt, or waits before this one in a folder that may call. One that is
@@ -22,7 +24,7 @@ EXISTS (
 -- so that no two owners can hold the same picture. One that waits in a folder that may not call now holds up nobody.
 UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
-    SELECT candidate.id FROM job AS candidate
+    SELECT candidate.id FROM job AS candidate INDEXED BY job_in_queue
     WHERE candidate.state = 'queued' AND candidate.owner IS NULL AND candidate.not_before <= :now
       AND candidate.folder IN (SELECT value FROM json_each(:folders))
       AND candidate.folder IN (SELECT value FROM json_each(:calling))
@@ -35,7 +37,7 @@ RETURNING *;
 -- or one that shares its end with the job it waited behind.
 UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
-    SELECT candidate.id FROM job AS candidate
+    SELECT candidate.id FROM job AS candidate INDEXED BY job_free
     WHERE candidate.state = 'queued' AND candidate.free = 1
       AND candidate.owner IS NULL AND candidate.not_before <= :now
       AND candidate.folder IN (SELECT value FROM json_each(:folders))
@@ -65,7 +67,7 @@ RETURNING *;
 -- An original of which something is still to be done after its job has ended: it costs nothing, whatever the gate says.
 UPDATE job SET owner = :me, claim = claim + 1, lease_until = :lease_until
 WHERE id = (
-    SELECT id FROM job
+    SELECT id FROM job INDEXED BY job_with_due_original
     WHERE due = 1 AND state IN ('done', 'failed') AND owner IS NULL AND not_before <= :now
       AND folder IN (SELECT value FROM json_each(:folders))
     ORDER BY id LIMIT 1)
@@ -94,8 +96,9 @@ UPDATE job SET note = :note, note_sha256 = :sha256 WHERE id = :id;
 UPDATE job SET not_before = :not_before, owner = NULL, lease_until = NULL WHERE id = :id AND owner = :me AND claim = :claim AND due = 1;
 
 -- name: brought_back
--- The original lies where it was again, for every job that knew where it had gone.
-UPDATE job SET moved = NULL WHERE moved = :moved;
+-- The original lies where it was again, for every job that knew where it had gone: all of them have its bytes.
+UPDATE job SET moved = NULL
+WHERE moved = :moved AND substr(sha256, 1, 16) = substr(:sha256, 1, 16) AND +sha256 = :sha256;
 
 -- name: last_call
 -- How the last call of a job ended.
@@ -105,7 +108,7 @@ WHERE job_id = :job_id AND outcome IS NOT NULL ORDER BY id DESC LIMIT 1;
 -- name: next_due
 -- When the next job that waits for its time may be claimed.
 SELECT min(at) AS at FROM (
-    SELECT min(not_before) AS at FROM job
+    SELECT min(not_before) AS at FROM job INDEXED BY job_due
     WHERE state IN ('queued', 'received') AND owner IS NULL AND not_before > 0 AND not_before > :since
     UNION ALL
     SELECT min(not_before) FROM job WHERE due = 1 AND owner IS NULL AND not_before > 0 AND not_before > :since);
@@ -121,7 +124,10 @@ SELECT * FROM job WHERE id = :id;
 
 -- name: own_output
 -- Whether these bytes are an output of ours.
-SELECT id FROM job WHERE output_sha256 = :sha256 ORDER BY id LIMIT 1;
+-- The plus keeps SQLite from putting :sha256 into the other term too, which would no longer be that of the index.
+SELECT id FROM job INDEXED BY job_by_output
+WHERE output_sha256 IS NOT NULL AND substr(output_sha256, 1, 16) = substr(:sha256, 1, 16) AND +output_sha256 = :sha256
+ORDER BY id LIMIT 1;
 
 -- name: same_file
 -- Whether these bytes under this name in this folder have their job already. One that ended because the file had gone
@@ -141,7 +147,7 @@ UPDATE job SET behind = :behind WHERE id = :id;
 -- name: insert_job
 INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
                  state, error, failure, approved, due, created_at, finished_at)
-VALUES (:folder, :path, :path_text, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
+VALUES (:folder, :path, CASE WHEN :path_text = CAST(:path AS TEXT) THEN '' ELSE :path_text END, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
         :priority, :state, :error, :failure, :approved, :due, :at, :finished_at)
 RETURNING id;
 
@@ -176,8 +182,11 @@ ON CONFLICT (folder) DO UPDATE SET
 
 -- name: has_work
 SELECT EXISTS (
-        SELECT 1 FROM job WHERE folder = :folder AND state IN ('queued', 'sending', 'armed', 'received'))
-    OR EXISTS (SELECT 1 FROM sighting WHERE folder = :folder AND job_id IS NULL AND own = 0) AS yes;
+        SELECT 1 FROM job_total
+        WHERE folder = :folder AND state IN ('queued', 'sending', 'armed', 'received') AND jobs > 0)
+    OR EXISTS (
+        SELECT 1 FROM sighting INDEXED BY sighting_waiting
+        WHERE folder = :folder AND job_id IS NULL AND own = 0) AS yes;
 
 -- name: begin_sending
 -- Before connecting. Only the claim's owner may; a claim lost in between changes nothing.
@@ -196,11 +205,10 @@ RETURNING id;
 
 -- name: held
 -- Micro-dollars that count against a budget of the day or month: booked in it, or reserved by a call that has begun.
--- :folder NULL counts them all. Two sums, each by its own index, since this is asked before every call.
+-- :folder NULL counts them all. By the totals of its days, and by the index of open calls: this is asked before each.
 SELECT (
-    SELECT coalesce(sum(attempt.booked), 0) FROM attempt JOIN job ON job.id = attempt.job_id
-    WHERE attempt.booked > 0 AND attempt.day >= :period AND attempt.day < :period || '~'
-      AND (:folder IS NULL OR job.folder = :folder)
+    SELECT coalesce(sum(booked), 0) FROM spending_total
+    WHERE day >= :period AND day < :period || '~' AND (:folder IS NULL OR folder = :folder)
 ) + (
     SELECT coalesce(sum(attempt.reserved), 0) FROM attempt JOIN job ON job.id = attempt.job_id
     WHERE attempt.finished_at IS NULL AND (:folder IS NULL OR job.folder = :folder)
@@ -225,7 +233,7 @@ ON CONFLICT (job_id, number) DO UPDATE SET
     attempt_id = excluded.attempt_id;
 
 -- name: keep_tile
-UPDATE tile SET safe = 1 WHERE attempt_id = :attempt_id;
+UPDATE tile SET safe = 1 WHERE job_id = :job_id AND attempt_id = :attempt_id;
 
 -- name: receive_tile
 -- One tile is safe. The job goes back for the next, no longer answering for what went wrong before, and what is left of
@@ -283,7 +291,7 @@ WHERE id = :id AND owner = :me AND claim = :claim AND state = 'queued';
 -- name: finish
 UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, failure = NULL, result = NULL, finished_at = :at,
     ended = (SELECT max(id) FROM event),
-    output = :output, output_text = :output_text, output_sha256 = :output_sha256, reused_from = :reused_from,
+    output = :output, output_text = nullif(:output_text, CAST(:output AS TEXT)), output_sha256 = :output_sha256, reused_from = :reused_from,
     due = :due, not_before = 0
 WHERE id = :id AND owner = :me AND claim = :claim;
 
@@ -304,15 +312,15 @@ WHERE id = :id AND owner = :me AND claim = :claim AND state IN ('queued', 'sendi
 
 -- name: name_holder
 -- Who has this output name, and whether that job has come to an end.
-SELECT output_name.job_id, output_name.path, job.state IN ('done', 'failed') AS ended
+SELECT output_name.job_id, job.name AS path, job.state IN ('done', 'failed') AS ended
 FROM output_name JOIN job ON job.id = output_name.job_id
 WHERE output_name.key = :key;
 
 -- name: take_name
 -- Whoever comes second loses: the name is taken only where nobody has it, where the job has it already, where it is to
 -- be shared, or where the one who has it is who was looked at, and has ended still.
-INSERT INTO output_name (key, job_id, path) VALUES (:key, :job_id, :path)
-ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, path = excluded.path
+INSERT INTO output_name (key, job_id) VALUES (:key, :job_id)
+ON CONFLICT (key) DO UPDATE SET job_id = excluded.job_id, may_change = 1
 WHERE :share OR output_name.job_id = excluded.job_id
    OR (output_name.job_id = :instead_of
        AND EXISTS (SELECT 1 FROM job WHERE id = output_name.job_id AND state IN ('done', 'failed')));
@@ -325,7 +333,7 @@ UPDATE job SET name = :path WHERE id = :job_id;
 SELECT name FROM job WHERE id = :job_id AND name IS NOT NULL;
 
 -- name: drop_names
-DELETE FROM output_name WHERE job_id = :job_id AND key <> :keep;
+DELETE FROM output_name WHERE job_id = :job_id AND may_change = 1 AND key <> :keep;
 
 -- name: insert_balance_failure
 INSERT INTO balance_failure (at, job_id, message, balance_usd, balance_diem)
@@ -376,7 +384,7 @@ WHERE owner IS NOT NULL AND owner <> :me
        OR (state IN ('queued', 'sending') AND lease_until < :now));
 
 -- name: hurry_originals
--- What could not be done with an original before is tried at every start.
+-- What could not be done with an original before is tried at every start, and when the owner says `resume`.
 UPDATE job SET not_before = 0 WHERE due = 1;
 
 -- name: drop_open_attempts
@@ -387,8 +395,10 @@ WHERE finished_at IS NULL AND armed_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = attempt.job_id AND job.owner IS NOT NULL);
 
 -- name: recent_calls
--- How many calls began in the last minute, so that a restart does not make a burst of them.
-SELECT started_at FROM attempt WHERE started_at > :since ORDER BY started_at;
+-- Which of the last calls began in the last minute, so that a restart does not make a burst of them. More than there can
+-- be in a minute are looked at: by their numbers, as a clock may be set.
+SELECT started_at FROM attempt
+WHERE id > (SELECT max(id) FROM attempt) - 5000 AND started_at > :since ORDER BY started_at;
 
 -- name: spool_names
 -- Spool files that are still needed: paid tiles of a job that ended without the others, too, until it is tried again.
@@ -398,7 +408,11 @@ SELECT id FROM job WHERE tiles > 0 AND (state = 'unknown' OR (state = 'failed' A
 
 -- name: bound_delays
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
-UPDATE job SET not_before = :latest WHERE not_before > :latest;
+UPDATE job INDEXED BY job_due SET not_before = :latest
+WHERE not_before > :latest AND not_before > 0 AND state IN ('queued', 'received');
+
+-- name: bound_delays_of_originals
+UPDATE job SET not_before = :latest WHERE not_before > :latest AND due = 1;
 
 -- name: busy
 -- Whether somebody works on a job, or one can go on by itself, now or later: published in :folders, called in :calling;
@@ -406,7 +420,8 @@ UPDATE job SET not_before = :latest WHERE not_before > :latest;
 -- two would be seen by neither.
 SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
     OR EXISTS (
-        SELECT 1 FROM job WHERE due = 1 AND not_before = 0 AND folder IN (SELECT value FROM json_each(:folders)))
+        SELECT 1 FROM job INDEXED BY job_with_due_original
+        WHERE due = 1 AND not_before = 0 AND folder IN (SELECT value FROM json_each(:folders)))
     OR EXISTS (
         SELECT 1 FROM job AS candidate
         WHERE candidate.owner IS NULL
@@ -431,7 +446,8 @@ SELECT
     coalesce(sum(size) FILTER (WHERE state = 'done'), 0) AS bytes_done,
     coalesce(sum(size) FILTER (WHERE state NOT IN ('done', 'failed', 'unknown')), 0) AS bytes_left
 FROM job
-WHERE finished_at >= :since OR state IN ('queued', 'sending', 'armed', 'received', 'unknown');
+WHERE (state IN ('done', 'failed') AND finished_at >= :since AND folded = 0)
+   OR state IN ('queued', 'sending', 'armed', 'received', 'unknown');
 
 -- name: booked_since
 SELECT coalesce(sum(booked), 0) AS booked FROM attempt WHERE id > :attempt;
@@ -453,15 +469,23 @@ WHERE state = 'queued' AND approved = 0
 UPDATE job SET approved = 1 WHERE state = 'queued' AND approved = 0;
 
 -- name: clear_delays
--- The owner says `resume`: nothing waits for its time any more.
-UPDATE job SET not_before = 0 WHERE state IN ('queued', 'received') OR due = 1;
+-- The owner says `resume`: nothing waits for its time any more; nor (`hurry_originals`) does an original.
+UPDATE job INDEXED BY job_due SET not_before = 0 WHERE not_before > 0 AND state IN ('queued', 'received');
 
 -- name: chosen
--- Jobs that a command means: by id, or all of a state, or those of one folder.
+-- Jobs that a command means by their ids.
 SELECT * FROM job
-WHERE (:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))
+WHERE id IN (SELECT value FROM json_each(:ids))
   AND (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folder)
 ORDER BY id;
+
+-- name: chosen_by_state
+-- All jobs of a state, or those of one folder.
+SELECT * FROM job WHERE state = :state AND (:folder IS NULL OR folder = :folder) ORDER BY id;
+
+-- name: chosen_by_folder
+-- All jobs, or all of one folder.
+SELECT * FROM job WHERE :folder IS NULL OR folder = :folder ORDER BY id;
 
 -- name: retry
 -- Back in the queue. Attempts stay told and count no longer; where a paid result is gone, only a new one serves.

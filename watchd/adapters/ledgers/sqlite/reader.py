@@ -1,6 +1,7 @@
 """Reads the ledger beside the daemon that writes it: `mode=ro`, never a lock, never a checkpoint.
 
 Plain sqlite3, since `watchd status` is to answer at once and the library that the writer uses takes its time to load.
+A reader that stays keeps the write-ahead log from being folded back: whoever asks for the page is given a time limit.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import json
 import os
 import re
 import sqlite3
+import time
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from watchd.adapters.ledgers.sqlite import statements
 from watchd.adapters.ledgers.sqlite.rows import job_of, known_of
-from watchd.errors import LedgerError
+from watchd.errors import LedgerError, LedgerSlowError
+from watchd.interfaces.ledger.views import HistoryPage
 from watchd.model import MICROS_PER_USD, Gate, GateReason
 
 if TYPE_CHECKING:
@@ -24,16 +28,28 @@ if TYPE_CHECKING:
 
     from watchd.model import Job, KnownFile
 
+STEPS = 10_000
+"""Steps of SQLite's machine between two looks at the clock: about a millisecond."""
+PIECE = 20_000
+"""Jobs that are looked through at a time where no index finds what is asked for."""
 COUNTS = ("waiting", "queued", "sending", "received", "done", "failed", "unknown")
 
 
 class LedgerReader:
     """Open for one command. A ledger that is not there yet reads as empty."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises LedgerError where there is a file that cannot be read."""
+    def __init__(self, path: Path, patience: float | None = None) -> None:
+        """`patience`: seconds after which whatever is being read is broken off with LedgerSlowError.
+
+        Raises:
+            LedgerError: there is a file, and it cannot be read.
+        """
         self._sql = statements.load("readings.sql")
         self._connection = _connect(path) if path.exists() else None
+        self._patience = patience
+        if self._connection is not None and patience is not None:
+            until = time.monotonic() + patience
+            self._connection.set_progress_handler(lambda: time.monotonic() > until, STEPS)
 
     def close(self) -> None:
         """Close."""
@@ -47,6 +63,8 @@ class LedgerReader:
             for row in self._connection.execute(self._sql[name], values):
                 yield dict(row)
         except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise LedgerSlowError(f"the ledger took longer than {self._patience:g} s to answer") from error
             raise LedgerError(f"the ledger cannot be read ({error}); `watchd check` says how to get out") from error
 
     def counts(self) -> dict[str, int]:
@@ -73,7 +91,15 @@ class LedgerReader:
 
     def jobs(self, state: str | None, folder: str | None, limit: int | None) -> Iterator[dict[str, Any]]:
         """Rows of the view `jobs`, newest first."""
-        return self._rows("jobs", state=state, folder=folder, limit=-1 if limit is None else limit)
+        most = -1 if limit is None else limit
+        if state is None:
+            yield from self._rows("jobs", folder=folder, limit=most)
+            return
+        found = (self._rows("jobs_of_state", state=one, folder=folder, limit=most) for one in _kept_as(state))
+        for number, row in enumerate(merge(*found, key=_by_id, reverse=True)):
+            if number == limit:
+                return
+            yield row
 
     def sighting(self, folder: str, path: str) -> dict[str, Any] | None:
         """What is remembered of a path."""
@@ -113,15 +139,15 @@ class LedgerReader:
 
     def seconds_of_calls(self, bounds: Sequence[float]) -> tuple[list[int], float]:
         """How many calls that brought a picture took up to each bound, and how many more; the sum of their seconds."""
-        return self._buckets("seconds_of_calls", bounds)
+        return self._buckets("call", bounds)
 
     def seconds_in_queue(self, bounds: Sequence[float]) -> tuple[list[int], float]:
         """The same of the time that jobs waited for their first call."""
-        return self._buckets("seconds_in_queue", bounds)
+        return self._buckets("queue", bounds)
 
-    def _buckets(self, name: str, bounds: Sequence[float]) -> tuple[list[int], float]:
+    def _buckets(self, of: str, bounds: Sequence[float]) -> tuple[list[int], float]:
         counts, total = [0] * (len(bounds) + 1), 0.0
-        for row in self._rows(name, bounds=json.dumps([*bounds])):
+        for row in self._rows("durations", of=of, bounds=json.dumps([*bounds])):
             counts[row["bucket"]] = row["number"]
             total += row["total"]
         return counts, total
@@ -132,12 +158,32 @@ class LedgerReader:
         return None if row is None else row["at"]
 
     def history_page(
-        self, words: str | None, state: str | None, folder: str | None, *, before: int | None, limit: int
-    ) -> list[dict[str, Any]]:
-        """Rows of the view `jobs`, newest first; `words`: a part of the path; `before`: jobs older than this one."""
-        escaped = None if words is None else re.sub(r"([%_!])", r"!\1", words)
-        like = None if escaped is None else f"%{escaped}%"
-        return list(self._rows("history_page", like=like, state=state, folder=folder, before=before, limit=limit))
+        self, words: str | None, state: str | None, folder: str | None, *, before: int | None, limit: int,
+        seconds: float,
+    ) -> HistoryPage:  # fmt: skip
+        """Jobs newest first; `words`: a part of the path; `before`: older than this one. Ends after `seconds`."""
+        until = time.monotonic() + seconds
+        like = None if words is None else "%" + re.sub(r"([%_!])", r"!\1", words) + "%"
+        asked = {"like": like, "folder": folder}
+        newest = next((row["id"] for row in self._rows("newest_job")), 0)
+        above = newest + 1 if before is None else min(before, newest + 1)
+        piece = PIECE if words is not None or folder is not None else above
+        rows: list[dict[str, Any]] = []
+        while above > 1:
+            since = max(1, above - piece)
+            rows += self._piece(state, {**asked, "before": above, "since": since, "limit": limit - len(rows)})
+            if len(rows) == limit:
+                return HistoryPage(rows, rows[-1]["id"])
+            above = since
+            if time.monotonic() > until and above > 1:
+                return HistoryPage(rows, above)
+        return HistoryPage(rows, None)
+
+    def _piece(self, state: str | None, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        if state is None:
+            return list(self._rows("history_page", **asked))
+        found = [row for one in _kept_as(state) for row in self._rows("history_page_of_state", state=one, **asked)]
+        return sorted(found, key=_by_id, reverse=True)[: asked["limit"]]
 
     def ended_badly(self, limit: int) -> list[dict[str, Any]]:
         """Rows of the view `jobs` that are failed or unknown, newest first."""
@@ -180,6 +226,15 @@ class LedgerReader:
             job["calls"] = list(self._rows("attempts_of", job_id=job["id"]))
             job["steps"] = list(self._rows("events_of", job_id=job["id"]))
         return jobs
+
+
+def _kept_as(state: str) -> tuple[str, ...]:
+    """The table's own states for one as the views tell it."""
+    return ("sending", "armed") if state == "sending" else (state,)
+
+
+def _by_id(row: dict[str, Any]) -> int:
+    return int(row["id"])
 
 
 def _connect(path: Path) -> sqlite3.Connection:

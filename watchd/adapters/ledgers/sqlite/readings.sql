@@ -1,19 +1,19 @@
 -- What is read for people, beside a daemon that writes: nothing here changes anything.
 
 -- name: counts
-SELECT CASE state WHEN 'armed' THEN 'sending' ELSE state END AS state, count(*) AS number FROM job GROUP BY 1;
+SELECT CASE state WHEN 'armed' THEN 'sending' ELSE state END AS state, sum(jobs) AS number FROM job_total GROUP BY 1;
 
 -- name: waiting
 SELECT count(*) AS number FROM sighting WHERE job_id IS NULL AND own = 0;
 
 -- name: spent
--- Micro-dollars. What is armed and not yet answered is in doubt as well as what was lost.
+-- Micro-dollars, by the totals of each day. What is armed and not yet answered is in doubt as well as what was lost.
 SELECT
     coalesce(sum(booked) FILTER (WHERE day = :today), 0) AS today,
     coalesce(sum(booked) FILTER (WHERE substr(day, 1, 7) = :month), 0) AS month,
     coalesce(sum(booked), 0) AS total,
-    coalesce(sum(booked) FILTER (WHERE outcome IN ('lost', 'bad_answer') OR finished_at IS NULL), 0) AS in_doubt
-FROM attempt WHERE booked > 0;
+    coalesce(sum(in_doubt), 0) AS in_doubt
+FROM spending_total;
 
 -- name: newest
 -- The latest moment that was written down, by the last rows of what only grows.
@@ -25,9 +25,13 @@ SELECT max(
 SELECT reason, since, detail, retry_at, interval, mark FROM gate;
 
 -- name: jobs
-SELECT * FROM jobs
-WHERE (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folder)
-ORDER BY id DESC LIMIT :limit;
+SELECT * FROM jobs WHERE :folder IS NULL OR folder = :folder ORDER BY id DESC LIMIT :limit;
+
+-- name: jobs_of_state
+-- By the table's own states, for which there is an index; :state as people know it.
+SELECT jobs.* FROM job JOIN jobs ON jobs.id = job.id
+WHERE job.state = :state AND (:folder IS NULL OR job.folder = :folder)
+ORDER BY job.id DESC LIMIT :limit;
 
 -- name: sighting
 SELECT size, mtime_ns, ctime_ns, inode, job_id, reason, own, seen_at FROM sighting WHERE folder = :folder AND path = :path;
@@ -75,42 +79,50 @@ SELECT * FROM job WHERE output = :output ORDER BY id DESC LIMIT 1;
 SELECT * FROM job WHERE folder = :folder AND path = :path ORDER BY id DESC LIMIT 1;
 
 -- name: calls_by_outcome
-SELECT outcome, count(*) AS number FROM attempt WHERE outcome IS NOT NULL GROUP BY outcome;
+SELECT outcome, sum(calls) AS number FROM call_total WHERE outcome <> '' GROUP BY outcome HAVING sum(calls) > 0;
 
 -- name: calls_by_status
-SELECT http_status AS status, count(*) AS number FROM attempt WHERE http_status IS NOT NULL GROUP BY http_status;
+SELECT status, sum(calls) AS number FROM call_total WHERE status <> 0 GROUP BY status HAVING sum(calls) > 0;
 
--- name: seconds_of_calls
--- How many calls that brought a picture fell into each bucket: the number of bounds that are below their seconds.
-SELECT (SELECT count(*) FROM json_each(:bounds) WHERE value < call.seconds) AS bucket, count(*) AS number,
-       sum(call.seconds) AS total
-FROM (SELECT max(0, finished_at - started_at) AS seconds FROM attempt WHERE outcome = 'ok') AS call GROUP BY bucket;
-
--- name: seconds_in_queue
--- The same of the time from a job's admission to its first call.
-SELECT (SELECT count(*) FROM json_each(:bounds) WHERE value < waited.seconds) AS bucket, count(*) AS number,
-       sum(waited.seconds) AS total
-FROM (SELECT max(0, min(attempt.started_at) - job.created_at) AS seconds
-      FROM attempt JOIN job ON job.id = attempt.job_id GROUP BY job.id) AS waited GROUP BY bucket;
+-- name: durations
+-- How many calls that brought a picture (:of = 'call'), or jobs in the queue before their first call ('queue'), fell into
+-- each bucket: the number of bounds that are below the one that is kept. Seconds in all.
+SELECT (SELECT count(*) FROM json_each(:bounds) WHERE value < up_to) AS bucket, sum(number) AS number,
+       sum(millis) / 1e3 AS total
+FROM duration_total WHERE of = :of GROUP BY bucket;
 
 -- name: oldest_waiting
 -- When the oldest file was seen that is not done with: one that waits, or a job that has not ended.
 SELECT min(at) AS at FROM (
     SELECT min(seen_at) AS at FROM sighting WHERE job_id IS NULL AND own = 0
     UNION ALL
-    SELECT min(created_at) FROM job WHERE state IN ('queued', 'sending', 'armed', 'received'));
+    SELECT min(created_at) FROM job INDEXED BY job_under_way WHERE state IN ('queued', 'sending', 'armed', 'received'));
 
 -- name: history_page
--- Jobs that are asked for, newest first.
+-- Jobs that are asked for, newest first, among those from :since on.
 SELECT * FROM jobs
-WHERE (:before IS NULL OR id < :before) AND (:like IS NULL OR path LIKE :like ESCAPE '!')
-  AND (:state IS NULL OR state = :state) AND (:folder IS NULL OR folder = :folder)
+WHERE id < :before AND id >= :since AND (:like IS NULL OR path LIKE :like ESCAPE '!')
+  AND (:folder IS NULL OR folder = :folder)
 ORDER BY id DESC LIMIT :limit;
 
--- name: ended_badly
--- Jobs that wait for a decision, newest first. By the table's own states, for which there is an index.
+-- name: history_page_of_state
+-- The same of one state, by the table's own states, for which there is an index.
 SELECT jobs.* FROM job JOIN jobs ON jobs.id = job.id
-WHERE job.state IN ('failed', 'unknown') ORDER BY job.id DESC LIMIT :limit;
+WHERE job.state = :state AND job.id < :before AND job.id >= :since
+  AND (:like IS NULL OR jobs.path LIKE :like ESCAPE '!') AND (:folder IS NULL OR job.folder = :folder)
+ORDER BY job.id DESC LIMIT :limit;
+
+-- name: newest_job
+SELECT coalesce(max(id), 0) AS id FROM job;
+
+-- name: ended_badly
+-- Jobs that wait for a decision, newest first. Two questions, each of which the index of states answers in order.
+SELECT * FROM jobs
+WHERE id IN (
+    SELECT id FROM (SELECT id FROM job WHERE state = 'failed' ORDER BY id DESC LIMIT :limit)
+    UNION ALL
+    SELECT id FROM (SELECT id FROM job WHERE state = 'unknown' ORDER BY id DESC LIMIT :limit))
+ORDER BY id DESC LIMIT :limit;
 
 -- name: job_told
 SELECT * FROM jobs WHERE id = :id;
@@ -118,3 +130,52 @@ SELECT * FROM jobs WHERE id = :id;
 -- name: version
 -- Another number whenever somebody else has committed.
 PRAGMA data_version;
+
+-- name: totals_that_differ
+-- Running totals that are not what counting gives, each by its table. It reads all there is: asked by `ledger check` alone.
+SELECT 'job_total' AS total FROM (
+    SELECT folder, state, jobs FROM job_total WHERE jobs <> 0
+    EXCEPT SELECT folder, state, count(*) FROM job GROUP BY folder, state)
+UNION
+SELECT 'job_total' FROM (
+    SELECT folder, state, count(*) FROM job GROUP BY folder, state
+    EXCEPT SELECT folder, state, jobs FROM job_total)
+UNION
+SELECT 'spending_total' FROM (
+    SELECT day, folder, profile, calls, booked, in_doubt FROM spending_total
+    WHERE calls <> 0 OR booked <> 0 OR in_doubt <> 0
+    EXCEPT
+    SELECT day, folder, profile, count(*), sum(booked), sum(in_doubt) FROM spending_of_call
+    GROUP BY day, folder, profile)
+UNION
+SELECT 'spending_total' FROM (
+    SELECT day, folder, profile, count(*), sum(booked), sum(in_doubt) FROM spending_of_call
+    GROUP BY day, folder, profile
+    EXCEPT
+    SELECT day, folder, profile, calls, booked, in_doubt FROM spending_total)
+UNION
+SELECT 'call_total' FROM (
+    SELECT outcome, status, calls FROM call_total WHERE calls <> 0
+    EXCEPT SELECT coalesce(outcome, ''), coalesce(http_status, 0), count(*) FROM attempt GROUP BY 1, 2)
+UNION
+SELECT 'call_total' FROM (
+    SELECT coalesce(outcome, ''), coalesce(http_status, 0), count(*) FROM attempt GROUP BY 1, 2
+    EXCEPT SELECT outcome, status, calls FROM call_total)
+UNION
+SELECT 'duration_total' FROM (
+    SELECT of, up_to, number, millis FROM duration_total WHERE number <> 0
+    EXCEPT
+    SELECT told.of,
+           (SELECT min(bound.up_to) FROM duration_total AS bound
+            WHERE bound.of = told.of AND bound.up_to >= told.seconds) AS up_to,
+           count(*), sum(CAST(round(told.seconds * 1000) AS INTEGER))
+    FROM duration_of_call AS told GROUP BY told.of, up_to)
+UNION
+SELECT 'duration_total' FROM (
+    SELECT told.of,
+           (SELECT min(bound.up_to) FROM duration_total AS bound
+            WHERE bound.of = told.of AND bound.up_to >= told.seconds) AS up_to,
+           count(*), sum(CAST(round(told.seconds * 1000) AS INTEGER))
+    FROM duration_of_call AS told GROUP BY told.of, up_to
+    EXCEPT
+    SELECT of, up_to, number, millis FROM duration_total);

@@ -6,6 +6,7 @@ does: commands reach a running daemon through its control socket.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.sqlite.admissions import Admissions
@@ -34,4 +35,6 @@ class SqliteLedger(Admissions, Claims, CallPoints, Names, GateRows, OriginalRows
         self._bound_deadlines()
 
     def _bound_deadlines(self) -> None:
-        self.attempt(lambda: self.run("bound_delays", latest=self.clock.steady() + LONGEST_JOB_WAIT_S))
+        latest = self.clock.steady() + LONGEST_JOB_WAIT_S
+        for name in ("bound_delays", "bound_delays_of_originals"):
+            self.attempt(partial(self.run, name, latest=latest))

@@ -653,6 +653,45 @@ def test_a_finished_file_is_done_again_as_a_job_of_its_own_and_once_at_a_time(le
     assert (claim(ledger).id, job(ledger, 1).state) == (again, JobState.DONE)
 
 
+# --- years ----------------------------------------------------------------------------------------------------------
+
+
+def test_steps_of_long_ago_become_one_and_whose_result_serves_whom_stays(store: Store) -> None:
+    ledger = store.open_as("first run")
+    admit(ledger, seen())
+    pay(ledger, claim(ledger))
+    (again,) = ledger.reprocess(ledger.chosen([1], None, None))
+    store.clock.advance(100.0)
+    assert ledger.fold(store.clock.wall(), 10) == 1
+    admit(ledger, seen(folder="two"))
+    assert [paid.id for paid in ledger.paid_results(job(ledger, 3))] == [1], "what was done still serves others"
+    assert ledger.paid_results(job(ledger, again)) == [], "and not whoever wants a new result"
+    pay(ledger, claim(ledger))
+    assert [paid.id for paid in ledger.paid_results(job(ledger, 3))] == [again, 1]
+
+
+def test_only_what_was_done_before_is_folded_a_piece_at_a_time_and_once(store: Store) -> None:
+    ledger = store.open_as("first run")
+    admit(ledger, *[seen(f"{number}.png", f"{number}") for number in range(5)])
+    ledger.fail(claim(ledger), UNFIT)
+    for _ in range(3):
+        pay(ledger, claim(ledger))
+        store.clock.advance(100.0)
+    before = Wall(store.clock.wall() - 150.0)
+    assert [ledger.fold(before, 1) for _ in range(3)] == [1, 1, 0]
+    assert [ledger.fold(store.clock.wall(), 10) for _ in range(2)] == [1, 0]
+
+
+def test_a_job_whose_original_is_still_to_be_moved_is_not_folded(store: Store) -> None:
+    ledger = store.open_as("first run")
+    admit(ledger, seen())
+    ledger.finish(claim(ledger), "/out/a.png", "sha of it", reused_from=None, detail="published", due=True)
+    store.clock.advance(100.0)
+    assert ledger.fold(store.clock.wall(), 10) == 0
+    ledger.end_original(claim(ledger), None, "deleted")
+    assert ledger.fold(store.clock.wall(), 10) == 1
+
+
 # --- gates ----------------------------------------------------------------------------------------------------------
 
 

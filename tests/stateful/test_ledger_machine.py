@@ -42,6 +42,7 @@ from watchd.model import (
     Sample,
     Sighting,
     Steady,
+    Wall,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """One rule for all: of several, hypothesis leaves most out for most of its walks, and nothing comes far."""
         steps = [
             *[self._work] * 8, *[self._files_come] * 3, *[self._the_owner_speaks] * 2, self._is_killed,
-            self._time_passes, self._the_wall_clock_jumps, self._a_gate_moves, self._another_profile,
+            self._time_passes, self._the_wall_clock_jumps, self._a_gate_moves, self._another_profile, self._fold,
         ]  # fmt: skip
         data.draw(st.sampled_from(steps))(data)
 
@@ -401,6 +402,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _time_passes(self, data: st.DataObject) -> None:
         self.clock.advance(data.draw(st.sampled_from((1.0, 40.0, 1000.0, DAY_S / 2))))
+
+    def _fold(self, data: st.DataObject) -> None:
+        """What is old becomes less, and nothing that is promised changes by it."""
+        before = Wall(self.clock.wall() - data.draw(st.sampled_from((0.0, 1000.0, DAY_S))))
+        self.ledger.fold(before, data.draw(st.integers(1, 3)))
 
     def _the_wall_clock_jumps(self, data: st.DataObject) -> None:
         self.clock.jump(data.draw(st.sampled_from((-40 * DAY_S, -DAY_S, -3.0, 3.0, DAY_S, 40 * DAY_S))))

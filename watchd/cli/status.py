@@ -33,6 +33,9 @@ def status(config: str | None, *, as_json: bool) -> None:
         click.echo(json.dumps(answer, indent=2))  # without the page's link: such output is kept and sent around
     else:
         _show(answer, told.get("page"))
+        long = choosing.long_log(state)
+        if long is not None:
+            click.echo(f"\nNote: {long}.")
 
 
 def _collect(state: Path, told: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,9 @@ def ledger(state: Path, now: float, who: str) -> Iterator[Finding]:
         yield Finding(Grade.WRONG, "ledger", text)
         return
     yield well("ledger", f"{path} is sound; {works}")
+    long = choosing.long_log(state)
+    if long is not None:
+        yield warning("ledger", long, f"`fuser {path}` names who has it open")
     yield from _clock(state, now)
 
 

@@ -15,6 +15,7 @@ from watchd.interfaces.ledger import (
     JobQueue,
     Ledger,
     LedgerHealth,
+    LedgerUpkeep,
     LedgerView,
     NameBook,
     OriginalBook,
@@ -30,7 +31,7 @@ from watchd.interfaces.studio import Raster, Studio
 
 __all__ = [
     "CallBook", "Clock", "Endpoint", "FigureView", "GateBook", "HistoryView", "IdentityView", "InHand", "JobQueue",
-    "Ledger", "LedgerHealth", "LedgerView", "NameBook", "Notes", "OriginalBook", "Originals", "Outputs", "OwnerDesk",
-    "Raster", "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile", "StatusView", "Streamed", "Studio",
-    "TargetBook", "Tree", "Upload",
+    "Ledger", "LedgerHealth", "LedgerUpkeep", "LedgerView", "NameBook", "Notes", "OriginalBook", "Originals", "Outputs",
+    "OwnerDesk", "Raster", "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile", "StatusView", "Streamed",
+    "Studio", "TargetBook", "Tree", "Upload",
 ]  # fmt: skip

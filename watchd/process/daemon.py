@@ -80,10 +80,12 @@ class Daemon:
         signal.signal(signal.SIGHUP, lambda *_: self._reloads.signal())
         self._host.stop_at_signals(self._abort)
         self._control.start()  # first, so that `status` tells of a start that has to wait
-        self._start_engine()
+        with supervision.long_start("what was under way is taken up again"):
+            self._start_engine()
         self._services.start(self._settings)
         self._works = True
         supervision.tell("READY=1")
+        self._host.look_after_the_ledger()
         self._look()
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._host.state,

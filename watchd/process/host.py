@@ -10,12 +10,14 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchd.adapters.host import supervision
 from watchd.adapters.host.flight_recorder import FlightRecorder
 from watchd.adapters.host.lock import StateLock
 from watchd.adapters.host.system_clock import SystemClock
 from watchd.adapters.ledgers import choosing
 from watchd.core.calls.state import WallJumped
 from watchd.journey.gate.keeper import GateKeeper
+from watchd.process.upkeep import Upkeep
 from watchd.process.wakeup import Wakeup
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class Host:
         self.clock = SystemClock()
         owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         try:
-            self.ledger = choosing.open_for_writing(settings, self.clock, owner=owner)
+            with supervision.long_start("the ledger is opened"):
+                self.ledger = choosing.open_for_writing(settings, self.clock, owner=owner)
         except BaseException:
             self._lock.close()
             raise
@@ -53,6 +56,12 @@ class Host:
         self._ahead = self.clock.wall() - self.clock.steady()
         self.failure: BaseException | None = None
         self.stops = 0
+        self._upkeep: Upkeep | None = None
+
+    def look_after_the_ledger(self) -> None:
+        """Have it looked through, folded and kept short beside the work, until the end."""
+        self._upkeep = Upkeep(self.ledger, self.clock, self.fail)
+        self._upkeep.start()
 
     def fail(self, error: BaseException) -> None:
         """An error that ends the process; the first is the one that is told."""
@@ -96,5 +105,7 @@ class Host:
     def close(self) -> None:
         """Let the ledger go, then the lock."""
         self.recorder.close()
+        if self._upkeep is not None:
+            self._upkeep.stop()
         self.ledger.close()
         self._lock.close()

@@ -84,6 +84,7 @@ class Once:
         self._host.stop_at_signals(self._engine.abort)
         self._engine.adopt()
         self._engine.start()
+        self._host.look_after_the_ledger()
         try:
             while not self._finished() or self._is_allowed():
                 self._host.wakeup.wait(REDRAW_S if self._display.live else self._patience())

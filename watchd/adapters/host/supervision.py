@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TELL_EVERY_S = 5.0
+MORE_TIME_S = 60
+"""What systemd is asked for each time, from then on: TimeoutStartSec= no longer holds once it was asked."""
+LONGEST_START_S = 6 * 3600.0
+"""What takes longer than this is taken for a hang all the same."""
 
 _sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
 
@@ -19,6 +30,32 @@ def tell(state: str) -> None:
     # A manager that does not listen must neither hold up the daemon nor end it; it draws its own conclusions.
     with suppress(OSError):
         _sender.sendto(state.encode(), address)
+
+
+@contextmanager
+def long_start(what: str) -> Iterator[None]:
+    """Tell the manager every few seconds that a start which takes its time is alive; `what`: the words for its status.
+
+    By a thread, since a check or a migration of millions of files is one call into SQLite.
+    """
+    over = threading.Event()
+
+    def extend() -> None:
+        for _ in range(int(LONGEST_START_S / TELL_EVERY_S)):
+            if over.wait(TELL_EVERY_S):
+                return
+            tell(f"EXTEND_TIMEOUT_USEC={MORE_TIME_S * 1_000_000}\nSTATUS=starting: {what}")
+
+    if not listens():
+        yield
+        return
+    teller = threading.Thread(target=extend, name="long-start")
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def listens() -> bool:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchd.adapters.ledgers.sqlite import log_size
 from watchd.adapters.ledgers.sqlite.reader import LedgerReader
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ LEASE_SPARE_S = 120.0
 def path_of(state_dir: str | Path) -> Path:
     """The ledger's file, for whoever looks at it as a file."""
     return Path(state_dir, "ledger.db")
+
+
+def long_log(state_dir: str | Path) -> str | None:
+    """What is to be said of a write-ahead log that has become long; None: it has not, or there is none."""
+    return log_size.long_log(path_of(state_dir))
 
 
 def open_for_writing(settings: Settings, clock: Clock, *, owner: str) -> Ledger:

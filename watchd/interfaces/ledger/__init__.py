@@ -9,6 +9,7 @@ from watchd.interfaces.ledger.call_book import CallBook
 from watchd.interfaces.ledger.gate_book import GateBook
 from watchd.interfaces.ledger.job_queue import JobQueue
 from watchd.interfaces.ledger.ledger_health import LedgerHealth
+from watchd.interfaces.ledger.ledger_upkeep import LedgerUpkeep
 from watchd.interfaces.ledger.name_book import NameBook
 from watchd.interfaces.ledger.original_book import OriginalBook
 from watchd.interfaces.ledger.owner_desk import OwnerDesk
@@ -21,6 +22,6 @@ from watchd.interfaces.ledger.whole import Ledger
 
 __all__ = [
     "CallBook", "FigureView", "GateBook", "HistoryView", "IdentityView", "JobQueue", "Ledger", "LedgerHealth",
-    "LedgerView", "NameBook", "OriginalBook", "OwnerDesk", "Recovery", "RunProgress", "SightingBook", "StatusView",
-    "TargetBook",
+    "LedgerUpkeep", "LedgerView", "NameBook", "OriginalBook", "OwnerDesk", "Recovery", "RunProgress", "SightingBook",
+    "StatusView", "TargetBook",
 ]  # fmt: skip

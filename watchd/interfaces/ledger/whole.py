@@ -8,6 +8,7 @@ from watchd.interfaces.ledger.call_book import CallBook
 from watchd.interfaces.ledger.gate_book import GateBook
 from watchd.interfaces.ledger.job_queue import JobQueue
 from watchd.interfaces.ledger.ledger_health import LedgerHealth
+from watchd.interfaces.ledger.ledger_upkeep import LedgerUpkeep
 from watchd.interfaces.ledger.name_book import NameBook
 from watchd.interfaces.ledger.original_book import OriginalBook
 from watchd.interfaces.ledger.owner_desk import OwnerDesk
@@ -19,6 +20,6 @@ from watchd.interfaces.ledger.target_book import TargetBook
 
 class Ledger(
     SightingBook, JobQueue, CallBook, NameBook, GateBook, OriginalBook, TargetBook, OwnerDesk, Recovery, RunProgress,
-    LedgerHealth, Protocol,
+    LedgerHealth, LedgerUpkeep, Protocol,
 ):  # fmt: skip
     """The record of files, calls and money."""

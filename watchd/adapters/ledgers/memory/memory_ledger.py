@@ -48,6 +48,28 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls):
     def close(self) -> None:
         """What is known stays with the store."""
 
+    def prove(self) -> None:
+        """There is nothing that could be damaged."""
+
+    def break_off(self) -> None:
+        """There is nothing to break off."""
+
+    def shrink_log(self) -> str | None:
+        """There is no log."""
+
+    @locked
+    def fold(self, before: Wall, most: int) -> int:
+        """Make one step of all those of up to `most` jobs that were done `before`; answers how many jobs."""
+        done = [
+            row for row in self.store.jobs.values()
+            if row.now.state is JobState.DONE and not (row.folded or row.now.due or row.owner)
+        ]  # fmt: skip
+        old = [row for row in done if row.now.finished_at is not None and row.now.finished_at < before][:most]
+        for row in old:
+            row.folded = True
+            self.store.fold(row.now.id)
+        return len(old)
+
     # The owner
 
     @locked

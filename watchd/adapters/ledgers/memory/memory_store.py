@@ -33,6 +33,7 @@ class JobRow:
     ended: int = 0
     fresh_after: int = 0
     approved: bool = False
+    folded: bool = False
     name: str | None = None
 
     def change(self, **values: object) -> None:
@@ -88,7 +89,7 @@ def same_picture(one: Job, other: Job) -> bool:
 
 @dataclass(slots=True)
 class MemoryStore:
-    """All rows. `events` are numbered: what came before what, whatever the clocks say.
+    """All rows. `events` are numbered: what came before what, whatever the clocks say; None: folded into a later one.
 
     Threads: any, each method of a role within `lock`.
     """
@@ -104,12 +105,20 @@ class MemoryStore:
     gates: dict[GateReason, Gate] = field(default_factory=dict)
     keys_that_worked: set[str] = field(default_factory=set)
     balance_failures: list[tuple[int, Answer]] = field(default_factory=list)
-    events: list[tuple[int, str, str]] = field(default_factory=list)
+    events: list[tuple[int, str, str] | None] = field(default_factory=list)
     commits: int = 0
 
     def event(self, job: int, step: str, detail: str) -> None:
         """A step in a job's life."""
         self.events.append((job, step, detail))
+
+    def fold(self, job: int) -> None:
+        """Make one step of all those of a job."""
+        told = [number for number, event in enumerate(self.events) if event is not None and event[0] == job]
+        for number in told[:-1]:
+            self.events[number] = None
+        if told:
+            self.events[told[-1]] = (job, "done", f"{len(told)} steps, told as one")
 
     def held_by(self, job: Job, owner: str) -> JobRow | None:
         """The row of a claimed job, if that very claim still holds."""

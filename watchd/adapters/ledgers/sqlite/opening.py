@@ -1,7 +1,8 @@
 """Opens the ledger for its one writer: checked, durable, migrated, or not at all.
 
 WAL with synchronous=FULL: with anything less, acknowledged commits were lost at power cuts. A file that fails its
-check, is newer than this program or lies on a network file system is refused and left exactly as it is.
+check, is newer than this program or lies on a network file system is refused and left exactly as it is. The check of
+all that is in it may be put off where it lies as it was left (`clean_end`), and is made up for beside the work.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.sqlite import statements
+from watchd.adapters.ledgers.sqlite.log_size import KEPT_BYTES
 from watchd.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -22,15 +24,19 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x77617463  # "watc"
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """The writer's connection; a ledger that is not there is made. Raises LedgerError, and then nothing was changed."""
+def open_for_writing(path: Path, *, trusted: bool = False) -> sqlite3.Connection:
+    """The writer's connection; a ledger that is not there is made. `trusted`: its whole check is made up for later.
+
+    Raises:
+        LedgerError: it cannot be trusted, or not be opened. Nothing was changed then.
+    """
     known = statements.migrations()
     try:
         if not path.exists():
             _make(path, known)
         _sync(path.parent)
         # Read-only first: closing a connection that may write would fold the log into a ledger that is refused.
-        flaw = look(path)
+        flaw = look(path, whole=not trusted)
         if flaw is not None:
             raise LedgerError(f"{path}: {flaw} Nothing is sent and nothing is replaced.")
         connection = _connect(path)
@@ -46,8 +52,10 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         ) from error
 
 
-def look(path: Path) -> str | None:
+def look(path: Path, *, whole: bool = True) -> str | None:
     """Why the file at `path` is no ledger to work on, with the way out; None if it is sound. Changes nothing.
+
+    `whole`: all of it is checked, which takes its time; one of an older schema always is.
 
     Raises:
         sqlite3.Error: it cannot even be opened.
@@ -55,7 +63,7 @@ def look(path: Path) -> str | None:
     newest = len(statements.migrations())
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
     try:
-        return _flaw_of(connection, path, newest)
+        return _flaw_of(connection, path, newest, whole=whole)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
@@ -88,7 +96,7 @@ def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
     making.rename(path)
 
 
-def _flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | None:
+def _flaw_of(connection: sqlite3.Connection, path: Path, newest: int, *, whole: bool) -> str | None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if int(connection.execute("PRAGMA application_id").fetchone()[0]) != APPLICATION_ID or version == 0:
         return (
@@ -100,6 +108,8 @@ def _flaw_of(connection: sqlite3.Connection, path: Path, newest: int) -> str | N
             f"it was written by a newer watchd (its schema is {version}, this program knows {newest});"
             " install the newer watchd again."
         )
+    if not whole and version == newest:
+        return None
     verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if verdict != "ok":
         return _damaged(path, verdict, version)
@@ -122,6 +132,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, 
         raise LedgerError(f"{path}: this file system cannot hold a write-ahead log; put `state_dir` on a local disk.")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {KEPT_BYTES}")
     _migrate(connection, path, known)
     connection.row_factory = sqlite3.Row
     return connection

@@ -533,3 +533,25 @@ WHERE id = :id AND owner = :me AND claim = :claim AND state = 'received';
 -- name: forget_sighting
 -- The file of this job had gone: if it comes back, unchanged or not, it is looked at anew.
 DELETE FROM sighting WHERE folder = :folder AND path = :path AND job_id = :job_id;
+
+-- name: to_fold
+-- Jobs that were done long ago and whose steps are still told one by one, the oldest first.
+SELECT id FROM job INDEXED BY job_by_end
+WHERE folded = 0 AND state = 'done' AND finished_at < :before AND due = 0 AND owner IS NULL
+ORDER BY finished_at LIMIT :most;
+
+-- name: fold_into_last
+-- The last step of each stays, under its number, and stands for all of them: `ended` and `fresh_after` name numbers of
+-- steps, and the highest there is must never be given again.
+UPDATE event SET
+    step = 'done', at = (SELECT finished_at FROM job WHERE job.id = event.job_id),
+    detail = (SELECT count(*) FROM event AS told WHERE told.job_id = event.job_id) || ' steps, told as one'
+WHERE id IN (SELECT max(id) FROM event WHERE job_id IN (SELECT value FROM json_each(:ids)) GROUP BY job_id);
+
+-- name: drop_folded
+DELETE FROM event
+WHERE job_id IN (SELECT value FROM json_each(:ids))
+  AND id < (SELECT max(later.id) FROM event AS later WHERE later.job_id = event.job_id);
+
+-- name: mark_folded
+UPDATE job SET folded = 1 WHERE id IN (SELECT value FROM json_each(:ids));

@@ -13,6 +13,7 @@ from watchd.adapters.ledgers.sqlite.admissions import Admissions
 from watchd.adapters.ledgers.sqlite.call_points import CallPoints
 from watchd.adapters.ledgers.sqlite.claims import Claims
 from watchd.adapters.ledgers.sqlite.gate_rows import GateRows
+from watchd.adapters.ledgers.sqlite.keeping import Keeping
 from watchd.adapters.ledgers.sqlite.leftovers import Leftovers
 from watchd.adapters.ledgers.sqlite.names import Names
 from watchd.adapters.ledgers.sqlite.operations import Operations
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from watchd.interfaces import Clock
 
 
-class SqliteLedger(Admissions, Claims, CallPoints, Names, GateRows, OriginalRows, TargetRows, Operations, Leftovers):
+class SqliteLedger(
+    Admissions, Claims, CallPoints, Names, GateRows, OriginalRows, TargetRows, Operations, Leftovers, Keeping
+):  # fmt: skip
     """Implements `interfaces.Ledger`. The caller holds the daemon's lock on the folder of `path`."""
 
     def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:

@@ -15,7 +15,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, assert_never, cast
 
-from watchd.adapters.ledgers.sqlite import opening, statements
+from watchd.adapters.ledgers.sqlite import clean_end, opening, statements
+from watchd.adapters.ledgers.sqlite.proving import LedgerProof
 from watchd.adapters.ledgers.sqlite.rows import text_of
 from watchd.core import text
 from watchd.core.calls.state import KeyWorked, Opened, Shut
@@ -55,6 +56,7 @@ def transaction(
                 except sqlite3.OperationalError as error:
                     self.make_room(error)
                 except sqlite3.Error as error:
+                    self.is_sound = False
                     raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
 
     return cast("Callable[Concatenate[Self_, Given], Answer]", run)
@@ -69,7 +71,13 @@ class Transactions:
     def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:
         """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
         self._ballast = path.with_name("ballast")
-        self.connection = opening.open_for_writing(path)
+        trusted = clean_end.is_as_left(path)
+        self.connection = opening.open_for_writing(path, trusted=trusted)
+        clean_end.take_away(self.connection)
+        self.proof = LedgerProof(path) if trusted else None
+        """The check of all that is in it, where the opening has put it off."""
+        self.is_sound = True
+        """Whether nothing was met that would make the next start look at all of it."""
         self.clock = clock
         self.owner = owner
         self.lease = lease
@@ -79,15 +87,18 @@ class Transactions:
         self.trouble_since = AT_ONCE
         self.commits = 0
         """Transactions so far, for those who look often whether anything has changed. Read without the lock."""
-        self._path = path
+        self.path = path
         self._sql = statements.load("queries.sql")
         self._given_up = False
         self._load_ballast()
 
     def close(self) -> None:
-        """Checkpoint and close: nothing but ledger.db is left."""
+        """Checkpoint and close: nothing but ledger.db is left, with a mark that this was a clean end, if it was one."""
         with self.lock:
-            self.connection.close()
+            if self.is_sound and self.trouble is None:
+                clean_end.leave(self.connection, self.path)
+            else:
+                self.connection.close()
 
     def give_up(self) -> None:
         """Wait for room no longer: the process ends, and what could not be written is found again at the next start."""
@@ -113,13 +124,14 @@ class Transactions:
     def make_room(self, error: sqlite3.OperationalError) -> None:
         """Give up the ballast, then wait for room; raises LedgerError for any other trouble, and when told to end."""
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+            self.is_sound = False
             raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
         if self._ballast.exists():
             self._ballast.unlink()
             return
         if self.trouble is None:
             self.trouble_since = self.clock.steady()
-            self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
+            self.trouble = f"no space left for {self.path}: nothing is sent until there is room; nothing is lost"
             logger.critical(self.trouble, extra={"action": "ledger_full"})
         if not self._given_up:
             time.sleep(LOOK_FOR_ROOM_EVERY_S)  # no event tells that a disk has room again
@@ -152,6 +164,7 @@ class Transactions:
             try:
                 return self.run(name, **values).fetchall()
             except sqlite3.Error as error:
+                self.is_sound = False
                 raise LedgerError(f"the ledger cannot be read ({error}): nothing more is sent") from error
 
     def event(self, job_id: int, step: str, detail: str) -> None:

@@ -100,6 +100,29 @@ def test_a_stage_is_on_the_page_within_three_tenths_of_a_second(house: House, pa
     assert statistics.median(lags) < 0.3, lags
 
 
+STREAM = """(() => {
+    window.fetched = 0;
+    window.EventSource = class extends EventTarget {
+        constructor() { super(); setInterval(() => this.dispatchEvent(new Event("changed")), 100); }
+    };
+    window.fetch = () => new Promise(resolve => {
+        window.fetched += 1;
+        setTimeout(() => resolve(new Response(document.documentElement.outerHTML)), 200);
+    });
+})()"""
+"""Something changes ten times a second, and each fetch takes a fifth of one."""
+
+
+def test_a_stream_of_changes_is_fetched_five_hundredths_of_the_time(house: House, page: Page) -> None:
+    served = Served(house)
+    page.clock.install()
+    page.add_init_script(STREAM)
+    page.goto(served.base)
+    page.clock.run_for(120_000)
+    saved_s, each_s = 1.0, 0.2
+    assert 20 <= page.evaluate("window.fetched") <= (0.05 * 120 + saved_s) / each_s + 1
+
+
 def test_a_thousand_jobs_can_be_walked_and_searched(house: House, page: Page) -> None:
     fill(house, 1_000)
     served = Served(house)

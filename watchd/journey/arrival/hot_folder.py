@@ -49,7 +49,7 @@ class HotFolder:
         self, folder: Folder, tree: Tree, clock: Clock, remembered: Iterable[Sighting],
         was: Place | None = None, has_work: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
-        """`remembered`: what the ledger has of this folder's paths; `has_work`: whether any of it waits.
+        """`remembered`: what the ledger has of its paths, read by the first look; `has_work`: whether any of it waits.
 
         `was`: which folder it was at the end of an earlier run.
         """
@@ -62,6 +62,11 @@ class HotFolder:
         self._accepted = was
         self.making = Making()
         self._known = Known()
+        self._remembered: Iterable[Sighting] = remembered
+
+    def _remember(self) -> None:
+        """Once, and not at the making: a start does not wait until the paths of years are read."""
+        remembered, self._remembered = self._remembered, ()
         for seen in remembered:
             if seen.job is None and not seen.own:
                 self.making.remember(seen.path, seen.reason or "")
@@ -75,6 +80,7 @@ class HotFolder:
 
         Goes offline, never raises. Answers where the folder is, if that is another place than it was.
         """
+        self._remember()
         for path in marks.lost:
             self._known.drop(path)
         try:

@@ -13,8 +13,11 @@ from benchmarks.rows.status import Status
 from benchmarks.rows.studio import Studio
 from benchmarks.rows.throughput import Throughput
 from benchmarks.rows.web import Web
+from benchmarks.rows.years import Years
 
 if TYPE_CHECKING:
     from benchmarks.figures import Row
 
-ROWS: tuple[Row, ...] = (Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web())
+ROWS: tuple[Row, ...] = (
+    Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web(), Years(),
+)  # fmt: skip

@@ -73,14 +73,15 @@ class Web:
                 with contenders.staged(bench.folder / "without") as stage:
                     without = _memory(stage, service, None)
                 with contenders.staged(bench.folder / "with") as stage:
-                    more = _memory(stage, service, _free_port()) - without
+                    more = _memory(stage, service, free_port()) - without
                 with contenders.staged(bench.folder / "seen") as stage:
                     return {"memory": more, **_seen(stage, service, number)}
 
         yield (Contender(WATCHD, measure),)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -118,7 +119,7 @@ def _seen(stage: Stage, service: Service, number: int) -> Mapping[str, float]:
     with contenders.alone(stage):
         pass  # makes the ledger
     _fill(stage.home / "state" / "ledger.db", number)
-    port = _free_port()
+    port = free_port()
     with contenders.alone(stage, service.base_url, _keys(port)), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         try:

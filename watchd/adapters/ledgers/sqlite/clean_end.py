@@ -29,17 +29,20 @@ def is_as_left(path: Path) -> bool:
 
 
 def take_away(connection: sqlite3.Connection) -> None:
-    """From here on the ledger is being written."""
-    connection.execute("DELETE FROM clean_end")
+    """From here on the ledger is being written. Nothing is where there is no mark: there may be no room to."""
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'clean_end'").fetchone()
+    if there is not None and connection.execute("SELECT 1 FROM clean_end").fetchone() is not None:
+        connection.execute("DELETE FROM clean_end")
 
 
 def leave(connection: sqlite3.Connection, path: Path) -> None:
     """Close the one connection that wrote, and leave the mark where that can be done."""
     mark: int | None = None
     with suppress(sqlite3.Error, OSError):
-        mark = path.stat().st_mtime_ns // EVEN_NS * EVEN_NS
-        connection.execute("INSERT INTO clean_end (mtime_ns) VALUES (?)", (mark,))
+        even = path.stat().st_mtime_ns // EVEN_NS * EVEN_NS
+        connection.execute("INSERT INTO clean_end (mtime_ns) VALUES (?)", (even,))
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        mark = even
     connection.close()
     if mark is not None:
         with suppress(OSError):  # of a file of another user's: the next start looks at all of it

@@ -94,7 +94,6 @@ def compact(path: Path) -> tuple[int, int]:
         _make_sure_of_room(path, before)
         with suppress(sqlite3.Error):  # deprecated, and the one way to keep it from a small /tmp
             connection.execute(f"PRAGMA temp_store_directory = '{str(path.parent).replace(chr(39), chr(39) * 2)}'")
-        clean_end.take_away(connection)
         connection.execute("VACUUM")
     except sqlite3.Error as error:
         connection.close()

@@ -35,7 +35,7 @@ class Keeping(Transactions):
 
     def shrink_log(self) -> str | None:
         """Fold the log back where no reader is in the way; words for the owner where it is too long all the same."""
-        if log_size.bytes_of(self.path) > log_size.KEPT_BYTES:
+        if log_size.bytes_of(self._path) > log_size.KEPT_BYTES:
             with self.lock:
                 try:
                     self.connection.execute("PRAGMA busy_timeout = 0")  # whoever reads is not waited for
@@ -43,7 +43,7 @@ class Keeping(Transactions):
                     self.connection.execute("PRAGMA busy_timeout = 5000")
                 except sqlite3.Error as error:
                     raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
-        return log_size.long_log(self.path)
+        return log_size.long_log(self._path)
 
     def prove(self) -> None:
         """Look whether all of it is sound, where its opening has not done so."""

@@ -11,7 +11,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
-from watchd.adapters.ledgers.sqlite import statements
+from watchd.adapters.ledgers.sqlite import clean_end, statements
 from watchd.adapters.ledgers.sqlite.log_size import KEPT_BYTES
 from watchd.errors import LedgerError
 
@@ -134,6 +134,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, known: list[tuple[str, 
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA journal_size_limit = {KEPT_BYTES}")
     _migrate(connection, path, known)
+    clean_end.take_away(connection)
     connection.row_factory = sqlite3.Row
     return connection
 

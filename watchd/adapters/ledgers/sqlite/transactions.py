@@ -73,7 +73,6 @@ class Transactions:
         self._ballast = path.with_name("ballast")
         trusted = clean_end.is_as_left(path)
         self.connection = opening.open_for_writing(path, trusted=trusted)
-        clean_end.take_away(self.connection)
         self.proof = LedgerProof(path) if trusted else None
         """The check of all that is in it, where the opening has put it off."""
         self.is_sound = True
@@ -87,7 +86,7 @@ class Transactions:
         self.trouble_since = AT_ONCE
         self.commits = 0
         """Transactions so far, for those who look often whether anything has changed. Read without the lock."""
-        self.path = path
+        self._path = path
         self._sql = statements.load("queries.sql")
         self._given_up = False
         self._load_ballast()
@@ -96,7 +95,7 @@ class Transactions:
         """Checkpoint and close: nothing but ledger.db is left, with a mark that this was a clean end, if it was one."""
         with self.lock:
             if self.is_sound and self.trouble is None:
-                clean_end.leave(self.connection, self.path)
+                clean_end.leave(self.connection, self._path)
             else:
                 self.connection.close()
 
@@ -131,7 +130,7 @@ class Transactions:
             return
         if self.trouble is None:
             self.trouble_since = self.clock.steady()
-            self.trouble = f"no space left for {self.path}: nothing is sent until there is room; nothing is lost"
+            self.trouble = f"no space left for {self._path}: nothing is sent until there is room; nothing is lost"
             logger.critical(self.trouble, extra={"action": "ledger_full"})
         if not self._given_up:
             time.sleep(LOOK_FOR_ROOM_EVERY_S)  # no event tells that a disk has room again

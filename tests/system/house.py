@@ -14,12 +14,14 @@ import time
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+from tests.system.nursery import Forked, Nursery
 from watchd.sandbox.serving import Sandbox, SandboxOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
 KEY = "vk-3b1f9c77d04e4a5e8f21"
@@ -131,10 +133,7 @@ class Daemon:
 
 def plainly(house: House) -> Daemon:
     """A `watchd run` as a shell would start it."""
-    process = subprocess.Popen(
-        house.command("run"), env=house.environment, cwd=house.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    return Daemon(process)
+    return Daemon(house.begin(*house.command("run")))
 
 
 class House:
@@ -142,6 +141,9 @@ class House:
 
     starter: ClassVar[Callable[[House], Daemon]] = plainly
     """How daemons are started: otherwise with `pytest --under-unit`."""
+    may_fork = True
+    """Whether processes may be forked from one that has the program loaded: not where their memory is asked about."""
+    _nursery: ClassVar[Nursery | None] = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -224,10 +226,45 @@ class House:
 
     def watchd(self, *arguments: str | bytes, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
-        return subprocess.run(
-            self.command(*arguments), env=self.environment, cwd=self.root, capture_output=True, text=True,
-            timeout=timeout, check=False,
-        )  # fmt: skip
+        command, environment = self.command(*arguments), self.environment
+        nursery = self._nursery_for(command, environment)
+        if nursery is None:
+            return subprocess.run(
+                command, env=environment, cwd=self.root, capture_output=True, text=True, timeout=timeout, check=False
+            )
+        with TemporaryFile() as told, TemporaryFile() as complained, Path(os.devnull).open("rb") as nothing:
+            files = [nothing.fileno(), told.fileno(), complained.fileno()]
+            process = Forked(nursery.fork(command[1:], environment, self.root, files), None)
+            try:
+                status = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            texts = [os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0) for file in (told, complained)]
+        return subprocess.CompletedProcess(command, status, *(text.decode() for text in texts))
+
+    def begin(self, *command: str | bytes, **environment: str) -> Process:
+        """Start a process in the house; its standard error is to be read."""
+        surroundings = self.environment | environment
+        nursery = self._nursery_for(command, surroundings)
+        if nursery is None:
+            return subprocess.Popen(
+                command, env=surroundings, cwd=self.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+        heard, told = os.pipe()
+        with Path(os.devnull).open("r+b") as nothing:
+            pid = nursery.fork(command[1:], surroundings, self.root, [nothing.fileno(), nothing.fileno(), told])
+        os.close(told)
+        return Forked(pid, os.fdopen(heard, "rb"))
+
+    def _nursery_for(self, command: Sequence[str | bytes], environment: Mapping[str, str]) -> Nursery | None:
+        """Where a process may be forked from; None: it is begun as a shell does it."""
+        if not self.may_fork or os.environ.get("WATCHD_FAULTS") == "full" or command[0] != sys.executable:
+            return None
+        if command[1] != "-m" and not str(command[1]).endswith(".py"):
+            return None
+        House._nursery = House._nursery or Nursery(self.environment)
+        return House._nursery if House._nursery.suits(environment) else None
 
     def once(self, status: int = 0) -> subprocess.CompletedProcess[str]:
         """`watchd once`, which must end with this status."""
@@ -249,11 +286,7 @@ class House:
 
     def launch_as(self, *program: str, **environment: str) -> Daemon:
         """`run` by another program than `python -m watchd`, such as one with a fault; perhaps not ready yet."""
-        process = subprocess.Popen(
-            [*program, "--config", str(self.config), "run"], env=self.environment | environment, cwd=self.root,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        daemon = Daemon(process)
+        daemon = Daemon(self.begin(*program, "--config", str(self.config), "run", **environment))
         self._daemons.append(daemon)
         return daemon
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from watchd.config import overlap, profiling
 from watchd.config.folder_sections import ProfileSection
 from watchd.config.kinds import Choice
+from watchd.config.links import Leads
 from watchd.config.paths import absolute, default_state_dir
 from watchd.config.problems import did_you_mean
 from watchd.config.texts import Url, is_loopback, name_trouble
@@ -195,6 +196,7 @@ def _folders(
     hot: list[overlap.HotPaths] = []
     stores: list[overlap.Store] = []
     taken: dict[str, int] = {}
+    leads = Leads()
     for section, position in zip(checked.file.folders, checked.positions, strict=True):
         at: Path = ("folders", position)
         _check_profile(document, section, at, checked.file, report)
@@ -212,10 +214,12 @@ def _folders(
         ready.append(Ready(section, name, path, output, archive, failed))
         for key, place in (("archive", archive), ("failed", failed)):
             if place is not None:
-                stores.append(overlap.Store(place, (*at, key)))
+                leads.ask(place)
+                stores.append(overlap.Store(place, (*at, key), leads))
         at_output = (*at, "output") if section.output is not None else (*at, "path")
         if not report.broken((*at, "output")):
-            hot.append(overlap.HotPaths(name or path, path, output, (*at, "path"), at_output, section.chain))
+            leads.ask(path, output)
+            hot.append(overlap.HotPaths(name or path, path, output, (*at, "path"), at_output, section.chain, leads))
     overlap.check(hot, state_dir, ("state_dir",), report)
     overlap.check_stores(stores, hot, report)
     return ready

@@ -5,10 +5,10 @@ Paths are compared after following links, since two names of one place would be 
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from watchd.config.links import Leads
 from watchd.config.paths import is_within
 from watchd.config.units import found
 
@@ -27,16 +27,17 @@ class HotPaths:
     at_path: Path
     at_output: Path
     chain: bool
+    leads: Leads
 
     @property
     def real_path(self) -> str:
         """The watched folder, links followed."""
-        return posixpath.realpath(self.path)
+        return self.leads.of(self.path)
 
     @property
     def real_output(self) -> str:
         """The output folder, links followed."""
-        return posixpath.realpath(self.output)
+        return self.leads.of(self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,13 @@ class Store:
 
     path: str
     at: Path
+    leads: Leads
 
 
 def check_stores(stores: list[Store], hot: list[HotPaths], report: Report) -> None:
     """Tells of every store whose files would be taken for new ones, or for results."""
     for store in stores:
-        real = posixpath.realpath(store.path)
+        real = store.leads.of(store.path)
         for one in hot:
             if is_within(real, one.real_path):
                 why = f"lies inside the hot folder of {_named(one)}, whose files it would become again"
@@ -126,7 +128,7 @@ def _check_circles(hot: list[HotPaths], report: Report) -> None:
 
 
 def _check_state_dir(hot: list[HotPaths], state_dir: str, at_state_dir: Path, report: Report) -> None:
-    real_state = posixpath.realpath(state_dir)
+    real_state = Leads().of(state_dir)
     for one in hot:
         if is_within(real_state, one.real_path):
             why = f"lies inside the hot folder of {_named(one)}, expected a folder of its own"

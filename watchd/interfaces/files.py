@@ -41,6 +41,10 @@ class Tree(Protocol):
         """
         ...
 
+    def copy(self, root: str, path: str, limit: int, take: Callable[[bytes], object]) -> Sample:
+        """As `read`, with the bytes handed on piece by piece: none of them is kept."""
+        ...
+
     def digest(self, root: str, path: str) -> str:
         """The SHA-256 (hex) of a file too large to be read whole. Raises as `read` does."""
         ...

@@ -22,7 +22,7 @@ from watchd.model.job import (
     Published,
     Tile,
 )
-from watchd.model.seen import Found, Listing, Place, Sample, Sighting, Writer
+from watchd.model.seen import Found, Listing, Place, Sample, Sighting, Stay, Writer
 from watchd.model.settings import (
     READABLE,
     Api,
@@ -89,6 +89,7 @@ __all__ = [
     "Settings",
     "Sighting",
     "Span",
+    "Stay",
     "Steady",
     "Tile",
     "Wall",

@@ -39,6 +39,16 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """A thread (its ident) that has come no further for so many seconds with what it does below these roots."""
+
+    thread: int
+    roots: tuple[str, ...]
+    doing: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file met by a scan: its path below the folder, and what the look saw."""
 

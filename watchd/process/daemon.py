@@ -10,13 +10,12 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.host import logs, supervision
 from watchd.adapters.host.control import ControlServer
-from watchd.errors import ConfigurationError, FolderOfflineError, LedgerError
+from watchd.errors import ConfigurationError, LedgerError
+from watchd.journey.answering import ILL_AFTER_S
 from watchd.journey.commands import Operator
 from watchd.process import status_report
 from watchd.process.engine import Engine
@@ -29,7 +28,7 @@ from watchd.reports.daemon_view import DaemonView
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from watchd.model import Gate, Settings
+    from watchd.model import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -50,30 +49,28 @@ class Daemon:
         self._settings = settings
         self._host = Host(settings)
         self._ledger = self._host.ledger
-        self._tree = FileTree()
         self._since = self._host.clock.wall()
         self._one_command = threading.Lock()
         self._reloads = Reloads(self._host.wakeup.ring)
-        self._engine = self._new_engine(settings)
+        self._engine = Engine(settings, self._host, self._environ, once=False)
         self._supervisor = self._new_supervisor()
         self._operator = Operator(self._ledger, self._host.clock, self._host.keeper.apply, self._refresh)
         self._control = ControlServer(
             self._host.state, lambda request: self._services.with_page(request, self._answer(request))
         )
         view = DaemonView(
-            lambda: {**self._troubles(), "ledger": self._ledger.trouble}, lambda: self._works and not self._host.ends(),
-            self._status, self._gates, self._answer, lambda: self._ledger.commits, lambda: self._settings,
+            self._ailments, lambda: self._works and not self._host.ends(), self._silent, self._status,
+            lambda: status_report.gates(self._host), self._answer, lambda: self._ledger.commits, lambda: self._settings,
         )  # fmt: skip
         self._services = SideServices(self._host.clock, view, self._host.fail)
         self._works = False
         """Whether an engine is at work: not while watchd starts, stops, or waits for calls before a reload."""
 
-    def _new_engine(self, settings: Settings) -> Engine:
-        return Engine(settings, self._host, self._environ, once=False)
-
     def _new_supervisor(self) -> WatchSupervisor:
         engine = self._engine
-        return WatchSupervisor(engine.intake, engine.journey.hints, self._host.clock, self._host.wakeup.ring)
+        made = WatchSupervisor(engine.intake, engine.journey.hints, self._host.clock, engine.presence)
+        engine.intake.watched_by(made)
+        return made
 
     def run(self) -> int:
         """Work until told to stop; the exit status."""
@@ -135,26 +132,31 @@ class Daemon:
         }
         return {name: None if well else "a thread ended that should not" for name, well in parts.items()}
 
+    def _silent(self) -> dict[str, str]:
+        """Folders whose shares do not answer, of the engine that runs when it is asked for."""
+        return self._engine.journey.silent()
+
+    def _ailments(self) -> dict[str, str | None]:
+        """Part by part, what keeps it from its work, whatever might mend that."""
+        hangs = self._engine.journey.resting(ILL_AFTER_S)
+        shares = {f"folder {name}": reason for name, reason in hangs.items()}
+        return {**self._troubles(), **shares, "ledger": self._ledger.trouble}
+
     def _look(self) -> None:
         """Let the side services tell what is new."""
         self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
 
     def _start_engine(self, *, as_they_are: bool = False) -> None:
-        """Watch first and scan then, so that what comes in between is seen by the one or the other."""
         self._engine.adopt(as_they_are=as_they_are)
         self._supervisor.start()
-        for hot in self._engine.intake.folders():
-            with suppress(FolderOfflineError):  # the intake tells of it, and the supervisor watches it when it is back
-                self._supervisor.watch_first(hot, self._tree.locate(hot.folder.path, hot.folder.mount_marker))
         self._engine.start()
 
     def _tend(self) -> None:
-        """Ask after the key, and let every folder that is online have a living watch, or be scanned."""
+        """Ask after the key, look at the clock, and tell what is new."""
         if self._ledger.trouble is None:  # whoever changes a gate while the ledger waits for room waits with it
             self._engine.keys.tend()
             if self._host.look_at_clock():
                 self._engine.refresh()
-        self._supervisor.tend()
         self._look()
         logs.sum_up()
 
@@ -193,7 +195,7 @@ class Daemon:
         self._supervisor.stop()
         with self._one_command:  # which looks at the engine once, and finds the one or the other whole
             self._settings = settings
-            self._engine = self._new_engine(settings)
+            self._engine = Engine(settings, self._host, self._environ, once=False)
             self._supervisor = self._new_supervisor()
         self._start_engine(as_they_are=True)
         self._works = True
@@ -254,6 +256,3 @@ class Daemon:
 
     def _status(self) -> dict[str, Any]:
         return status_report.status(self._host, self._engine, self._supervisor, self._since)
-
-    def _gates(self) -> list[Gate]:
-        return status_report.gates(self._host)

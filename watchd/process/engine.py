@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from watchd.adapters.filesystem.notes import FileNotes
 from watchd.adapters.filesystem.originals import FileOriginals
 from watchd.adapters.filesystem.outputs import FileOutputs
+from watchd.adapters.filesystem.presence import ThreadPresence
 from watchd.adapters.filesystem.roots import Roots
 from watchd.adapters.filesystem.spool import FileSpool
 from watchd.adapters.filesystem.target_folders import TargetFolders
@@ -24,6 +25,7 @@ from watchd.core.calls.gating import Hold
 from watchd.errors import LaterError, LedgerError, WatchdError
 from watchd.journey.work.recovering import recover
 from watchd.process.keys import KeyRing
+from watchd.process.lookout import LOOK_EVERY_S, Lookout
 from watchd.process.wiring import Journey, Outside, policy_of
 from watchd.process.worker_pool import WorkerPool
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LEFT_AFTER_S = 10.0
+"""An end waits for whoever comes further at a share within so many seconds."""
 AHEAD = 2
 """Workers beyond the calls in flight: they snapshot, hash and claim what comes next while the others fly."""
 
@@ -54,16 +58,18 @@ class Engine:
         """`changed` is told after each step of a file or a job."""
         self.settings = settings
         self._host = host
+        self._stopping = False
         self._ledger = host.ledger
         self.keys = KeyRing(settings.api, environ, host.keeper, host.clock)
         self._spool = FileSpool(host.state / "spool")
         self._endpoint = HttpEndpoint(settings.api, self.keys.key)
         self._roots = Roots(host.ledger.targets(), host.ledger.note_target)
-        outputs = FileOutputs(TargetFolders(self._roots))
+        self.presence = ThreadPresence()
+        outputs = FileOutputs(TargetFolders(self._roots, self.presence))
         outside = Outside(
-            host.ledger, host.clock, FileTree(), self._spool, outputs, FileOriginals(outputs),
-            FileNotes(host.state / "failed"), PillowStudio(), self._endpoint, self.keys.fingerprint,
-            host.recorder,
+            host.ledger, host.clock, FileTree(self.presence), self._spool, outputs, FileOriginals(outputs),
+            FileNotes(host.state / "failed", self.presence), PillowStudio(), self._endpoint, self.keys.fingerprint,
+            host.recorder, self.presence,
         )  # fmt: skip
         self.journey = Journey(settings, outside, host.keeper, once=once, admitted=self._admitted, looked=changed)
         self.intake = self.journey.intake
@@ -71,7 +77,28 @@ class Engine:
             settings.api.workers + AHEAD, self.journey.dispatcher.next_claim, self.journey.runner.run,
             self.journey.dispatcher.next_due, self._fail, changed,
         )  # fmt: skip
-        self._intake_thread = threading.Thread(target=self._run_intake, name="intake")
+        self._intake_threads = [self._new_intake()]
+        """The last of them leads."""
+        self._lookout = Lookout(
+            self.presence, self._relieve, self.journey.resting, self.journey.silent, self._answered, self._fail
+        )
+
+    def _new_intake(self) -> threading.Thread:
+        # A daemon in Python's sense: what hangs on a share must not keep the process from its end.
+        return threading.Thread(target=self._run_intake, name="intake", daemon=True)
+
+    def _relieve(self, stuck: Collection[int]) -> None:
+        """Let others do what threads that hang at a share cannot: take jobs, go round, look after the other folders."""
+        self._pool.relieve(stuck)
+        if self._intake_threads[-1].ident in stuck and not self._stopping:
+            other = self._new_intake()
+            other.start()
+            self._intake_threads = [*(thread for thread in self._intake_threads if thread.is_alive()), other]
+
+    def _answered(self) -> None:
+        """A share does that had kept somebody waiting: its folder's files can go on."""
+        self.journey.hints.wake()
+        self._pool.wake_all()
 
     def _admitted(self, count: int) -> None:
         """Wake workers for new jobs; behind a closed gate one is enough to find what costs nothing."""
@@ -93,12 +120,14 @@ class Engine:
 
     def is_claimed(self) -> bool:
         """Whether a worker has a job in hand."""
-        return self._ledger.is_claimed()
+        return self._ledger.is_claimed(self.journey.silent())
 
     def is_busy(self) -> bool:
         """Whether a worker has a job in hand, or any can go on by itself, as far as the gate lets it."""
-        online, held = self.journey.online(), self._host.keeper.held()
-        return self._ledger.is_busy(online.keys() - held.keys(), self.journey.dispatcher.calling(online))
+        online, held, silent = self.journey.online(), self._host.keeper.held(), self.journey.silent()
+        if self.journey.resting().keys() - silent.keys():
+            return True  # it may answer yet
+        return self._ledger.is_busy(online.keys() - held.keys(), self.journey.dispatcher.calling(online), silent)
 
     def own_waits(self) -> dict[str, str]:
         """Folders whose own hours or budget hold them, in words."""
@@ -132,7 +161,8 @@ class Engine:
         """Start workers and intake."""
         self.journey.review()
         self._pool.start()
-        self._intake_thread.start()
+        self._intake_threads[-1].start()
+        self._lookout.start()
 
     def _run_intake(self) -> None:
         try:
@@ -141,15 +171,33 @@ class Engine:
             self._fail(error)
 
     def stop(self) -> None:
-        """Stop in order: intake first, so that nothing new comes; then no new calls; those in flight end well."""
+        """Stop in order: intake first, so that nothing new comes; then no new calls; those in flight end well.
+
+        Whoever hangs at a share is left behind: what it does there is safe in the ledger, as at a crash.
+        """
+        self._stopping = True
         self.intake.stop()
         self._pool.stop()
         self._host.keeper.stop()
         # All have been told before the first is waited for: a scan of a slow share must not let calls go on meanwhile.
-        if self._intake_thread.is_alive():
-            self._intake_thread.join()
-        self._pool.join()
+        self._wait_for_threads()
+        self._lookout.stop()
         self._endpoint.close()
+
+    def _wait_for_threads(self) -> None:
+        while left := [thread for thread in (*self._intake_threads, *self._pool.threads()) if thread.is_alive()]:
+            stays = {stay.thread: stay for stay in self.presence.stays(LEFT_AFTER_S)}
+            awaited = [thread for thread in left if thread.ident not in stays]
+            if awaited:
+                awaited[0].join(LOOK_EVERY_S)
+                continue
+            for thread in left:
+                stay = stays[thread.ident or 0]
+                logger.warning(
+                    "Left behind: %s, as %s %s takes %.0f s by now. What it was at is taken up again as after a crash.",
+                    thread.name, stay.doing, stay.roots[0], stay.seconds, extra={"action": "left_behind"},
+                )  # fmt: skip
+            return
 
     def abort(self) -> None:
         """Cut the calls in flight, whatever becomes of their money: told to stop at once."""
@@ -157,4 +205,4 @@ class Engine:
 
     def alive(self) -> bool:
         """Whether every thread that should work does."""
-        return self._intake_thread.is_alive() and self._pool.alive()
+        return self._intake_threads[-1].is_alive() and self._pool.alive() and self._lookout.is_alive()

@@ -1,25 +1,26 @@
 """Keeps every folder's watch alive, or has the folder scanned where that cannot be: `events` or `poll`, and why.
 
-The main thread calls this every few seconds, and at once when something was mounted or unmounted.
+Whoever looks at the folders calls this every few seconds, and at once when something was mounted or unmounted.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.adapters.filesystem import mounts, watching
 from watchd.adapters.filesystem.mounts import MountWatch
+from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.filesystem.watching import Watcher
 from watchd.core.incoming import watch_health
 from watchd.core.incoming.watch_health import Fine, GiveUp, Rearm, SendProbe, WatchHealth
 from watchd.errors import FolderOfflineError, LaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from watchd.adapters.filesystem.presence import ThreadPresence
     from watchd.interfaces import Clock
     from watchd.journey.arrival.hints import Hints
     from watchd.journey.arrival.hot_folder import HotFolder
@@ -38,17 +39,18 @@ class Polled:
 
 
 class WatchSupervisor:
-    """One for each engine.
+    """One for each engine. Implements `arrival.watches.Watches`.
 
-    Threads: the main one. From `mounts` comes `_mounted` alone, which sets an event.
+    Threads: the intake's, each with the folder that it is in; what is kept is kept by folder. The main one starts and
+    stops it and asks why a folder is scanned. From `mounts` comes `_mounted` alone, which sets an event.
     """
 
-    def __init__(self, intake: Intake, hints: Hints, clock: Clock, wake: Callable[[], None]) -> None:
-        """`wake` lets the main thread tend to the folders at once."""
+    def __init__(self, intake: Intake, hints: Hints, clock: Clock, presence: ThreadPresence) -> None:
         self._intake = intake
         self._hints = hints
         self._clock = clock
-        self._wake = wake
+        self._at = presence.at
+        self._tree = FileTree(presence)
         self._watcher = Watcher(hints)
         self._health: dict[str, WatchHealth] = {}
         self._places: dict[str, Place] = {}
@@ -59,7 +61,7 @@ class WatchSupervisor:
 
     def _mounted(self) -> None:
         self._moved.set()
-        self._wake()
+        self._hints.visit()
 
     def start(self) -> None:
         """Listen for mounts."""
@@ -75,36 +77,42 @@ class WatchSupervisor:
         polled = self._polled.get(name)
         return None if polled is None else polled.reason
 
-    def watch_first(self, hot: HotFolder, place: Place) -> bool:
-        """Put up a folder's first watch, before it is scanned; whether it is watched."""
-        self._judge(hot.folder, place)
-        if hot.folder.name not in self._polled:
-            self._watch(hot, place, strikes=0)
-        return hot.folder.name not in self._polled
+    def watch_first(self, hot: HotFolder) -> None:
+        """Put up a folder's first watch, before it is scanned; one that is away is watched when it has come."""
+        if hot.folder.name not in self._places:
+            with suppress(FolderOfflineError):
+                place = self._tree.locate(hot.folder.path, hot.folder.mount_marker)
+                self._judge(hot.folder, place, scan=False)
+                if hot.folder.name not in self._polled:
+                    self._watch(hot, place, scan=False)
 
-    def tend(self) -> None:
-        """Look after every folder. A dead thread of watchdog's ends all watches, which are then put up anew."""
+    def begin_round(self) -> None:
+        """A dead thread of watchdog's ends all watches, which are then put up anew."""
         if self._moved.is_set():
             self._moved.clear()
-            self._hints.visit()
             self._put_to_the_proof()
         if not self._watcher.is_alive():
             self._begin_anew()
-        for hot in self._intake.folders():
-            if hot.standing.place is None or not hot.standing.online:
+
+    def tend(self, hot: HotFolder) -> None:
+        """Look after the watch of one folder."""
+        place = hot.standing.place
+        with self._at("looking after the watch of", hot.folder.path):
+            if place is None or not hot.standing.online:
                 self._watcher.unwatch(hot.folder.name)
                 self._health.pop(hot.folder.name, None)
             else:
-                self._tend(hot, hot.standing.place)
+                self._tend(hot, place)
 
     def _put_to_the_proof(self) -> None:
         """Which watches a mount has cost nobody says. Mounts elsewhere, as containers make them all day, cost none."""
-        mounted = mounts.around([place.root for place in self._places.values()])
+        mounted = mounts.around([place.root for place in list(self._places.values())])
         if mounted == self._mounted_before:
             return
         self._mounted_before = mounted
         due = self._clock.steady() - watch_health.CANARY_EVERY_S
-        self._health = {name: replace(health, heard=due) for name, health in self._health.items()}
+        for name, health in list(self._health.items()):
+            self._health[name] = replace(health, heard=due)
 
     def is_alive(self) -> bool:
         """Whether the thread that listens for mounts lives; watchdog's own are brought back by `tend`."""
@@ -127,7 +135,7 @@ class WatchSupervisor:
         if polled is None and self._watcher.watches(name):
             self._listen(hot, place, now)
         elif polled is None or (polled.until is not None and now >= polled.until):
-            self._watch(hot, place, strikes=0)
+            self._watch(hot, place)
 
     def _listen(self, hot: HotFolder, place: Place, now: float) -> None:
         """Put a watch to the proof, and do what follows."""
@@ -156,8 +164,11 @@ class WatchSupervisor:
             case unexpected:
                 assert_never(unexpected)
 
-    def _judge(self, folder: Folder, place: Place) -> None:
-        """Whether a folder is to be scanned from the start: told to, or on a file system that hides changes."""
+    def _judge(self, folder: Folder, place: Place, *, scan: bool = True) -> None:
+        """Whether a folder is to be scanned from the start: told to, or on a file system that hides changes.
+
+        `scan`: at once, too.
+        """
         self._places[folder.name] = place
         kind = mounts.type_of(place.root)
         before = self._polled.get(folder.name)
@@ -175,11 +186,12 @@ class WatchSupervisor:
                     extra={"action": "polling"},
                 )  # fmt: skip
             if before is None:
-                self._intake.poll(folder.name)
+                self._intake.poll(folder.name, scan=scan)
         elif before is not None:
             self._polled[folder.name] = replace(before, until=self._clock.steady())  # watched at once, and said so
 
-    def _watch(self, hot: HotFolder, place: Place, *, strikes: int) -> None:
+    def _watch(self, hot: HotFolder, place: Place, *, strikes: int = 0, scan: bool = True) -> None:
+        """Put up a watch; then a scan is to find what came before it stood, unless one follows anyway."""
         folder = hot.folder
         try:
             self._watcher.watch(folder.name, place, hot.matcher, recursive=folder.recursive)
@@ -188,6 +200,8 @@ class WatchSupervisor:
         except LaterError as error:
             self._have_polled(hot, str(error))
         else:
+            if scan:
+                self._hints.everything(folder.name)
             self._health[folder.name] = watch_health.begin(self._clock.steady(), strikes)
             if self._polled.pop(folder.name, None) is not None:
                 self._intake.poll(folder.name, polled=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchd.core.calls.retrying import Policy
 from watchd.core.request import endpoint
+from watchd.journey.answering import OFFLINE_AFTER_S, RESTS_AFTER_S, Answering
 from watchd.journey.arrival.admitting import Admitter
 from watchd.journey.arrival.hints import Hints
 from watchd.journey.arrival.intake import Intake
@@ -26,7 +27,19 @@ from watchd.model import Backlog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from watchd.interfaces import Clock, Endpoint, InHand, Ledger, Notes, Originals, Outputs, Spool, Studio, Tree
+    from watchd.interfaces import (
+        Clock,
+        Endpoint,
+        InHand,
+        Ledger,
+        Notes,
+        Originals,
+        Outputs,
+        Presence,
+        Spool,
+        Studio,
+        Tree,
+    )
     from watchd.journey.gate.keeper import GateKeeper
     from watchd.model import Folder, Place, Settings, Steady
 
@@ -46,6 +59,7 @@ class Outside:
     endpoint: Endpoint
     fingerprint: Callable[[], str]
     in_hand: InHand
+    presence: Presence
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -73,6 +87,7 @@ class Journey:
         examiner = Examiner(outside.tree, settings.api, outside.studio.reads)
         admitter = Admitter(examiner, clock, outside.in_hand, once=once)
         self.targets = Targets(outside.outputs, clock)
+        self._answering = Answering(outside.presence)
         self.intake = Intake(
             outside.tree,
             ledger,
@@ -84,6 +99,7 @@ class Journey:
             looked,
             self.review,
             self.targets.look,
+            self.silent,
         )
         self.publisher = Publisher(outside.outputs, spool, outside.studio, ledger, clock)
         stages = Stages(
@@ -101,21 +117,31 @@ class Journey:
 
     def online(self) -> dict[str, tuple[Folder, Place]]:
         """The folders that can be worked on now, and where they are."""
-        found = {}
+        found, resting = {}, self.resting()
         for hot in self.intake.folders():
-            standing = hot.standing
-            if standing.place is not None and standing.online and self.targets.reason(hot.folder.name) is None:
-                found[hot.folder.name] = hot.folder, standing.place
+            name, standing = hot.folder.name, hot.standing
+            is_well = standing.online and name not in resting and self.targets.reason(name) is None
+            if standing.place is not None and is_well:
+                found[name] = hot.folder, standing.place
         return found
+
+    def resting(self, seconds: float = RESTS_AFTER_S) -> dict[str, str]:
+        """Folders at whose shares somebody has come no further for so long, and what to tell of each."""
+        folders = self.intake.folders()
+        return self._answering.resting(((hot.folder, hot.standing.place) for hot in folders), seconds)
+
+    def silent(self) -> dict[str, str]:
+        """Folders whose shares do not answer, and what to tell of each."""
+        return self.resting(OFFLINE_AFTER_S)
 
     def offline(self) -> dict[str, str]:
         """Folders that cannot be worked on now, or whose files cannot be put where they belong, and why."""
-        found = {}
+        found = self.silent()
         for hot in self.intake.folders():
             name, standing = hot.folder.name, hot.standing
             reason = self.targets.reason(name) if standing.online else standing.reason or ""
             if reason is not None:
-                found[name] = reason
+                found.setdefault(name, reason)
         return found
 
     def review(self) -> Steady | None:

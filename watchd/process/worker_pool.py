@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
 Task = TypeVar("Task")
 LONGEST_SLEEP_S = 60.0
 """What is waited for may come sooner than was reckoned: threads do not hear of a night's sleep, or of a clock set."""
+
+MOST_RELIEVED = 4
+"""Times its size: so many threads may hang somewhere before nobody takes a place any more."""
 
 
 class WorkerPool(Generic[Task]):
@@ -18,7 +22,7 @@ class WorkerPool(Generic[Task]):
 
     What `take` or `do` raises ends the pool: it is handed to `failed`, once, and nobody takes another task.
 
-    Threads: its own, and whoever wakes or stops it; all that changes is behind `_changed`.
+    Threads: its own, and whoever wakes, relieves or stops it; all that changes is behind `_changed`.
     """
 
     def __init__(
@@ -43,12 +47,31 @@ class WorkerPool(Generic[Task]):
         self._calls = 0
         self._stopping = False
         self._broken = False
-        self._threads = [threading.Thread(target=self._run, name=f"worker-{number}") for number in range(1, size + 1)]
+        self._numbers = itertools.count(1)
+        self._size = size
+        self._threads = [self._new_thread() for _ in range(size)]
+        self._relieved: set[threading.Thread] = set()
+        """Those whose place another has taken: they end when they come back."""
+
+    def _new_thread(self) -> threading.Thread:
+        # A daemon in Python's sense: what hangs on a share must not keep the process from its end.
+        return threading.Thread(target=self._run, name=f"worker-{next(self._numbers)}", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
         for thread in self._threads:
             thread.start()
+
+    def relieve(self, stuck: Collection[int]) -> None:
+        """Let others take the places of the threads with these idents, as far as they are ours and there is room."""
+        with self._changed:
+            for thread in [thread for thread in self._threads if thread.ident in stuck]:
+                if self._stopping or len(self._relieved) >= MOST_RELIEVED * self._size or thread in self._relieved:
+                    continue
+                self._relieved.add(thread)
+                other = self._new_thread()
+                self._threads.append(other)
+                other.start()
 
     def wake(self, count: int = 1) -> None:
         """There may be work for so many threads."""
@@ -58,7 +81,7 @@ class WorkerPool(Generic[Task]):
 
     def wake_all(self) -> None:
         """Something changed that concerns everybody, such as a gate."""
-        self.wake(len(self._threads))
+        self.wake(self._size)
 
     def stop(self) -> None:
         """Take no more tasks; those under way end well."""
@@ -66,22 +89,21 @@ class WorkerPool(Generic[Task]):
             self._stopping = True
             self._changed.notify_all()
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the threads to end; False if one is still at work after `timeout` seconds each."""
-        for thread in self._threads:
-            if thread.is_alive():  # none was started where the start of an engine failed
-                thread.join(timeout)
-        return not any(thread.is_alive() for thread in self._threads)
+    def threads(self) -> Sequence[threading.Thread]:
+        """Those that have been started and have not ended."""
+        with self._changed:
+            return [thread for thread in self._threads if thread.is_alive()]
 
     def alive(self) -> bool:
         """Whether every thread lives, as the supervisor asks."""
-        return all(thread.is_alive() for thread in self._threads)
+        with self._changed:
+            return all(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
         try:
             while True:
                 with self._changed:
-                    if self._stopping:
+                    if self._stopping or self._is_relieved():
                         return
                     seen = self._calls
                 if not self._step():
@@ -92,6 +114,15 @@ class WorkerPool(Generic[Task]):
                 self._changed.notify_all()
             if first:
                 self._failed(error)
+
+    def _is_relieved(self) -> bool:
+        """Whether another has this thread's place; then it goes, and is counted no longer."""
+        me = threading.current_thread()
+        if me not in self._relieved:
+            return False
+        self._relieved.remove(me)
+        self._threads.remove(me)
+        return True
 
     def _step(self) -> bool:
         task = self._take()

@@ -33,8 +33,9 @@ def application(state_dir: str, daemon: DaemonView, base_path: str) -> Starlette
         return JSONResponse(told, 200 if alive else UNAVAILABLE)
 
     async def readyz(_request: Request) -> Response:
-        ready = daemon.is_ready() and not any(daemon.troubles().values())
-        return JSONResponse({"ready": ready}, 200 if ready else UNAVAILABLE)
+        silent = daemon.silent()
+        ready = daemon.is_ready() and not any(daemon.troubles().values()) and not silent
+        return JSONResponse({"ready": ready, "do_not_answer": silent}, 200 if ready else UNAVAILABLE)
 
     def figures(_request: Request) -> Response:
         closed = [gate.reason for gate in daemon.gates()]

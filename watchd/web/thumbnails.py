@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ SMALL, LARGE = 128, 1600
 """Pixels of the longer side."""
 MOST_KEPT_BYTES = 32_000_000
 """Bytes of finished pictures."""
+PATIENCE_S = 3.0
+"""Longest wait for a file of a share; after that nothing of its folder is shown until the share answers."""
 MOST_BYTES = 200_000_000
 MOST_PIXELS = 60_000_000
 """Files beyond either are not shown: what a browser asks for must not take the daemon's memory."""
@@ -39,7 +42,8 @@ MOST_PIXELS = 60_000_000
 class Gallery:
     """Makes pictures one at a time; `root` answers where a hot folder lies (None: it is no longer configured).
 
-    Threads: the page's few; what is kept is behind its lock, which is held while a picture is made.
+    Threads: the page's few; what is kept is behind its lock, which is held while a picture is made, and not while a
+    file is read. That is done by a thread of its own for each, which a share that hangs may keep.
     """
 
     def __init__(self, root: Callable[[str], str | None]) -> None:
@@ -47,23 +51,48 @@ class Gallery:
         self._tree = FileTree()
         self._one_at_a_time = threading.Lock()
         self._kept: OrderedDict[tuple[int, str, int], bytes] = OrderedDict()
+        self._reading: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._silent: set[tuple[str, str]] = set()
 
     def show(self, job: Job, side: str, longest: int) -> bytes | None:
         """A JPEG of the original (`before`) or of the output (`after`); None: it cannot be shown."""
         key = (job.id, side, longest)
         with self._one_at_a_time:
             made = self._kept.get(key)
-            if made is None:
-                try:
-                    data = self._before(job) if side == "before" else self._after(job)
-                except (OSError, SourceLostError):
-                    return None
-                made = None if data is None else _small(data, longest)
-                if made is None:
-                    return None
+            if made is not None:
+                self._kept.move_to_end(key)
+                return made
+        data = self._read_in_time(job, side)
+        if data is None:
+            return None
+        with self._one_at_a_time:
+            made = _small(data, longest)
+            if made is not None:
                 self._keep(key, made)
-            self._kept.move_to_end(key)
             return made
+
+    def _read_in_time(self, job: Job, side: str) -> bytes | None:
+        """The file's bytes; None where there are none, or they do not come."""
+        share = job.folder, side
+        alone = self._reading[share]
+        # Whoever is kept waiting once keeps nobody else: the page's threads are few.
+        if not alone.acquire(timeout=0.0 if share in self._silent else PATIENCE_S):
+            self._silent.add(share)
+            return None
+        self._silent.discard(share)
+        found: list[bytes | None] = []
+
+        def read() -> None:
+            try:
+                with suppress(OSError, SourceLostError):
+                    found.append(self._before(job) if side == "before" else self._after(job))
+            finally:
+                alone.release()
+
+        thread = threading.Thread(target=read, name="picture", daemon=True)
+        thread.start()
+        thread.join(PATIENCE_S)
+        return found[0] if found else None
 
     def _keep(self, key: tuple[int, str, int], made: bytes) -> None:
         self._kept[key] = made

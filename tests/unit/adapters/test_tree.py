@@ -20,6 +20,8 @@ from watchd.model import Folder, Profile, Writer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from watchd.model import Sample
+
 MATCHER = Matcher(Folder("hot", "/hot", Profile("p"), "/out"))
 
 
@@ -147,16 +149,16 @@ def test_a_mounted_folder_is_known_by_its_mount(small_disk: Path) -> None:
 
 def meanwhile(patch: pytest.MonkeyPatch, happening: Callable[[], None]) -> None:
     """Let something happen once, between opening a file and reading it."""
-    real = tree_module._read_all
+    real = tree_module.sample_of
     done: list[bool] = []
 
-    def read(descriptor: int, most: int) -> bytes:
+    def look(status: os.stat_result) -> Sample:
         if not done:
             done.append(True)
             happening()
-        return real(descriptor, most)
+        return real(status)
 
-    patch.setattr(tree_module, "_read_all", read)
+    patch.setattr(tree_module, "sample_of", look)
 
 
 @pytest.mark.parametrize("change", [b"longer than before", b"xx", b"more"])

@@ -11,6 +11,7 @@ from tests.fakes.tree import FakeTree
 from watchd.adapters.filesystem.notes import FileNotes
 from watchd.adapters.filesystem.originals import FileOriginals
 from watchd.adapters.filesystem.outputs import FileOutputs
+from watchd.adapters.filesystem.presence import ThreadPresence
 from watchd.adapters.filesystem.spool import FileSpool
 from watchd.adapters.host.flight_recorder import FlightRecorder
 from watchd.adapters.ledgers.sqlite.sqlite_ledger import SqliteLedger
@@ -77,7 +78,7 @@ class Workshop:
         outside = Outside(
             self.ledger, self.clock, self.tree, self.spool, self.outputs, FileOriginals(),
             FileNotes(self.place / "failed"), PillowStudio(), self.endpoint, lambda: self.key,
-            FlightRecorder(self.place / "reading"),
+            FlightRecorder(self.place / "reading"), ThreadPresence(),
         )  # fmt: skip
         self.journey = Journey(
             settings, outside, self.keeper, once=self.once, admitted=lambda _count: None, looked=lambda: None

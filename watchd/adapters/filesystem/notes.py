@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import placing
+from watchd.adapters.filesystem.presence import ThreadPresence
 from watchd.adapters.filesystem.tree import FILE_FLAGS, directory
 from watchd.core.outgoing.naming import candidates_of, shorten
 from watchd.core.text import on_one_line
@@ -34,9 +35,10 @@ class FileNotes:
     Threads: any; it holds nothing that changes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, presence: ThreadPresence | None = None) -> None:
         """`folder` is made with the first note."""
         self._folder = folder
+        self._at = (presence or ThreadPresence()).at
 
     def write(self, folder: str, path: str, facts: Mapping[str, object]) -> None:
         """Write or replace a note; one that cannot be written is logged, as the ledger has it all."""
@@ -57,7 +59,11 @@ class FileNotes:
         above, _, name = moved.rpartition("/")
         data = _as_bytes(facts)
         try:
-            with directory(above, "") as opened, placing.unnamed(opened, f".{name[:100]}{HIDDEN}") as made:
+            with (
+                self._at("writing a note into", above),
+                directory(above, "") as opened,
+                placing.unnamed(opened, f".{name[:100]}{HIDDEN}") as made,
+            ):
                 made.write(data)
                 for candidate in candidates_of(shorten(name, ENDING), ENDING):
                     if made.give_name(candidate, replace=False):
@@ -70,7 +76,7 @@ class FileNotes:
         """Remove a note beside a file that is there no longer, if it is what was written."""
         above, _, name = note.rpartition("/")
         try:
-            with directory(above, "") as opened:
+            with self._at("removing a note from", above), directory(above, "") as opened:
                 file = os.open(name, FILE_FLAGS, dir_fd=opened)
                 try:
                     with os.fdopen(file, "rb", closefd=False) as read:

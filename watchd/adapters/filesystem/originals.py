@@ -37,6 +37,7 @@ class FileOriginals:
         """Folders that are made for originals are made, and made durable, as those of outputs are."""
         self._outputs = outputs or FileOutputs()
         self._folders = self._outputs.folders
+        self._at = self._folders.presence.at
 
     def make_ready(self, target: str) -> None:
         """Make sure that originals can be put into a folder, before any is read for it."""
@@ -49,17 +50,18 @@ class FileOriginals:
     def move(self, root: str, path: str, sha256: str, target: str, wanted: str) -> bool:
         """Move a file of a hot folder to a name below `target`; False if something has that name by now."""
         folder, _, name = wanted.rpartition("/")
-        with self._folders.within(target, folder) as there:
+        with self._at("moving an original from", root, target), self._folders.within(target, folder) as there:
             if self._came_before(root, path, sha256, there, name):
                 return True
-            with _same(root, path, sha256) as (parent, file), self._folders.explained(there, name):
+            with self._same(root, path, sha256) as (parent, file), self._folders.explained(there, name):
                 if not os.access(f"/proc/self/fd/{parent}", os.W_OK | os.X_OK):
                     raise LaterError(f"files may not be moved out of {root}")
                 return self._give(parent, path, file, there, name, sha256)
 
     def delete(self, root: str, path: str, sha256: str) -> None:
         """Delete a file of a hot folder."""
-        with _same(root, path, sha256) as (parent, file), _later(root):
+        at = self._at("deleting an original of", root)
+        with at, self._same(root, path, sha256) as (parent, file), _later(root):
             self._unlink_if_same(root, parent, path.rpartition("/")[2], file)
 
     def bring_back(self, moved: str, root: str, path: str, sha256: str) -> bool:
@@ -68,7 +70,8 @@ class FileOriginals:
         above, _, source = moved.rpartition("/")
         try:
             with (
-                _same(above, source, sha256) as (here, file),
+                self._at("bringing an original back from", above, root),
+                self._same(above, source, sha256) as (here, file),
                 self._folders.within(root, folder) as there,
                 self._folders.explained(there, name),
             ):
@@ -80,7 +83,7 @@ class FileOriginals:
 
     def _lies_there(self, root: str, path: str, sha256: str) -> bool:
         try:
-            with _same(root, path, sha256):
+            with self._same(root, path, sha256):
                 return True
         except SourceLostError:
             return False
@@ -95,8 +98,8 @@ class FileOriginals:
         except OSError:
             return False
         try:
-            _check(copy, sha256)
-            with suppress(SourceLostError), _same(root, path, sha256) as (parent, file):
+            self._check(copy, sha256)
+            with suppress(SourceLostError), self._same(root, path, sha256) as (parent, file):
                 if placing.is_same(os.fstat(file), os.fstat(copy)):
                     return False  # a second name of the very file: nothing has been moved
                 self._unlink_if_same(root, parent, path.rpartition("/")[2], file)
@@ -133,11 +136,12 @@ class FileOriginals:
             while chunk := os.read(file, _CHUNK_BYTES):
                 digest.update(chunk)
                 made.write(chunk)
+                self._folders.presence.goes_on()
             if digest.hexdigest() != sha256:
                 raise SourceLostError("it changed while it was copied")
             self._dress(file, made.file, there)
             os.fsync(made.file)
-            _check(made.file, sha256)
+            self._check(made.file, sha256)
             if not made.give_name(name, replace=False):
                 return False
         self._folders.sync(there.root, there.folder)
@@ -168,6 +172,34 @@ class FileOriginals:
         os.unlink(name, dir_fd=parent)
         self._folders.sync(root, parent)
 
+    @contextmanager
+    def _same(self, root: str, path: str, sha256: str) -> Iterator[tuple[int, int]]:
+        """Descriptors of the folder of a file and of the file, if that is still what was processed."""
+        below, _, name = path.rpartition("/")
+        try:
+            with directory(root, below) as parent:
+                file = os.open(name, FILE_FLAGS, dir_fd=parent)
+                try:
+                    self._check(file, sha256)
+                    yield parent, file
+                finally:
+                    os.close(file)
+        except OSError as error:
+            if error.errno in GONE_ERRORS:
+                raise SourceLostError("it is gone, or no longer a regular file") from error
+            raise LaterError(f"{root}/{path} cannot be read: {error.strerror}") from error
+
+    def _check(self, file: int, sha256: str) -> None:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise SourceLostError("it is no regular file")
+        os.lseek(file, 0, os.SEEK_SET)
+        digest = hashlib.sha256()
+        while piece := os.read(file, _CHUNK_BYTES):
+            digest.update(piece)
+            self._folders.presence.goes_on()
+        if digest.hexdigest() != sha256:
+            raise SourceLostError("other bytes lie under its name by now")
+
 
 def _copy_attribute(file: int, copy: int, name: str) -> None:
     os.setxattr(copy, name, os.getxattr(file, name))
@@ -186,30 +218,3 @@ def _later(root: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise LaterError(f"{root} cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _same(root: str, path: str, sha256: str) -> Iterator[tuple[int, int]]:
-    """Descriptors of the folder of a file and of the file, if that is still what was processed."""
-    below, _, name = path.rpartition("/")
-    try:
-        with directory(root, below) as parent:
-            file = os.open(name, FILE_FLAGS, dir_fd=parent)
-            try:
-                _check(file, sha256)
-                yield parent, file
-            finally:
-                os.close(file)
-    except OSError as error:
-        if error.errno in GONE_ERRORS:
-            raise SourceLostError("it is gone, or no longer a regular file") from error
-        raise LaterError(f"{root}/{path} cannot be read: {error.strerror}") from error
-
-
-def _check(file: int, sha256: str) -> None:
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        raise SourceLostError("it is no regular file")
-    os.lseek(file, 0, os.SEEK_SET)
-    with os.fdopen(file, "rb", closefd=False) as opened:
-        if hashlib.file_digest(opened, "sha256").hexdigest() != sha256:
-            raise SourceLostError("other bytes lie under its name by now")

@@ -74,17 +74,17 @@ class FileOutputs:
 
     def digest(self, root: str, path: str) -> str | None:
         """The SHA-256 (hex) of a regular file; None where there is none."""
+        digest = hashlib.sha256()
         with self._opened(root, path) as file:
             if file is None:
                 return None
-            try:
-                with os.fdopen(file, "rb", closefd=False) as opened:
-                    return hashlib.file_digest(opened, "sha256").hexdigest()
-            except OSError as error:
-                raise LaterError(f"{root}/{on_one_line(path)} cannot be read: {error.strerror}") from error
+            while chunk := self._piece(file, root, path):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def fetch(self, root: str, path: str, sha256: str, target: BinaryIO) -> bool:
         """Copy a file out through one descriptor; False where there is none, or other bytes than these lie there."""
+        self.folders.presence.require_answer(root)  # it may be another folder's, which alone is to wait for it
         with self._opened(root, path) as file:
             if file is None:
                 return False
@@ -94,8 +94,8 @@ class FileOutputs:
                 target.write(chunk)
         return digest.hexdigest() == sha256
 
-    @staticmethod
-    def _piece(file: int, root: str, path: str) -> bytes:
+    def _piece(self, file: int, root: str, path: str) -> bytes:
+        self.folders.presence.goes_on()
         try:
             return os.read(file, CHUNK_BYTES)
         except OSError as error:
@@ -113,6 +113,7 @@ class FileOutputs:
                 for chunk in _told_apart(chunks):
                     digest.update(chunk)
                     made.write(chunk)
+                    self.folders.presence.goes_on()
                 try:
                     os.utime(made.file, ns=(mtime_ns, mtime_ns))
                 except OSError as error:
@@ -152,7 +153,8 @@ class FileOutputs:
                 raise LaterError(f"{root}/{on_one_line(path)} cannot be read: {error.strerror}") from error
             file = None
         try:
-            yield file if file is not None and stat.S_ISREG(os.fstat(file).st_mode) else None
+            with self.folders.presence.at("reading a file of", root):
+                yield file if file is not None and stat.S_ISREG(os.fstat(file).st_mode) else None
         finally:
             if file is not None:
                 os.close(file)

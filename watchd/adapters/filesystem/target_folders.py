@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import placing
+from watchd.adapters.filesystem.presence import ThreadPresence
 from watchd.adapters.filesystem.roots import DIRECTORY, Roots
 from watchd.adapters.filesystem.spool import NO_ROOM
 from watchd.core.text import on_one_line
@@ -55,16 +56,17 @@ class TargetFolders:
     word too many is all that two can make of the rest.
     """
 
-    def __init__(self, roots: Roots | None = None) -> None:
+    def __init__(self, roots: Roots | None = None, presence: ThreadPresence | None = None) -> None:
         """Remembers which folders' names are durable, so that each is synced once and not for every output."""
         self.roots = roots or Roots()
+        self.presence = presence or ThreadPresence()
         self._durable: set[tuple[str, int]] = set()
         self._tried: dict[str, tuple[float, int]] = {}
         self._told: set[tuple[str, str]] = set()
 
     def make_ready(self, root: str, size: int) -> None:
         """Make sure that a root is there and has room for `size` bytes. Raises TargetOfflineError."""
-        with self.roots.opened(root) as top:
+        with self.presence.at("looking whether files can be put into", root), self.roots.opened(root) as top:
             try:
                 self._sync_once(root, None, top)
                 require_room(top, size)
@@ -75,7 +77,7 @@ class TargetFolders:
     @contextmanager
     def within(self, root: str, parent: str) -> Iterator[Inside]:
         """A folder below a root, made where it was not there, its name durable either way."""
-        with self.roots.opened(root) as top:
+        with self.presence.at("writing into", root), self.roots.opened(root) as top:
             try:
                 self._sync_once(root, None, top)
             except OSError as error:
@@ -134,18 +136,19 @@ class TargetFolders:
     @contextmanager
     def for_reading(self, root: str, parent: str) -> Iterator[Inside | None]:
         """The folder `parent` below a root; None: it is not there."""
-        try:
-            descriptor = os.open(root, DIRECTORY)
-        except OSError as error:
-            if error.errno not in NOT_THERE:
-                raise TargetOfflineError(f"{root} cannot be read: {error.strerror}") from error
-            yield None
-            return
-        try:
-            with self._walked(root, descriptor, parent) as inside:
-                yield inside
-        finally:
-            os.close(descriptor)
+        with self.presence.at("looking into", root):
+            try:
+                descriptor = os.open(root, DIRECTORY)
+            except OSError as error:
+                if error.errno not in NOT_THERE:
+                    raise TargetOfflineError(f"{root} cannot be read: {error.strerror}") from error
+                yield None
+                return
+            try:
+                with self._walked(root, descriptor, parent) as inside:
+                    yield inside
+            finally:
+                os.close(descriptor)
 
     def trouble(self, error: OSError, inside: Inside, name: str) -> LaterError | TargetOfflineError:
         """Whose a failure is: the root's, if that cannot be written; else of this name, or of what it lies in."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import mounts
+from watchd.adapters.filesystem.presence import ThreadPresence
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Found, Listing, Place, Sample, Writer
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 """How a file that may be anybody\'s is opened: through no link, waiting for nothing."""
+PIECE_BYTES = 16 * 1024 * 1024
+"""Read at a time: few calls for a picture, and a slow share is seen to go on."""
+HASHED_BYTES = 1 << 20
 DEEPEST = 100
 """Sub-folders within sub-folders that are looked into."""
 GONE_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
@@ -46,13 +50,18 @@ class FileTree:
     a word too many is all that two can make of what was told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, presence: ThreadPresence | None = None) -> None:
         """Remembers where each root is mounted: mountinfo is read again only when it is another folder."""
+        self.presence = presence or ThreadPresence()
         self._places: dict[str, Place] = {}
         self._told: set[tuple[str, str]] = set()
 
     def locate(self, path: str, mount_marker: str | None) -> Place:
         """Where a hot folder really is; a link to it is followed here, and only here."""
+        with self.presence.at("looking at", path):
+            return self._locate(path, mount_marker)
+
+    def _locate(self, path: str, mount_marker: str | None) -> Place:
         root = os.path.realpath(path)
         try:
             status = Path(root).stat()
@@ -73,9 +82,11 @@ class FileTree:
     ) -> Iterator[Listing]:
         """`below` ("" is the root) and, where the matcher enters, each folder under it; see `interfaces.Tree`."""
         try:
-            with directory(root, below) as descriptor:
+            with self.presence.at("listing", root), directory(root, below) as descriptor:
                 scan = _Scan(matcher, known, os.fstat(descriptor).st_dev, partial(self._tell_of_closed, root))
-                yield from scan.below(descriptor, below, below.count("/"))
+                for listing in scan.below(descriptor, below, below.count("/")):
+                    self.presence.goes_on()
+                    yield listing
         except OSError as error:
             if below and error.errno in {*GONE_ERRORS, errno.EACCES}:
                 return  # it went, or is not ours to read; the next scan looks again
@@ -94,7 +105,7 @@ class FileTree:
         """One file; None where it is gone or no regular file."""
         parent, _, name = path.rpartition("/")
         try:
-            with directory(root, parent) as descriptor:
+            with self.presence.at("looking at a file of", root), directory(root, parent) as descriptor:
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
             if error.errno in GONE_ERRORS:
@@ -104,27 +115,42 @@ class FileTree:
 
     def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
         """All bytes through one descriptor, with what it showed; at most `limit` + 1 bytes are read."""
-        with _file(root, path) as descriptor:
+        pieces: list[bytes] = []
+        sample = self.copy(root, path, limit, pieces.append)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), sample
+
+    def copy(self, root: str, path: str, limit: int, take: Callable[[bytes], object]) -> Sample:
+        """As `read`, with the bytes handed on piece by piece."""
+        with self.presence.at("reading a file of", root), _file(root, path) as descriptor:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise SourceLostError("it is no regular file")
-            data = _read_all(descriptor, min(before.st_size, limit) + 1)
+            seen = sample_of(before)
+            most = left = min(before.st_size, limit) + 1
+            while left > 0 and (piece := os.read(descriptor, min(left, PIECE_BYTES))):
+                take(piece)
+                left -= len(piece)
+                self.presence.goes_on()
             after = sample_of(os.fstat(descriptor))
-        if after != sample_of(before) or len(data) != min(after.size, limit + 1):
+        if after != seen or most - left != min(after.size, limit + 1):
             raise SourceLostError("it changed while it was read")
-        return data, after
+        return after
 
     def digest(self, root: str, path: str) -> str:
         """The SHA-256 (hex) of a file too large to be read whole."""
-        with _file(root, path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        digest = hashlib.sha256()
+        with self.presence.at("reading a file of", root), _file(root, path) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SourceLostError("it is no regular file")
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while piece := os.read(descriptor, HASHED_BYTES):
+                digest.update(piece)
+                self.presence.goes_on()
+        return digest.hexdigest()
 
     def writer(self, root: str, path: str) -> Writer:
         """Asks for a read lease: it is refused while another process has the file open for writing."""
         try:
-            with _file(root, path) as descriptor:
+            with self.presence.at("looking at a file of", root), _file(root, path) as descriptor:
                 # Whoever opens the file for writing meanwhile breaks the lease, and the kernel tells its holder with
                 # SIGIO, which ends a process that does not expect it. SIGURG is passed over by default.
                 fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
@@ -171,14 +197,6 @@ def _file(root: str, path: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _read_all(descriptor: int, most: int) -> bytes:
-    pieces = []
-    while most > 0 and (piece := os.read(descriptor, most)):
-        pieces.append(piece)
-        most -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class _Scan:

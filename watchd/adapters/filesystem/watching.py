@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +32,8 @@ from watchd.adapters.filesystem.pruned import NO_WATCH_LEFT, PrunedEmitter, Prun
 from watchd.errors import FolderOfflineError, LaterError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from watchdog.observers.api import ObservedWatch
 
     from watchd.core.incoming.matching import Matcher
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 _EVENTS: list[type[FileSystemEvent]] = [
     FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirCreatedEvent, DirMovedEvent,
 ]  # fmt: skip
+END_S = 5.0
+"""Seconds in which watchdog's threads end that can."""
 CANARY = ".watchd-canary"
 """A file of this name, with our process id, is made in a watched folder and removed at once: is that heard of?"""
 _CANARIES = re.compile(re.escape(CANARY) + r"-\d+")
@@ -67,47 +72,64 @@ class Marker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
+    observer: PrunedObserver
     watch: ObservedWatch
     place: Place
     handler: _Handler
 
 
 class Watcher:
-    """Watches folders, each under its name; called by one supervising thread."""
+    """Watches folders, each under its name.
+
+    Each file system has an observer of its own, so that one that hangs makes no other deaf.
+
+    Threads: the intake's, each with one folder at a time; what is kept is kept by folder, the observers behind a lock.
+    """
 
     def __init__(self, hints: Marker) -> None:
         self._hints = hints
         self._matchers: dict[str, Matcher] = {}
-        self._observer: PrunedObserver | None = None
+        self._beginning = threading.Lock()
+        self._observers: dict[int, PrunedObserver] = {}
         self._held: dict[str, _Held] = {}
 
     def stop(self) -> None:
-        """End every thread of watchdog's."""
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer.join()
+        """End every thread of watchdog's, but for those that hang on a share: they are left behind."""
+        ending = [threading.Thread(target=_end, args=(observer,), daemon=True) for observer in self._all()]
+        for thread in ending:
+            thread.start()
+        until = time.monotonic() + END_S
+        for thread in ending:
+            thread.join(max(0.0, until - time.monotonic()))
 
-    def _begin(self) -> PrunedObserver:
+    def _all(self) -> Sequence[PrunedObserver]:
+        with self._beginning:
+            return tuple(self._observers.values())
+
+    def _begin(self, device: int) -> PrunedObserver:
         """Start watchdog's threads for the first watch: without inotify the folders are scanned, and watchd runs."""
-        if self._observer is None:
+        with self._beginning:
+            found = self._observers.get(device)
+            if found is not None:
+                return found
             try:
                 observer = PrunedObserver(self._matchers.__getitem__, self._overflowed)
             except OSError as error:
                 limited = error.errno in NO_WATCH_LEFT
                 raise LaterError(LIMITS if limited else f"the kernel gives no file events: {error}") from error
             observer.start()
-            self._observer = observer
-        return self._observer
+            self._observers[device] = observer
+            return observer
 
     def watch(self, name: str, place: Place, matcher: Matcher, *, recursive: bool) -> None:
-        """Watch a folder from now on, and let it be scanned once, for what came before the watch stood.
+        """Watch a folder from now on. What came before the watch stood is for a scan to find.
 
         Raises:
             LaterError: the kernel gives no watch, for the folder or for one in it.
             FolderOfflineError: the folder is away again.
         """
         self.unwatch(name)
-        observer = self._begin()
+        observer = self._begin(place.device)
         handler = _Handler(name, place.root, self._hints)
         self._matchers[place.root] = matcher
         try:
@@ -120,12 +142,11 @@ class Watcher:
             if error.errno == errno.EACCES:  # by its mode, or by a security module that lets it be read all the same
                 raise LaterError(f"the kernel does not let {place.root} be watched: {error.strerror}") from error
             raise FolderOfflineError(f"{place.root} cannot be watched: {error.strerror}") from error
-        self._held[name] = _Held(watch, place, handler)
+        self._held[name] = _Held(observer, watch, place, handler)
         if self.is_partial(name):
             self.unwatch(name)
             raise LaterError(LIMITS)
         _remove_canaries(place.root)
-        self._hints.everything(name)
 
     def _forget(self, observer: PrunedObserver, root: str) -> None:
         for emitter in observer.emitters.copy():
@@ -135,9 +156,9 @@ class Watcher:
     def unwatch(self, name: str) -> None:
         """Watch it no longer."""
         held = self._held.pop(name, None)
-        if held is not None and self._observer is not None:
+        if held is not None:
             with suppress(KeyError):  # an emitter that ended by itself may be forgotten already
-                self._observer.unschedule(held.watch)
+                held.observer.unschedule(held.watch)
 
     def watches(self, name: str) -> bool:
         """Whether a watch was put up; it may be dead."""
@@ -174,7 +195,7 @@ class Watcher:
                 self._hints.folder(name, path)
 
     def _emitter(self, held: _Held) -> PrunedEmitter | None:
-        for emitter in self._observer.emitters if self._observer is not None else ():
+        for emitter in held.observer.emitters:
             if emitter.watch == held.watch and isinstance(emitter, PrunedEmitter):
                 return emitter
         return None
@@ -202,12 +223,17 @@ class Watcher:
 
     def is_alive(self) -> bool:
         """Whether watchdog's own threads still read and dispatch, as far as there are any."""
-        return self._observer is None or (bool(self._observer.is_alive()) and self._observer.is_reading())
+        return all(observer.is_alive() and observer.is_reading() for observer in self._all())
 
     def _overflowed(self, root: str) -> None:
         for name, held in list(self._held.items()):
             if held.place.root == root:
                 self._hints.everything(name)
+
+
+def _end(observer: PrunedObserver) -> None:
+    observer.stop()
+    observer.join()
 
 
 class _Handler(FileSystemEventHandler):

@@ -118,9 +118,12 @@ class FlightRecorder:
                 os.pwrite(self._file, data, line * LINE_BYTES)
 
     def close(self) -> None:
-        """Nothing is in hand any more; where nothing is under suspicion either, nothing is left."""
+        """A clean end: who is left behind at a share has killed nobody. Suspicions stay, if there are any."""
         if self._file is not None:
+            suspected = {line for line, _ in self._suspects.values()}
+            for line in set(range(LINES)) - suspected - set(self._free):
+                self._write(line, "")
             os.close(self._file)
             self._file = None
-            if len(self._free) == LINES:
+            if not suspected:
                 self._path.unlink(missing_ok=True)

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 class RunProgress(Protocol):
     """Questions that change nothing."""
 
-    def is_claimed(self) -> bool:
-        """Whether somebody works on a job now."""
+    def is_claimed(self, silent: Collection[str] = ()) -> bool:
+        """Whether somebody works on a job now; of folders that are `silent` it does not count."""
         ...
 
-    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
-        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
+    def is_busy(self, folders: Collection[str], calling: Collection[str], silent: Collection[str] = ()) -> bool:
+        """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`.
+
+        `silent`: folders whose share does not answer: what somebody does there has no end that could be waited for.
+        """
         ...
 
     def last_attempt(self) -> int:

@@ -19,6 +19,14 @@ class Marks:
     lost: set[str] = field(default_factory=set)
     everything: bool = False
 
+    def joined(self, later: Marks) -> Marks:
+        """These, and what was hinted at after them."""
+        files = {path: proven or self.files.get(path, False) for path, proven in later.files.items()}
+        return Marks(
+            {**self.files, **files}, self.folders | later.folders, self.lost | later.lost,
+            self.everything or later.everything,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Hinted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, assert_never
@@ -13,7 +14,7 @@ from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.metadata.stripping import without_private
 from watchd.formats.picture import Broken, Incomplete
-from watchd.journey.examining import DEADLY, TOO_MUCH
+from watchd.journey.examining import DEADLY, TOO_MUCH, FileRead
 from watchd.model import Failure, FailureKind, Rect
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from watchd.formats.picture import Format, Picture
     from watchd.interfaces import InHand, Raster, Spool, Studio, Tree
     from watchd.journey.examining import Examiner
-    from watchd.model import Folder, Job, Parameters, Place, Tile
+    from watchd.model import Folder, Job, Parameters, Place, Sample, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def rect_of(tile: Tile) -> Rect:
 class Preparer:
     """Prepares one job at a time, so that only one whole picture is in memory however many workers there are.
 
-    Threads: every worker's, one after the other behind its lock.
+    Threads: every worker's, one after the other behind its lock; each copies from the share before that, piece by
+    piece, so that nobody waits behind a share that does not answer.
     """
 
     def __init__(self, tree: Tree, examiner: Examiner, spool: Spool, studio: Studio, in_hand: InHand) -> None:
@@ -107,23 +109,37 @@ class Preparer:
             LaterError: the spool cannot be written.
             FolderOfflineError: the folder went away, so nothing can be said of its file.
         """
-        with self._one_at_a_time, self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
-            if not may:
-                return _unfit(DEADLY)
-            try:
-                return self._prepared(job, folder, place, have)
-            except MemoryError:
-                return _unfit(TOO_MUCH)
-
-    def _prepared(self, job: Job, folder: Folder, place: Place, have: Collection[int]) -> Prepared | Unfit:
         try:
-            file = self._examiner.read(place.root, job.path)
+            sample, sha256 = self._copy(job, place)
         except SourceLostError as lost:
             if self._tree.locate(folder.path, folder.mount_marker) != place:
                 raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
             return _gone(f"{lost}; if it comes back it is a new job")
-        if file.sha256 != job.sha256:
+        if sha256 != job.sha256:
             return _gone("other bytes lie under its name now; they are a new job")
+        with self._one_at_a_time, self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
+            if not may:
+                return _unfit(DEADLY)
+            try:
+                with self._spool.open(spool_names.snapshot(job)) as copy:
+                    file = FileRead(copy.read(), sample, sha256)
+                return self._prepared(job, folder, file, have)
+            except MemoryError:
+                return _unfit(TOO_MUCH)
+
+    def _copy(self, job: Job, place: Place) -> tuple[Sample, str]:
+        """The file's bytes into the spool; what it showed, and their SHA-256 (hex)."""
+        digest = hashlib.sha256()
+        with self._spool.create(spool_names.snapshot(job), 0) as target:
+
+            def take(piece: bytes) -> None:
+                digest.update(piece)
+                target.write(piece)
+
+            sample = self._tree.copy(place.root, job.path, sendable.MOST_FILE_BYTES, take)
+        return sample, digest.hexdigest()
+
+    def _prepared(self, job: Job, folder: Folder, file: FileRead, have: Collection[int]) -> Prepared | Unfit:
         match self._examiner.judge(file, folder):
             case Appraisal() as found:
                 return self._lay_out(job, folder, file.data, found, have)
@@ -151,7 +167,11 @@ class Preparer:
         else:
             alpha = None
         sent = data if folder.send_metadata else without_private(data, picture.format)
-        return Prepared(planned, metadata, self._snapshot(job, planned, picture.format, sent), alpha=alpha)
+        if sent == data:
+            upload = Snapshot(self._spool, spool_names.snapshot(job), planned, picture.format, len(data))
+        else:
+            upload = self._snapshot(job, planned, picture.format, sent)
+        return Prepared(planned, metadata, upload, alpha=alpha)
 
     def _reasons_to_convert(self, picture: Picture, metadata: Metadata, size: int) -> tuple[str, ...]:
         other = metadata.icc is not None and self._studio.is_other_than_srgb(metadata.icc)

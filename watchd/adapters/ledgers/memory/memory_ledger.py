@@ -202,18 +202,19 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls):
     # How far a run has come
 
     @locked
-    def is_claimed(self) -> bool:
-        """Whether somebody works on a job now."""
-        return any(row.owner is not None for row in self.store.jobs.values())
+    def is_claimed(self, silent: Collection[str] = ()) -> bool:
+        """Whether somebody works on a job now, of another folder than those that are `silent`."""
+        return any(row.owner is not None and row.now.folder not in silent for row in self.store.jobs.values())
 
     @locked
-    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
+    def is_busy(self, folders: Collection[str], calling: Collection[str], silent: Collection[str] = ()) -> bool:
         """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
-        return any(self._goes_on(row, folders, calling) for row in self.store.jobs.values())
+        free = (row for row in self.store.jobs.values() if row.owner is None)
+        return self.is_claimed(silent) or any(self._goes_on(row, folders, calling) for row in free)
 
     def _goes_on(self, row: JobRow, folders: Collection[str], calling: Collection[str]) -> bool:
         job = row.now
-        if row.owner is not None or (job.due and not row.not_before and job.folder in folders):
+        if job.due and not row.not_before and job.folder in folders:
             return True
         places = {JobState.QUEUED: calling, JobState.RECEIVED: folders}.get(job.state, ())
         return job.folder in places and not any(self._holds_for_long(other, folders) for other in self.store.twins(job))

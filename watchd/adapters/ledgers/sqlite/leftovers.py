@@ -45,13 +45,14 @@ class Leftovers(Transactions):
         """Jobs whose files in the spool are still needed."""
         return {int(row["id"]) for row in self.rows("spool_names")}
 
-    def is_claimed(self) -> bool:
-        """Whether somebody works on a job now."""
-        return bool(self.rows("claimed")[0]["yes"])
+    def is_claimed(self, silent: Collection[str] = ()) -> bool:
+        """Whether somebody works on a job now, of another folder than those that are `silent`."""
+        return bool(self.rows("claimed", silent=json.dumps([*silent]))[0]["yes"])
 
-    def is_busy(self, folders: Collection[str], calling: Collection[str]) -> bool:
+    def is_busy(self, folders: Collection[str], calling: Collection[str], silent: Collection[str] = ()) -> bool:
         """Whether somebody works on a job, or one can go on by itself: published in `folders`, called in `calling`."""
-        given = {"folders": json.dumps([*folders]), "calling": json.dumps([*calling])}
+        given = {name: json.dumps([*names]) for name, names in
+                 (("folders", folders), ("calling", calling), ("silent", silent))}  # fmt: skip
         return bool(self.rows("busy", **given)[0]["yes"])
 
     def last_attempt(self) -> int:

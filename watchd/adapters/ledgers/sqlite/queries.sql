@@ -415,10 +415,11 @@ WHERE not_before > :latest AND not_before > 0 AND state IN ('queued', 'received'
 UPDATE job SET not_before = :latest WHERE not_before > :latest AND due = 1;
 
 -- name: busy
--- Whether somebody works on a job, or one can go on by itself, now or later: published in :folders, called in :calling;
+-- Whether somebody works on a job (of another folder than :silent), or one can go on by itself, now or later: published in :folders, called in :calling;
 -- one behind an unknown job, or behind an answer whose folder is away, cannot. One statement, as a claim made between
 -- two would be seen by neither.
-SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
+SELECT EXISTS (
+        SELECT 1 FROM job WHERE owner IS NOT NULL AND folder NOT IN (SELECT value FROM json_each(:silent)))
     OR EXISTS (
         SELECT 1 FROM job INDEXED BY job_with_due_original
         WHERE due = 1 AND not_before = 0 AND folder IN (SELECT value FROM json_each(:folders)))
@@ -434,7 +435,8 @@ SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL)
                      AND other.folder NOT IN (SELECT value FROM json_each(:folders)))))) AS yes;
 
 -- name: claimed
-SELECT EXISTS (SELECT 1 FROM job WHERE owner IS NOT NULL) AS yes;
+SELECT EXISTS (
+    SELECT 1 FROM job WHERE owner IS NOT NULL AND folder NOT IN (SELECT value FROM json_each(:silent))) AS yes;
 
 -- name: progress
 -- How far a run has come since it began.

@@ -329,7 +329,6 @@ _BODIES: dict[str, Make] = {
     "a JPEG, said to be a PNG": partial(_saved, "JPEG", 1),
     "a WebP, said to be a PNG": partial(_saved, "WEBP", 1),
     "a GIF, said to be a PNG": partial(_saved, "GIF", 1),
-    "an animated PNG": partial(_saved, "PNG", 3),
     "three pixels too wide": partial(_resized, wider=3),
     "three pixels too low": partial(_resized, higher=-3),
     "half the size": partial(_resized, factor=0.5),
@@ -353,7 +352,6 @@ _BODIES: dict[str, Make] = {
     "a flipped bit in the length of its pixels": partial(_flipped, b"IDAT", 3),
     "a flipped bit in the name of its pixels": partial(_flipped, b"IDAT", 5),
     "a flipped bit in its pixels": partial(_flipped, b"IDAT", 9_999),
-    "a flipped bit in its text": partial(_flipped, b"tEXt", 12),
     "a flipped bit in its last CRC": partial(_flipped, b"IEND", 9),
     "a flipped bit in its pixels, the CRC put right": partial(_covered_up, b"IDAT", 9_999),
     "another width, the CRC put right": partial(_covered_up, b"IHDR", 11),
@@ -387,6 +385,8 @@ def _in_the_body() -> Iterator[Lie]:
     """Answers with status 200, each in itself as HTTP wants it."""
     for name, make in _BODIES.items():
         yield Lie(name, _raw(partial(_made, make)), _BAD)
+    yield Lie("an animated PNG", _raw(partial(_made, partial(_saved, "PNG", 3))), _BAD | _WHOLE)
+    yield Lie("a flipped bit in its text", _raw(partial(_made, partial(_flipped, b"tEXt", 12))), _WHOLE)
     for name, extra in _BESIDE_THE_PIXELS.items():
         yield Lie(name, _raw(partial(_made, partial(_with, extra))), _BAD | _WHOLE)
     for kind in ("text/html", "application/octet-stream", "image/jpeg", "image/png, text/html", ""):

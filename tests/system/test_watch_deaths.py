@@ -34,7 +34,7 @@ BY_EVENTS: dict[str, Any] = {"settle": "50ms", "poll_every": "1s", "rescan_every
 DEFAULTS: dict[str, float] = {}
 QUICK = {
     "watchd.process.daemon.LOOK_EVERY_S": 0.2,
-    "watchd.journey.arrival.intake.VISIT_EVERY_S": 0.3,
+    "watchd.journey.arrival.intake.VISIT_EVERY_S": 0.2,
     "watchd.core.incoming.watch_health.CANARY_EVERY_S": 1.0,
     "watchd.core.incoming.watch_health.CANARY_PATIENCE_S": 2.0,
 }
@@ -633,7 +633,10 @@ def test_a_folder_that_cannot_be_written_is_watched_without_a_canary_and_without
 def test_an_idle_folder_is_asked_over_and_over_and_nothing_comes_of_it(house: House) -> None:
     watch = begin(
         house,
-        constants={"watchd.process.daemon.LOOK_EVERY_S": 0.1, "watchd.core.incoming.watch_health.CANARY_EVERY_S": 0.2},
+        constants={
+            "watchd.journey.arrival.intake.VISIT_EVERY_S": 0.1,
+            "watchd.core.incoming.watch_health.CANARY_EVERY_S": 0.2,
+        },
     )
     before = {name: len(watch.lines("scanned", name)) for name in (HOT, SECOND)}
     asked = len(watch.lines("probed", HOT))

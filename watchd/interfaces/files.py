@@ -89,6 +89,10 @@ class Spool(Protocol):
         """Give back what lies behind the first `size` bytes, and make those durable."""
         ...
 
+    def leave_out(self, name: str, spans: Sequence[tuple[int, int]]) -> None:
+        """Take these spans (start, end; in order, apart) out of a file, durably, all at once. Raises LaterError."""
+        ...
+
     def draft(self, name: str) -> AbstractContextManager[BinaryIO]:
         """A new empty file to be written in any order; not synced, as it can be made again. Raises LaterError."""
         ...

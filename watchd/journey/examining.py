@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,10 +54,12 @@ class Examiner:
             SourceLostError: it is gone, no regular file, or changed while it was read.
             OSError: it cannot be read (permission, I/O).
         """
-        try:
-            data, sample = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
-        except MemoryError:
+        read = None
+        with suppress(MemoryError):
+            read = self._tree.read(root, path, sendable.MOST_FILE_BYTES)
+        if read is None:  # out of the error's reach, which holds on to what was read until then
             return self._by_its_hash_alone(root, path, TOO_MUCH)
+        data, sample = read
         if sample.size > sendable.MOST_FILE_BYTES:
             return FileRead(b"", sample, self._tree.digest(root, path))
         return FileRead(data, sample, hashlib.sha256(data).hexdigest())

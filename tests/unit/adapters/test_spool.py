@@ -173,3 +173,16 @@ def test_evidence_is_kept_up_to_a_number_of_bytes_and_the_newest_always(
         assert f"{number}-1.answer" in there
         assert sum((tmp_path / "evidence" / name).stat().st_size for name in there[:-1]) <= 1000
     assert there == ["3-1.answer"]
+
+
+@pytest.mark.parametrize("spans", [[(0, 2)], [(3, 4), (6, 9)], [(8, 10)], [(0, 10)]])
+def test_what_is_left_out_of_a_file_is_gone_and_the_rest_as_it_was(
+    tmp_path: Path, spans: list[tuple[int, int]]
+) -> None:
+    spool, data = FileSpool(tmp_path / "spool"), b"0123456789"
+    spool.write("7.png", data)
+    spool.leave_out("7.png", spans)
+    out = {at for start, end in spans for at in range(start, end)}
+    with spool.open("7.png") as file:
+        assert file.read() == bytes(byte for at, byte in enumerate(data) if at not in out)
+    assert spool.names() == ["7.png"]

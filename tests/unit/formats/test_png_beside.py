@@ -1,4 +1,4 @@
-"""Chunks beside the pixels of an answer: what common decoders take is let through, what they stumble over is not."""
+"""Chunks beside the pixels of an answer: what common decoders take is let through, what they stumble over left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from watchd.formats.containers import Picture, PngProof, Unreadable
-from watchd.formats.png.png_chunks import SIGNATURE, chunk
+from watchd.formats.png.png_chunks import SIGNATURE, chunk, chunks
 
 
 def png(*beside: bytes, colour: int = 2) -> bytes:
@@ -28,6 +28,19 @@ def judged(data: bytes, step: int = 65_536) -> object:
     for start in range(0, len(data), step):
         proof.feed(data[start : start + step])
     return proof.finish()
+
+
+def cleaned(data: bytes, step: int = 65_536) -> tuple[bytes, list[str]]:
+    """A picture without its flaws, and what they are."""
+    proof = PngProof()
+    for start in range(0, len(data), step):
+        proof.feed(data[start : start + step])
+    verdict = proof.finish()
+    assert isinstance(verdict, Picture), verdict
+    kept, at = b"", 0
+    for flaw in proof.flaws:
+        kept, at = kept + data[at : flaw.start], flaw.end
+    return kept + data[at:], [flaw.reason for flaw in proof.flaws]
 
 
 PACKED = zlib.compress(b"words " * 100)
@@ -51,7 +64,6 @@ UNSOUND = {
     "a rendering intent": chunk(b"sRGB", b""),
     "a resolution": chunk(b"pHYs", bytes(5)),
     "a date": chunk(b"tIME", b""),
-    "a transparent colour": chunk(b"tRNS", b"\0"),
     "a text without end": chunk(b"tEXt", bytes(1_000_001)),
     "a text packed in another way": chunk(b"zTXt", b"Comment\0\7" + PACKED),
     "a text that is not packed": chunk(b"zTXt", b"Comment\0\0words"),
@@ -74,15 +86,41 @@ def test_what_is_as_it_should_be_is_let_through(name: str, step: int) -> None:
 
 @pytest.mark.parametrize("step", [1 << 14, 1 << 24])
 @pytest.mark.parametrize("name", UNSOUND)
-def test_what_a_decoder_would_stumble_over_is_refused_by_its_name(name: str, step: int) -> None:
-    verdict = judged(png(UNSOUND[name]), step)
-    assert isinstance(verdict, Unreadable)
-    assert UNSOUND[name][4:8].decode() in verdict.reason
+def test_what_a_decoder_would_stumble_over_is_left_out_and_told_by_its_name(name: str, step: int) -> None:
+    clean, (reason,) = cleaned(png(SOUND["a date"], UNSOUND[name], SOUND["a text"]), step)
+    assert clean == png(SOUND["a date"], SOUND["a text"])
+    assert UNSOUND[name][4:8].decode() in reason
+
+
+@pytest.mark.parametrize("step", [1, 1 << 14])
+@pytest.mark.parametrize("name", [name for name in SOUND if name != "a transparent colour"])
+def test_one_that_is_damaged_is_left_out(name: str, step: int) -> None:
+    damaged = SOUND[name][:-1] + bytes([SOUND[name][-1] ^ 1])
+    clean, (reason,) = cleaned(png(damaged), step)
+    assert clean == png()
+    assert "wrong checksum" in reason
+
+
+def test_one_among_the_pixels_is_left_out() -> None:
+    whole = png()
+    pixels = next(whole[start:end] for kind, start, end in chunks(whole) if kind == b"IDAT")
+    halves = chunk(b"IDAT", pixels[8:20]), chunk(b"IDAT", pixels[20:-4])
+    clean, reasons = cleaned(whole.replace(pixels, halves[0] + SOUND["a text"] + UNSOUND["a date"] + halves[1]))
+    assert clean == whole.replace(pixels, b"".join(halves))
+    assert len(reasons) == 2
+
+
+def test_a_transparent_colour_is_no_side_matter() -> None:
+    damaged = SOUND["a transparent colour"][:-1] + b"\0"
+    assert isinstance(judged(png(chunk(b"tRNS", b"\0"))), Unreadable)
+    assert isinstance(judged(png(damaged)), Unreadable)
 
 
 def test_many_texts_that_are_small_each_are_too_much_together() -> None:
-    packed = zlib.compress(bytes(900_000))
-    assert isinstance(judged(png(*[chunk(b"zTXt", b"Comment\0\0" + packed)] * 20)), Unreadable)
+    packed = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(900_000)))
+    clean, reasons = cleaned(png(*[packed] * 20))
+    assert clean == png(*[packed] * (20 - len(reasons)))
+    assert reasons
 
 
 @pytest.mark.parametrize(("colour", "length"), [(0, 2), (2, 6), (3, 1), (3, 256)])
@@ -99,7 +137,7 @@ def test_transparency_that_does_not_is_refused(colour: int, length: int) -> None
 def test_whatever_they_hold_there_is_a_verdict_and_what_passes_can_be_opened(kind: bytes, body: bytes) -> None:
     data = png(chunk(kind, body))
     if isinstance(judged(data), Picture):
-        Image.open(io.BytesIO(data)).load()
+        Image.open(io.BytesIO(cleaned(data)[0])).load()
 
 
 @pytest.mark.parametrize("step", [1, 50, 65_536])

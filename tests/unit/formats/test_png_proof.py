@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.unit.formats import sample_pictures as sample
 from watchd.formats.containers import Format, Incomplete, Picture, PngProof, Unreadable
+from watchd.formats.png.header import Header
 from watchd.formats.png.png_chunks import SIGNATURE, chunk
-from watchd.formats.png.structure import Header
 
 
 def measured(verdict: Picture | Incomplete | Unreadable) -> tuple[Format, int, int] | None:
@@ -161,11 +161,14 @@ def test_bytes_after_the_end_are_refused(junk: bytes, step: int) -> None:
     assert judged(sample.png() + junk, step) == Unreadable("bytes follow the end of its picture (IEND)")
 
 
-def test_an_animation_is_refused() -> None:
+def test_of_an_animation_the_picture_is_left_that_stands_for_it() -> None:
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "blue")]
-    verdict = judged(sample.encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
-    assert isinstance(verdict, Unreadable)
-    assert "animated" in verdict.reason
+    proof = PngProof()
+    proof.feed(sample.encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    verdict = proof.finish()
+    assert isinstance(verdict, Picture)
+    assert verdict.frames == 1
+    assert any("animated" in flaw.reason for flaw in proof.flaws)
 
 
 def test_the_header_is_known_as_soon_as_it_has_arrived() -> None:

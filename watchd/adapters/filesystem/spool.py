@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+CHUNK_BYTES = 1 << 20
 MOST_EVIDENCE = 100
 MOST_EVIDENCE_BYTES = 512_000_000
 """Bad answers are kept up to here; then the oldest go, whose jobs have told of them long ago."""
@@ -82,6 +83,23 @@ class FileSpool:
             os.fsync(file.fileno())
             sync_folder(self._folder)
 
+    def leave_out(self, name: str, spans: Sequence[tuple[int, int]]) -> None:
+        """Take these spans out of a file: another without them takes its name."""
+        clean = f"{name}.clean"
+        with (
+            _translated(self._folder),
+            (self._folder / name).open("rb") as source,
+            (self._folder / clean).open("wb") as target,
+        ):
+            for start, end in spans:
+                _copy(source, target, start - source.tell())
+                source.seek(end)
+            _copy(source, target, None)
+            target.flush()
+            os.fsync(target.fileno())
+            (self._folder / clean).replace(self._folder / name)
+            sync_folder(self._folder)
+
     def keep_evidence(self, name: str, kept: str) -> str:
         """Move a bad answer aside under the name `kept`; answers where it is."""
         with _translated(self._folder):
@@ -134,6 +152,16 @@ class SpoolWriter:
             os.ftruncate(self._descriptor, self._written)
             os.fsync(self._descriptor)
             sync_folder(self._folder)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int | None) -> None:
+    """So many bytes; None: all that are left."""
+    while size is None or size > 0:
+        piece = source.read(CHUNK_BYTES if size is None else min(size, CHUNK_BYTES))
+        if not piece:
+            return
+        target.write(piece)
+        size = None if size is None else size - len(piece)
 
 
 def sync_folder(folder: Path) -> None:

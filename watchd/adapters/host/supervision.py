@@ -17,8 +17,6 @@ MORE_TIME_S = 60
 LONGEST_START_S = 6 * 3600.0
 """What takes longer than this is taken for a hang all the same."""
 
-_sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-
 
 def tell(state: str) -> None:
     """Send one sd_notify(3) datagram, such as `READY=1`."""
@@ -28,8 +26,9 @@ def tell(state: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     # A manager that does not listen must neither hold up the daemon nor end it; it draws its own conclusions.
-    with suppress(OSError):
-        _sender.sendto(state.encode(), address)
+    kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    with suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
+        sender.sendto(state.encode(), address)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from watchd.core.request.endpoint import Answer
+    from watchd.formats.png.structure import Flaw
     from watchd.model import Call
 
 
@@ -31,12 +32,16 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A picture, whole, of the size asked for, and durable in the spool."""
+    """A picture, whole, of the size asked for, and durable in the spool.
+
+    `flaws`: what of it is left out, as common programs would stumble over it, and the picture is the same without.
+    """
 
     size: int
     width: int
     height: int
     traffic: Traffic
+    flaws: tuple[Flaw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

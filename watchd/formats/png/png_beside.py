@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from watchd.formats.png.structure import Header
+    from watchd.formats.png.header import Header
 
 MOST_BYTES: Final = 1_000_000
 """Of one text or profile, packed or not; common decoders refuse a mebibyte."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from watchd.formats import foreign
 from watchd.formats.picture import Incomplete, Picture, Unreadable
 from watchd.formats.png.png_beside import Beside
 from watchd.formats.png.png_chunks import SIGNATURE
-from watchd.formats.png.structure import ChunkWalk, Damaged, Header, not_a_png
+from watchd.formats.png.structure import ChunkWalk, Damaged, Flaw, not_a_png
 
 # Pixels are inflated in steps and thrown away; zlib copies what it has not used of a slice at every step.
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watchd.formats.png.header import Header
+
 _SLICE: Final = 64 * 1024
 _STEP: Final = 256 * 1024
 # What is no PNG is named by its first bytes; fewer than these are only judged at the end.
@@ -25,7 +31,8 @@ class PngProof:
 
     Proven: signature, IHDR, each chunk's CRC and order, PLTE for type 3, an IDAT stream that inflates with a right
     checksum to exactly the bytes that the header promises and whose rows can be unfiltered, IEND, nothing after it; and
-    that no chunk beside the pixels is one that common decoders stumble over.
+    that no chunk beside the pixels is one that common decoders stumble over, but for the `flaws`, which are to be left
+    out: the picture is paid for, and the same without them.
     Not judged: how large a picture may be; look at the Picture, or at `header` as soon as it is there.
     """
 
@@ -34,13 +41,18 @@ class PngProof:
     def __init__(self) -> None:
         self._head = bytearray()
         self._pixels = _Inflated()
-        self._walk = ChunkWalk(self._pixels, Beside())
+        self._walk = ChunkWalk(self._pixels, Beside(), forgives=True)
         self._verdict: Unreadable | None = None
 
     @property
     def header(self) -> Header | None:
         """The IHDR, once it has arrived with a right checksum."""
         return self._pixels.header
+
+    @property
+    def flaws(self) -> Sequence[Flaw]:
+        """Chunks of a Picture that are to be left out, in their order."""
+        return sorted(self._walk.flaws, key=lambda flaw: flaw.start)
 
     def feed(self, piece: bytes) -> Unreadable | None:
         """Take the next bytes. Unreadable as soon as nothing that follows could help; later pieces are then ignored."""

@@ -6,6 +6,7 @@ import struct
 import zlib
 from typing import Final
 
+from watchd.formats.png.header import COLOUR_TYPE_AT, GREY_TYPES
 from watchd.formats.png.png_chunks import (
     CRC_BYTES,
     HEADER_BYTES,
@@ -16,7 +17,6 @@ from watchd.formats.png.png_chunks import (
     End,
     chunks,
 )
-from watchd.formats.png.structure import COLOUR_TYPE_AT, GREY_TYPES
 
 PRIVATE_CHUNKS: Final = frozenset({b"eXIf", b"iTXt", b"tEXt", b"tIME", b"zTXt"})
 """For `drop` where metadata is stripped: what the service may have copied from the original into its answer."""

@@ -6,24 +6,18 @@ Source: Portable Network Graphics (PNG) Specification, Third Edition, W3C.
 from __future__ import annotations
 
 import re
-import struct
 import zlib
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from watchd.formats import foreign, holes
 from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
+from watchd.formats.png.header import GREY_TYPES, IHDR_BYTES, LARGEST, Header, read_header
 from watchd.formats.png.png_chunks import CRC_BYTES, HEADER_BYTES, SIGNATURE, Begin, ChunkBody, ChunkSplitter, End
 
-IHDR_BYTES: Final = 13
-COLOUR_TYPE_AT: Final = 9  # in the body of IHDR
-LARGEST: Final = 2**31 - 1  # of any length or side
 # At 8 KiB a chunk, as libpng writes, this is 800 MB. Files beyond it are made to keep a reader busy.
 MOST_CHUNKS: Final = 100_000
 COLOUR_PALETTE: Final = 3
-_SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by colour type
-_DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-GREY_TYPES: Final = (0, 4)
 _PALETTE_ENTRY_BYTES: Final = 3
 _MOST_PALETTE_BYTES: Final = 768
 _ANCILLARY: Final = 0x20  # this bit of a kind's first letter: a decoder may skip the chunk
@@ -32,48 +26,20 @@ _ALPHA_TYPES: Final = (4, 6)
 _ANIMATED: Final = "it is an animated PNG; only still pictures are answered"
 _FRAMES_BYTES: Final = 4
 _KIND: Final = re.compile(rb"[A-Za-z]{4}")
-# First row, first column, rows apart, columns apart of each Adam7 pass.
-_ADAM7: Final = (
-    (0, 0, 8, 8),
-    (0, 4, 8, 8),
-    (4, 0, 8, 4),
-    (0, 2, 4, 4),
-    (2, 0, 4, 2),
-    (0, 1, 2, 2),
-    (1, 0, 2, 1),
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """IHDR. `width` and `height` in pixels, `depth` in bits a sample, `colour` the type 0, 2, 3, 4 or 6."""
-
-    width: int
-    height: int
-    depth: int
-    colour: int
-    interlaced: bool
-
-    def passes(self) -> tuple[tuple[int, int], ...]:
-        """Of each pass that holds pixels: bytes a row (its filter byte included) and rows, as they are inflated."""
-        bits = self.depth * _SAMPLES[self.colour]
-        grids = _ADAM7 if self.interlaced else ((0, 0, 1, 1),)
-        found = []
-        for row, column, rows_apart, columns_apart in grids:
-            width = -((column - self.width) // columns_apart)
-            height = -((row - self.height) // rows_apart)
-            if width > 0 and height > 0:
-                found.append((1 + -(-width * bits // 8), height))
-        return tuple(found)
-
-    def inflated_bytes(self) -> int:
-        """What the pixel data must inflate to, exactly."""
-        return sum(stride * rows for stride, rows in self.passes())
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
     """Bytes that cannot be right, in the chunk that lies at `start` to `end` of the file."""
+
+    reason: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A chunk, at `start` to `end` of the file, without which the picture is the same and sound, and why."""
 
     reason: str
     start: int
@@ -110,24 +76,42 @@ class ChunkWalk:
     """Checks chunk after chunk: order, CRC and header. It decodes nothing by itself.
 
     `pixels`, if given, is shown the IDAT stream, and `beside` what a decoder may skip. A verdict, once there, stays.
+
+    With `forgives`, a chunk that a decoder may skip and that says nothing of the pixels ends nothing, whatever is wrong
+    with it, its place included: it is one of the `flaws`, and to be left out.
     """
 
     __slots__ = (
         "_beside",
         "_chunks",
         "_crc",
+        "_flaw",
+        "_forgives",
         "_frames",
         "_header",
         "_ihdr",
+        "_interrupting",
+        "_is_interrupted",
         "_kind",
         "_palette",
         "_pixels",
         "_seen",
         "_span",
         "_splitter",
+        "flaws",
     )
 
-    def __init__(self, pixels: PixelData | None = None, beside: SkippableData | None = None) -> None:
+    def __init__(
+        self, pixels: PixelData | None = None, beside: SkippableData | None = None, *, forgives: bool = False
+    ) -> None:
+        self.flaws: list[Flaw] = []
+        self._forgives = forgives
+        self._flaw: str | None = None
+        """What is wrong with the chunk at hand, if that is forgiven."""
+        self._interrupting: list[Flaw] = []
+        """Chunks since the last of the pixel data, which are flaws if more of it follows."""
+        self._is_interrupted = False
+        """By one that cannot be left out."""
         self._pixels = pixels
         self._beside = beside
         self._splitter = ChunkSplitter()
@@ -180,10 +164,16 @@ class ChunkWalk:
         if self._chunks > MOST_CHUNKS:
             return Unreadable(f"it is cut into more than {MOST_CHUNKS} chunks")
         reason = self._misplaced(chunk.kind, chunk.length) or self._begin_beside(chunk.kind, chunk.length)
-        if reason is not None:
+        is_forgiven = self._may_be_left_out(chunk.kind)
+        if reason is not None and not is_forgiven:
             return Unreadable(reason)
+        self._flaw = reason
         self._kind, self._crc = chunk.kind, zlib.crc32(chunk.kind)
         return None
+
+    def _may_be_left_out(self, kind: bytes) -> bool:
+        """Whether the picture is the same without it."""
+        return self._forgives and self._header is not None and bool(kind[0] & _ANCILLARY) and kind != b"tRNS"
 
     def _begin_beside(self, kind: bytes, length: int) -> str | None:
         if self._beside is None or self._header is None or not kind[0] & _ANCILLARY:
@@ -221,7 +211,10 @@ class ChunkWalk:
 
     def _misplaced_pixels(self) -> str | None:
         if b"IDAT" in self._seen and self._kind != b"IDAT":
-            return "its pixel data is interrupted by another chunk"
+            if not self._forgives or self._is_interrupted:
+                return "its pixel data is interrupted by another chunk"
+            self.flaws += self._interrupting
+            self._interrupting = []
         if self._header is not None and self._header.colour == COLOUR_PALETTE and b"PLTE" not in self._seen:
             return "its palette (PLTE) is missing"
         return None
@@ -235,17 +228,21 @@ class ChunkWalk:
         self._crc = zlib.crc32(piece, self._crc)
         if self._kind == b"IHDR":
             self._ihdr += piece
-        elif self._kind == b"acTL":
+        elif self._kind == b"acTL" and self._flaw is None:
             self._frames = (self._frames + piece)[:_FRAMES_BYTES]
         elif self._kind == b"IDAT" and self._pixels is not None and (reason := self._pixels.feed(piece)) is not None:
             return Unreadable(reason)
-        if self._beside is not None and self._kind[0] & _ANCILLARY:
+        if self._beside is not None and self._kind[0] & _ANCILLARY and self._flaw is None:
             self._beside.feed(piece)
         return None
 
     def _end(self, crc: bytes) -> Damaged | Unreadable | None:
+        if self._may_be_left_out(self._kind):
+            self._end_forgiven(crc)
+            return None
         if int.from_bytes(crc, "big") != self._crc:
-            return Damaged(f"its {self._kind.decode()} chunk at byte {self._span[0]} has a wrong checksum", *self._span)
+            return Damaged(self._wrong_checksum(), *self._span)
+        self._is_interrupted |= b"IDAT" in self._seen and self._kind != b"IDAT"
         self._seen.add(self._kind)
         if self._beside is not None and self._kind[0] & _ANCILLARY and (reason := self._beside.end()) is not None:
             return Unreadable(reason)
@@ -258,6 +255,23 @@ class ChunkWalk:
                 self._pixels.begin(header)
         return None
 
+    def _wrong_checksum(self) -> str:
+        return f"its {self._kind.decode()} chunk at byte {self._span[0]} has a wrong checksum"
+
+    def _end_forgiven(self, crc: bytes) -> None:
+        reason = self._flaw
+        if reason is None and int.from_bytes(crc, "big") != self._crc:
+            reason = self._wrong_checksum()
+        if reason is None and self._beside is not None:
+            reason = self._beside.end()
+        if reason is not None:
+            self.flaws.append(Flaw(reason, *self._span))
+            return
+        self._seen.add(self._kind)
+        if b"IDAT" in self._seen:
+            why = f"its {self._kind.decode()} chunk at byte {self._span[0]} interrupts its pixel data"
+            self._interrupting.append(Flaw(why, *self._span))
+
 
 def _misplaced_first(kind: bytes, length: int) -> str | None:
     if kind == b"CgBI":
@@ -265,18 +279,6 @@ def _misplaced_first(kind: bytes, length: int) -> str | None:
     if kind != b"IHDR":
         return f"its {kind.decode()} chunk stands where its header should"
     return None if length == IHDR_BYTES else f"its header is {length} bytes long instead of {IHDR_BYTES}"
-
-
-def read_header(body: bytes) -> Header | Unreadable:
-    """The 13 bytes of an IHDR chunk, if a decoder could go by them."""
-    width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", body)
-    if not (0 < width <= LARGEST and 0 < height <= LARGEST):
-        return Unreadable(f"its header claims {width} x {height} pixels")
-    if depth not in _DEPTHS.get(colour, ()):
-        return Unreadable(f"its header claims {depth} bits of colour type {colour}, which PNG does not have")
-    if compression or filtering or interlace > 1:
-        return Unreadable("its header claims a compression, filter or interlace method that PNG does not have")
-    return Header(width, height, depth, colour, interlaced=bool(interlace))
 
 
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:

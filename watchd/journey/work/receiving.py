@@ -10,6 +10,9 @@ from watchd.formats.containers import PngProof
 from watchd.formats.picture import Incomplete, Picture, Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watchd.formats.png.structure import Flaw
     from watchd.interfaces import Spool, SpoolFile, Streamed
     from watchd.model import Interrupted, Parameters
 
@@ -45,9 +48,16 @@ def salvage(spool: Spool, interrupted: Interrupted) -> int | None:
     match proof.finish():
         case Picture() as picture if endpoint.size_matches(expected, (picture.width, picture.height)):
             spool.cut(name, size)
+            leave_out(spool, name, proof.flaws)
             return size
         case _:
             return None
+
+
+def leave_out(spool: Spool, name: str, flaws: Sequence[Flaw]) -> None:
+    """Take chunks out of an answer that no program needs and some stumble over. Raises LaterError."""
+    if flaws:
+        spool.leave_out(name, [(flaw.start, flaw.end) for flaw in flaws])
 
 
 class AnswerSink:
@@ -89,7 +99,7 @@ class AnswerSink:
         reason = too_much or self._wrong_size or self._picture_or_objection()
         self._file.sync()
         if isinstance(reason, Picture):
-            return Received(self._size, reason.width, reason.height, streamed.traffic)
+            return Received(self._size, reason.width, reason.height, streamed.traffic, (*self._proof.flaws,))
         encoding = streamed.encoding.strip().lower()
         if encoding not in {"", "identity"}:
             reason += f", in encoding {encoding!r}, which was not asked for"

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watchd.core.calls.outcomes import CallResult, Trouble
-    from watchd.interfaces import Endpoint, Spool
+    from watchd.interfaces import Endpoint, Spool, Streamed
     from watchd.journey.work.finishing import JobBooks
     from watchd.journey.work.preparing import Prepared
     from watchd.model import BudgetReached, Job, Limit
 
 logger = logging.getLogger(__name__)
+
+MOST_FLAWS_TOLD = 5
 
 
 class _ClaimLostError(Exception):
@@ -85,10 +87,16 @@ class Sender:
             result = self._endpoint.call(prepared.upload, arm, sink.write)
             if isinstance(result, Answered | NotSent | Lost):
                 return result
-            return sink.judge(result)
+            return self._judged(sink, result, call.answer)
         except LaterError as error:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size), ours=True)
+
+    def _judged(self, sink: receiving.AnswerSink, streamed: Streamed, answer: str) -> Received | BadAnswer:
+        judged = sink.judge(streamed)
+        if isinstance(judged, Received):
+            receiving.leave_out(self._spool, answer, judged.flaws)
+        return judged
 
     def _keep(self, call: Call, prepared: Prepared, result: Received) -> Sent | ClaimLost:
         scale, job = prepared.upload.parameters.effective_scale, call.job
@@ -100,9 +108,19 @@ class Sender:
             lost = self._ledger.receive(call, result.traffic, scale)
         if lost is not None:
             return lost
+        self._tell_of_flaws(job, result)
         if call.tile is None and self._is_unchanged(call, result, prepared):
             self._tell_of_no_change(job)
         return Sent(call, result)
+
+    def _tell_of_flaws(self, job: Job, received: Received) -> None:
+        if received.flaws:
+            reasons = "; ".join(dict.fromkeys(flaw.reason for flaw in received.flaws[:MOST_FLAWS_TOLD]))
+            self._ledger.note(job, "mended", f"left out of the answer: {reasons}")
+            logger.warning(
+                "Mended %s/%s: %s. The answer is published without that; its pixels are whole.",
+                job.folder, on_one_line(job.path), reasons, extra={"action": "mended", "job": job.id},
+            )  # fmt: skip
 
     def _tell_of_no_change(self, job: Job) -> None:
         self._ledger.note(job, "unchanged", endpoint.UNCHANGED)

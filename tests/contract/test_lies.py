@@ -24,7 +24,7 @@ from watchd.model import Api, Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from watchd.formats.png.structure import Flaw
+    from watchd.formats.png.structure import Blemish
     from watchd.interfaces import Streamed, Upload
 
 SIZE = (512, 512)
@@ -129,7 +129,7 @@ def heard(request: pytest.FixtureRequest) -> Heard:
     return listen(request.param)
 
 
-def without(data: bytes, flaws: Sequence[Flaw]) -> bytes:
+def without(data: bytes, flaws: Sequence[Blemish]) -> bytes:
     """As the spool has it once they are left out."""
     for one in reversed(flaws):
         data = data[: one.start] + data[one.end :]

@@ -192,6 +192,11 @@ class Engine:
                 awaited[0].join(LOOK_EVERY_S)
                 continue
             for thread in left:
+                claim = self._pool.task_of(thread)
+                if (
+                    claim is not None
+                ):  # anybody may take it up now: what the one who hangs says of it later is not heard
+                    self._ledger.release(claim.job)
                 stay = stays[thread.ident or 0]
                 logger.warning(
                     "Left behind: %s, as %s %s takes %.0f s by now. What it was at is taken up again as after a crash.",

@@ -52,6 +52,8 @@ class WorkerPool(Generic[Task]):
         self._threads = [self._new_thread() for _ in range(size)]
         self._relieved: set[threading.Thread] = set()
         """Those whose place another has taken: they end when they come back."""
+        self._tasks: dict[int | None, Task] = {}
+        """By the ident of the thread that does each."""
 
     def _new_thread(self) -> threading.Thread:
         # A daemon in Python's sense: what hangs on a share must not keep the process from its end.
@@ -94,6 +96,10 @@ class WorkerPool(Generic[Task]):
         with self._changed:
             return [thread for thread in self._threads if thread.is_alive()]
 
+    def task_of(self, thread: threading.Thread) -> Task | None:
+        """What a thread is doing."""
+        return self._tasks.get(thread.ident)
+
     def alive(self) -> bool:
         """Whether every thread lives, as the supervisor asks."""
         with self._changed:
@@ -129,7 +135,12 @@ class WorkerPool(Generic[Task]):
         if task is None:
             return False
         self.wake()  # where one was found there may be another: threads wake one another as long as that holds
-        self._do(task)
+        me = threading.get_ident()
+        self._tasks[me] = task
+        try:
+            self._do(task)
+        finally:
+            del self._tasks[me]
         self._did()
         return True
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from watchd.core.request.endpoint import Answer
-    from watchd.formats.png.structure import Flaw
+    from watchd.formats.png.structure import Blemish
     from watchd.model import Call
 
 
@@ -41,7 +41,7 @@ class Received:
     width: int
     height: int
     traffic: Traffic
-    flaws: tuple[Flaw, ...] = ()
+    flaws: tuple[Blemish, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

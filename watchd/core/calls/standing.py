@@ -51,3 +51,8 @@ def closed_now(state: CallState, now: Steady) -> dict[GateReason, Gate]:
 def held_now(state: CallState, now: Steady) -> dict[str, FolderHold]:
     """Folders that wait by themselves."""
     return {name: hold for name, hold in state.holds.items() if hold.until > now}
+
+
+def retry_wait(state: CallState, now: Steady) -> float:
+    """Seconds until one more job that was tried before may be tried again; 0: now."""
+    return state.limiter.retry_budget.wait_for_one(now)

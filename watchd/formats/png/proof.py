@@ -9,7 +9,7 @@ from watchd.formats import foreign
 from watchd.formats.picture import Incomplete, Picture, Unreadable
 from watchd.formats.png.png_beside import Beside
 from watchd.formats.png.png_chunks import SIGNATURE
-from watchd.formats.png.structure import ChunkWalk, Damaged, Flaw, not_a_png
+from watchd.formats.png.structure import Blemish, ChunkWalk, Damaged, not_a_png
 
 # Pixels are inflated in steps and thrown away; zlib copies what it has not used of a slice at every step.
 
@@ -50,7 +50,7 @@ class PngProof:
         return self._pixels.header
 
     @property
-    def flaws(self) -> Sequence[Flaw]:
+    def flaws(self) -> Sequence[Blemish]:
         """Chunks of a Picture that are to be left out, in their order."""
         return sorted(self._walk.flaws, key=lambda flaw: flaw.start)
 

@@ -38,7 +38,7 @@ class Damaged:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class Blemish:
     """A chunk, at `start` to `end` of the file, without which the picture is the same and sound, and why."""
 
     reason: str
@@ -104,11 +104,11 @@ class ChunkWalk:
     def __init__(
         self, pixels: PixelData | None = None, beside: SkippableData | None = None, *, forgives: bool = False
     ) -> None:
-        self.flaws: list[Flaw] = []
+        self.flaws: list[Blemish] = []
         self._forgives = forgives
         self._flaw: str | None = None
         """What is wrong with the chunk at hand, if that is forgiven."""
-        self._interrupting: list[Flaw] = []
+        self._interrupting: list[Blemish] = []
         """Chunks since the last of the pixel data, which are flaws if more of it follows."""
         self._is_interrupted = False
         """By one that cannot be left out."""
@@ -265,12 +265,12 @@ class ChunkWalk:
         if reason is None and self._beside is not None:
             reason = self._beside.end()
         if reason is not None:
-            self.flaws.append(Flaw(reason, *self._span))
+            self.flaws.append(Blemish(reason, *self._span))
             return
         self._seen.add(self._kind)
         if b"IDAT" in self._seen:
             why = f"its {self._kind.decode()} chunk at byte {self._span[0]} interrupts its pixel data"
-            self._interrupting.append(Flaw(why, *self._span))
+            self._interrupting.append(Blemish(why, *self._span))
 
 
 def _misplaced_first(kind: bytes, length: int) -> str | None:

@@ -126,6 +126,11 @@ class GateKeeper:
                     return answer
                 self._changed.wait(None if answer.seconds is None else min(answer.seconds, MINUTE_S))
 
+    def retry_wait(self) -> float:
+        """Seconds until one more job that was tried before may be tried again: asked before one is prepared for it."""
+        with self._changed:
+            return standing.retry_wait(self._state, self._clock.steady())
+
     def ask(self, *, again: bool, probe: bool) -> Permit | Wait | PutOff | None:
         """What `enter` answers if a call may begin now; else for how long there is nothing but to wait."""
         answer: Permit | Wait | PutOff | None = self.apply(events.Entering(self._clock.steady(), again, probe)).verdict

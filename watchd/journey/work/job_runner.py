@@ -161,6 +161,10 @@ class JobRunner:
         if job.state is JobState.RECEIVED:
             self._finisher.publish(job, folder)
             return
+        wait = self._keeper.retry_wait() if job.tries > 0 and not claim.probe else 0.0
+        if wait > 0 and not self._ledger.paid_results(job):  # before it is read: it may come back often
+            self._ledger.release(job, after(self._clock.steady(), wait))
+            return
         prepared = self._prepared(job, folder, place)
         if prepared is None:
             return

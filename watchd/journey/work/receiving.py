@@ -12,7 +12,7 @@ from watchd.formats.picture import Incomplete, Picture, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from watchd.formats.png.structure import Flaw
+    from watchd.formats.png.structure import Blemish
     from watchd.interfaces import Spool, SpoolFile, Streamed
     from watchd.model import Interrupted, Parameters
 
@@ -54,7 +54,7 @@ def salvage(spool: Spool, interrupted: Interrupted) -> int | None:
             return None
 
 
-def leave_out(spool: Spool, name: str, flaws: Sequence[Flaw]) -> None:
+def leave_out(spool: Spool, name: str, flaws: Sequence[Blemish]) -> None:
     """Take chunks out of an answer that no program needs and some stumble over. Raises LaterError."""
     if flaws:
         spool.leave_out(name, [(flaw.start, flaw.end) for flaw in flaws])

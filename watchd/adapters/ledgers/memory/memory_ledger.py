@@ -192,12 +192,7 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls):
     @locked
     def needed(self) -> Collection[int]:
         """Jobs whose files in the spool are still needed."""
-        return {row.now.id for row in self.store.jobs.values() if self._is_needed(row.now)}
-
-    @staticmethod
-    def _is_needed(job: Job) -> bool:
-        again = job.state is JobState.UNKNOWN or (job.state is JobState.FAILED and job.failure is not FailureKind.GONE)
-        return job.state in IN_SPOOL or (job.tiles > 0 and again)
+        return {row.now.id for row in self.store.jobs.values() if _is_needed(row.now)}
 
     # How far a run has come
 
@@ -245,3 +240,9 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls):
             bytes_done=sum(row.size for row in rows if row.now.state is JobState.DONE),
             booked=sum(one.booked for one in self.store.attempts.values() if one.id > attempt),
         )  # fmt: skip
+
+
+def _is_needed(job: Job) -> bool:
+    """Whether the job's files in the spool are."""
+    again = job.state is JobState.UNKNOWN or (job.state is JobState.FAILED and job.failure is not FailureKind.GONE)
+    return job.state in IN_SPOOL or (job.tiles > 0 and again)

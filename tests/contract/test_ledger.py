@@ -950,6 +950,32 @@ def test_a_tile_that_never_came_is_not_safe(ledger: Ledger) -> None:
     assert ledger.tiles(job(ledger, 1)) == {}
 
 
+def test_a_tile_that_is_nowhere_is_to_be_paid_again_and_the_others_are_not(ledger: Ledger) -> None:
+    admit(ledger, seen(asked=TILED))
+    for number in (1, 2):
+        pay_tile(ledger, claim(ledger), number, whole=number == 2)
+    ledger.lose_tiles(job(ledger, 1), [1])
+    found = job(ledger, 1)
+    assert (found.state, found.tiles, found.price, found.booked) == (JobState.QUEUED, 1, 40_000, 40_000)
+    assert ledger.tiles(found).keys() == {2}
+    with pytest.raises(LedgerError):
+        ledger.lose_tiles(found, [1])
+
+
+def test_tiles_of_pictures_that_ended_are_kept_until_they_are_given_up(store: Store, ledger: Ledger) -> None:
+    for name in ("a", "b"):
+        admit(ledger, seen(name, name, asked=TILED))
+        pay_tile(ledger, claim(ledger), 1)
+        assert not ledger.give_up_tiles(job(ledger, 1).id), "it is under way, or was given up"
+        ledger.fail(claim(ledger), INTERNAL)
+        store.clock.advance(60)
+        if name == "a":
+            assert ledger.kept_tiles() == [(1, 1)]
+            assert ledger.give_up_tiles(1)
+            assert (job(ledger, 1).tiles, job(ledger, 1).price) == (0, 60_000)
+    assert ledger.kept_tiles() == [(2, 1)]
+
+
 def test_what_is_told_of_an_interrupted_call_is_which_tile_it_was_and_what_it_should_have_brought(store: Store) -> None:
     first = store.open_as("first run")
     admit(first, seen(asked=TILED))
@@ -1165,6 +1191,7 @@ WRITES: dict[str, Callable[[Ledger, Call], object]] = {
     "arm": lambda ledger, call: ledger.arm(call),
     "receive": lambda ledger, call: ledger.receive(call, WIRE, 2.0),
     "receive_tile": lambda ledger, call: ledger.receive_tile(call, WIRE, 2.0, whole=True),
+    "lose_tiles": lambda ledger, call: ledger.lose_tiles(call.job, [1]),
     "complete_tiles": lambda ledger, call: ledger.complete_tiles(call.job),
     "conclude": lambda ledger, call: ledger.conclude(call, REFUSED),
     "conclude and close a gate": lambda ledger, call: ledger.conclude(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load, state_dir, table
 from watchd.core.calls import scheduling
 from watchd.core.money import of_usd
+from watchd.core.outgoing import spool_names
 from watchd.errors import LaterError
 from watchd.reports import shapes
 
@@ -33,6 +35,7 @@ def status(config: str | None, *, as_json: bool) -> None:
         click.echo(json.dumps(answer, indent=2))  # without the page's link: such output is kept and sent around
     else:
         _show(answer, told.get("page"))
+        _tell_of_tiles(state)
         long = choosing.long_log(state)
         if long is not None:
             click.echo(f"\nNote: {long}.")
@@ -67,6 +70,22 @@ def _without_daemon(config: str | None) -> dict[str, Any]:
         polled = "its file system tells of no change" if silent else "`watch: poll`" if folder.watch == "poll" else None
         folders.append(shapes.folder(folder, offline=offline, polled=polled, waits=scheduling.wait_of(folder, now)))
     return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
+
+
+def _tell_of_tiles(state: Path) -> None:
+    """Paid parts of pictures that failed take room, and are money."""
+    with choosing.view(state) as view:
+        kept = view.kept_tiles()
+    size = 0
+    for job, number in kept:
+        with suppress(FileNotFoundError):
+            size += (state / "spool" / spool_names.tile(job, number)).stat().st_size
+    if kept:
+        pictures = len({job for job, _ in kept})
+        click.echo(
+            f"\nNote: {len(kept)} paid tiles of {pictures} unfinished pictures are kept ({size:,} bytes);"
+            " `watchd retry` goes on with them and pays for what is missing."
+        )
 
 
 def _show(answer: dict[str, Any], page: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -14,6 +14,7 @@ from tests.fakes.pictures import png
 from tests.unit.journey.test_job_runner import cut_power, rows
 from watchd.core.request import endpoint
 from watchd.core.request.endpoint import Answer
+from watchd.journey.work import finishing
 from watchd.model import JobState, Profile
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ TILES = 6
 PRICE = 20_000
 
 
-def noise() -> bytes:
+def noise(seed: int = 1) -> bytes:
     """A picture of which no two parts are the same."""
     target = io.BytesIO()
-    Image.frombytes("L", (800, 600), random.Random(1).randbytes(800 * 600)).save(target, "PNG", compress_level=0)
+    Image.frombytes("L", (800, 600), random.Random(seed).randbytes(800 * 600)).save(target, "PNG", compress_level=0)
     return target.getvalue()
 
 
@@ -171,7 +172,7 @@ def test_a_copy_waits_while_the_picture_is_between_two_tiles(tiled: Workshop) ->
     assert tiled.job("a.png").reused_from == tiled.job("z.png").id
 
 
-def test_tiles_of_another_profile_are_none_of_this_one(tiled: Workshop) -> None:
+def test_a_picture_that_has_begun_is_finished_under_the_profile_that_it_began_with(tiled: Workshop) -> None:
     admitted(tiled)
     claim = tiled.dispatcher.next_claim()
     assert claim is not None
@@ -179,9 +180,65 @@ def test_tiles_of_another_profile_are_none_of_this_one(tiled: Workshop) -> None:
     tiled.restart(tiled.folder(oversize="tile", profile=Profile("soft", scale=2.0, replication=0.1)))
     tiled.look()
     tiled.work()
-    assert (tiled.job("a.png").state, tiled.job("a.png").profile) == (JobState.DONE, "soft")
-    assert tiled.endpoint.calls == TILES + 1
+    assert tiled.job("a.png").state is JobState.DONE
+    assert tiled.job("a.png").profile != "soft"
+    assert tiled.endpoint.calls == TILES
     assert list(tiled.spool.names()) == []
+
+
+@pytest.mark.parametrize("lost", [[1], [2, 3]])
+def test_of_tiles_that_are_no_longer_there_those_alone_are_paid_again(tiled: Workshop, lost: list[int]) -> None:
+    admitted(tiled)
+    for _ in range(4):
+        claim = tiled.dispatcher.next_claim()
+        assert claim is not None
+        tiled.runner.run(claim)
+    tiled.spool.remove(*(f"1.{number}.png" for number in lost))
+    tiled.restart()
+    tiled.look()
+    tiled.work()
+    job = tiled.job("a.png")
+    assert (job.state, job.tiles) == (JobState.DONE, TILES)
+    assert job.booked == (TILES + len(lost)) * PRICE == tiled.endpoint.charged
+
+
+def test_a_tile_that_goes_before_they_are_joined_is_paid_again_alone(
+    tiled: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admitted(tiled)
+    publish, spool = tiled.publisher.publish, tiled.spool
+
+    def meanwhile(*given: Any) -> Any:
+        monkeypatch.undo()
+        spool.remove("1.2.png")
+        return publish(*given)
+
+    monkeypatch.setattr(tiled.publisher, "publish", meanwhile)
+    tiled.work()
+    tiled.work()
+    assert tiled.job("a.png").state is JobState.DONE
+    assert tiled.endpoint.calls == TILES + 1
+
+
+def test_tiles_of_failed_pictures_are_kept_up_to_a_bound(tiled: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seed in (("a.png", 1), ("b.png", 2)):
+        admitted(tiled, name, noise(seed))
+        claim = tiled.dispatcher.next_claim()
+        assert claim is not None
+        tiled.runner.run(claim)
+        kept = tiled.spool.size(f"{tiled.job(name).id}.1.png")
+        monkeypatch.setattr(finishing, "MOST_KEPT_BYTES", kept * 3 // 2)
+        tiled.endpoint.script = [Answer(400, "no")]
+        tiled.work()
+        assert tiled.job(name).state is JobState.FAILED
+        tiled.clock.advance(60)
+    assert (tiled.job("a.png").tiles, tiled.job("b.png").tiles) == (0, 1)
+    assert list(tiled.spool.names()) == ["2.1.png"]
+    tiled.ledger.retry([tiled.job("a.png"), tiled.job("b.png")])
+    tiled.look()
+    tiled.work()
+    assert {job.state for job in tiled.jobs()} == {JobState.DONE}
+    assert [job.booked for job in tiled.jobs()] == [(TILES + 1) * PRICE, TILES * PRICE]
 
 
 def test_a_picture_that_fits_is_one_call_as_ever(tiled: Workshop) -> None:

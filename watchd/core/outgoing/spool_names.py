@@ -23,9 +23,14 @@ def snapshot(job: Job) -> str:
     return f"{job.id}.send"
 
 
-def answer(job: Job, tile: int | None = None) -> str:
+def answer(job: Job, number: int | None = None) -> str:
     """The paid answer: of the whole picture, or of one of its tiles."""
-    return f"{job.id}.png" if tile is None else f"{job.id}.{tile}.png"
+    return f"{job.id}.png" if number is None else tile(job.id, number)
+
+
+def tile(job_id: int, number: int) -> str:
+    """The paid answer of one tile, by the number of its job."""
+    return f"{job_id}.{number}.png"
 
 
 def dress(job: Job) -> str:
@@ -60,4 +65,4 @@ def passing(job: Job) -> tuple[str, ...]:
 
 def paid(job: Job, tiles: Iterable[int]) -> tuple[str, ...]:
     """Answers that stay as long as the job may be taken up again: they are paid for."""
-    return tuple(answer(job, tile) for tile in tiles)
+    return tuple(answer(job, number) for number in tiles)

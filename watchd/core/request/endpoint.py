@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 from watchd.core.money import usd
 from watchd.core.request import tiling
-from watchd.model import Asked, Outcome, Parameters, Tile
+from watchd.model import Asked, Outcome, Parameters, Profile, Tile
 
 if TYPE_CHECKING:
-    from watchd.model import Price, Profile
+    from watchd.model import Price
 
 MIN_PIXELS = 65_536
 MIN_SIDE_PX = 64
@@ -172,6 +172,16 @@ def _identity(fields: dict[str, str | float | bool], effective: float, dialect: 
     meant = {name: DEFAULTS[name] for name in names} | fields
     meant |= {"dialect": dialect, "scale": round(effective, SCALE_DECIMALS)}
     return json.dumps(meant, sort_keys=True, ensure_ascii=True)
+
+
+def profile_of(identity: str, name: str) -> Profile:
+    """A profile that asks for what the identity of parameters says: of a picture that is finished as it was begun."""
+    meant = json.loads(identity)
+    enhance = meant.get("enhance")
+    return Profile(
+        name, meant["scale"], enhance, meant.get("enhancePrompt"), meant.get("enhanceCreativity"),
+        meant.get("replication"), meant.get("creativity"), tile_enhance=bool(enhance),
+    )  # fmt: skip
 
 
 def effective_scale(identity: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from watchd.core.calls.outcomes import Traffic
     from watchd.core.calls.retrying import Conclusion
@@ -40,6 +40,18 @@ class CallBook(Protocol):
 
     def complete_tiles(self, job: Job) -> ClaimLost | None:
         """All tiles of a claimed job are safe: it is received."""
+        ...
+
+    def lose_tiles(self, job: Job, numbers: Collection[int]) -> ClaimLost | None:
+        """Tiles of a claimed job that were safe are nowhere: they are to be paid again, and the others are not."""
+        ...
+
+    def kept_tiles(self) -> Sequence[tuple[int, int]]:
+        """Job and number of each paid tile of pictures that ended without the others, what ended long ago first."""
+        ...
+
+    def give_up_tiles(self, job_id: int) -> bool:
+        """Of such a picture nothing is kept any more; False where somebody has taken it up meanwhile."""
         ...
 
     def tiles(self, job: Job) -> Mapping[int, Rect]:

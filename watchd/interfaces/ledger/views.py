@@ -39,6 +39,10 @@ class StatusView(Protocol):
         """What is closed."""
         ...
 
+    def kept_tiles(self) -> list[tuple[int, int]]:
+        """Job and number of each paid tile of pictures that ended without the others."""
+        ...
+
     def newest(self) -> float | None:
         """Unix seconds of the latest thing that was written down."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from watchd.core.outgoing import disposition, spool_names
@@ -11,12 +13,18 @@ from watchd.interfaces import CallBook, JobQueue
 from watchd.model import ClaimLost, Failure, FailureKind, Wall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from watchd.interfaces import Clock, Spool
     from watchd.journey.reporting import Recorder
     from watchd.journey.work.publishing import Publisher
-    from watchd.model import Folder, Job, Published
+    from watchd.model import Folder, Job, Published, Rect
+
+
+logger = logging.getLogger(__name__)
+
+MOST_KEPT_BYTES = 2_000_000_000
+"""Of paid tiles whose pictures have failed; beyond it those that failed first are given up."""
 
 
 class JobBooks(JobQueue, CallBook, Protocol):
@@ -47,11 +55,54 @@ class Finisher:
         try:
             published = self._publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
         except FileNotFoundError:
+            if self._look_for_tiles(job):
+                self._ledger.release(job)
+                return
             # A ledger put back from a backup may know of answers that are published or lost since.
             words = "its paid answer is no longer in the spool; look for its output first"
             self._ledger.lose_answer(job, Failure(FailureKind.ANSWER_GONE, words))
             return
         self._finish(job, folder, published, reused_from=None, price=job.booked)
+
+    def safe_tiles(self, job: Job) -> Mapping[int, Rect] | None:
+        """Tiles that are paid for and there; None: some are not, and the job has gone back to have them paid again."""
+        if not job.tiles:
+            return {}
+        if self._look_for_tiles(job):
+            self._ledger.release(job)
+            return None
+        return self._ledger.tiles(job)
+
+    def _look_for_tiles(self, job: Job) -> bool:
+        """Whether tiles that the ledger has as safe are nowhere; it does not have them any more then."""
+        gone = [number for number in self._ledger.tiles(job) if not self._is_there(spool_names.answer(job, number))]
+        if not gone or self._ledger.lose_tiles(job, gone) is not None:
+            return bool(gone)
+        logger.warning(
+            "%d paid tiles of %s/%s are no longer in the spool: these are paid again, the other %d are not.",
+            len(gone), job.folder, on_one_line(job.path), job.tiles - len(gone),
+            extra={"action": "tiles_lost", "job": job.id},
+        )  # fmt: skip
+        return True
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            return self._spool.size(name) > 0
+        except FileNotFoundError:
+            return False
+
+    def bound_kept_tiles(self) -> None:
+        """Tiles of pictures that failed are kept for their next try, as long as there are not too many."""
+        sizes: dict[int, int] = {}
+        kept = self._ledger.kept_tiles()
+        for job_id, number in kept:
+            with suppress(FileNotFoundError):
+                sizes[job_id] = sizes.get(job_id, 0) + self._spool.size(spool_names.tile(job_id, number))
+        over = sum(sizes.values()) - MOST_KEPT_BYTES
+        for job_id, size in sizes.items():
+            if over > 0 and self._ledger.give_up_tiles(job_id):
+                self._spool.remove(*(spool_names.tile(*each) for each in kept if each[0] == job_id))
+                over -= size
 
     def reuse(self, job: Job, folder: Folder, results: tuple[Job, ...]) -> None:
         """Make the output from the first of these earlier results that is still there."""

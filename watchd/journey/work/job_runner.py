@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.calls import planning, scheduling
 from watchd.core.calls.outcomes import Received, Sent
 from watchd.core.calls.retrying import Conclusion
-from watchd.core.request.endpoint import asked
+from watchd.core.request.endpoint import asked, profile_of
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError, TargetOfflineError
 from watchd.journey.work.preparing import Prepared, Unfit, rect_of
@@ -165,6 +165,9 @@ class JobRunner:
         if wait > 0 and not self._ledger.paid_results(job):  # before it is read: it may come back often
             self._ledger.release(job, after(self._clock.steady(), wait))
             return
+        if job.tiles:
+            # What has begun is finished as it began, whatever its folder's profile says by now: its tiles are paid for.
+            folder = replace(folder, profile=profile_of(job.parameters, job.profile), oversize="tile")
         prepared = self._prepared(job, folder, place)
         if prepared is None:
             return
@@ -191,7 +194,9 @@ class JobRunner:
 
     def _prepared(self, job: Job, folder: Folder, place: Place) -> Prepared | None:
         """The snapshot; None if the job ended, or went back to follow its folder's profile as it is now."""
-        have = self._ledger.tiles(job) if job.tiles else {}
+        have = self._finisher.safe_tiles(job)
+        if have is None:
+            return None
         prepared = self._stages.preparer.prepare(job, folder, place, have)
         if isinstance(prepared, Unfit):
             self._finisher.fail(job, folder, prepared.failure)
@@ -238,6 +243,8 @@ class JobRunner:
                 self._received(job, folder, prepared)
             case (_, Conclusion() as conclusion):
                 self._stages.recorder.concluded(job, conclusion)
+                if job.tiles and conclusion.state in {JobState.FAILED, JobState.UNKNOWN}:
+                    self._finisher.bound_kept_tiles()
             case _:
                 pass  # the claim is lost, and what follows is somebody else's
 

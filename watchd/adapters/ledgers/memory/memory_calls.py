@@ -10,7 +10,7 @@ from watchd.core.calls.state import KeyWorked, Opened, Shut
 from watchd.model import Backlog, BudgetReached, ClaimLost, EndedCall, JobState, Outcome, Rect, after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from watchd.core.calls.outcomes import Traffic
     from watchd.core.calls.retrying import Conclusion
@@ -99,21 +99,6 @@ class MemoryCalls(MemoryRole):
         one.end(Outcome.OK, None, self.clock.wall())
         one.status, one.cf_ray = 200, traffic.cf_ray
         self.store.event(call.job.id, "received", f"{traffic.received_bytes} bytes at scale {scale:g}")
-
-    @locked
-    def complete_tiles(self, job: Job) -> ClaimLost | None:
-        """All tiles of a claimed job are safe: it is received."""
-        row = self.store.standing(job, self.owner, JobState.QUEUED, where=lambda now: now.tiles > 0)
-        if isinstance(row, ClaimLost):
-            return row
-        row.change(state=JobState.RECEIVED, result=None)
-        return None
-
-    @locked
-    def tiles(self, job: Job) -> Mapping[int, Rect]:
-        """The tiles of a job that are safe in the spool, by number."""
-        mine = sorted((key[1], tile) for key, tile in self.store.tiles.items() if key[0] == job.id and tile.safe)
-        return {number: tile.rect for number, tile in mine}
 
     @locked
     def conclude(

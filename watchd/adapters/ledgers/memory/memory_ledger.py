@@ -10,6 +10,7 @@ from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
 from watchd.adapters.ledgers.memory.memory_originals import MemoryOriginals
 from watchd.adapters.ledgers.memory.memory_role import locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow
+from watchd.adapters.ledgers.memory.memory_tiles import MemoryTiles
 from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
 from watchd.core.outgoing import spool_names
 from watchd.model import AT_ONCE, Call, FailureKind, Interrupted, Job, JobState, Outcome, Progress, after
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 IN_SPOOL = frozenset({JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED})
 
 
-class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls):
+class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls, MemoryTiles):
     """Implements `interfaces.Ledger`. There is always room, and nothing to close."""
 
     trouble: str | None = None

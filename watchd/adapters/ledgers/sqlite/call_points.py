@@ -8,7 +8,7 @@ from watchd.adapters.ledgers.sqlite.transactions import Transactions, transactio
 from watchd.model import BudgetReached, ClaimLost, EndedCall, Outcome, Rect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from watchd.core.calls.outcomes import Traffic
     from watchd.core.calls.retrying import Conclusion
@@ -106,6 +106,30 @@ class CallPoints(Transactions):
             int(row["number"]): Rect(row["left"], row["top"], row["width"], row["height"])
             for row in self.rows("tiles", job_id=job.id)
         }
+
+    @transaction
+    def lose_tiles(self, job: Job, numbers: Collection[int]) -> ClaimLost | None:
+        """Tiles that were safe are nowhere: they are to be paid again, and the others are not."""
+        for number in numbers:
+            lost = self.write(job, "lose_tile", number=number)
+            if lost is not None:
+                return lost
+            self.run("drop_tile", job_id=job.id, number=number)
+            self.event(job.id, "tile", f"tile {number} is no longer in the spool; it is paid again, the others are not")
+        return None
+
+    def kept_tiles(self) -> Sequence[tuple[int, int]]:
+        """Job and number of each paid tile of pictures that ended without the others, what ended long ago first."""
+        return [(int(row["job_id"]), int(row["number"])) for row in self.rows("kept_tiles")]
+
+    @transaction
+    def give_up_tiles(self, job_id: int) -> bool:
+        """Of such a picture nothing is kept any more; False where somebody has taken it up meanwhile."""
+        if not self.run("give_up_tiles", job_id=job_id).rowcount:
+            return False
+        self.run("drop_tiles", job_id=job_id)
+        self.event(job_id, "tile", "its paid tiles were given up: too many are kept; tried again it is paid anew")
+        return True
 
     @transaction
     def conclude(

@@ -252,6 +252,29 @@ UPDATE job SET state = 'received', result = NULL WHERE id = :id AND owner = :me 
 -- The tiles of a job that are safe.
 SELECT number, left, top, width, height FROM tile WHERE job_id = :job_id AND safe = 1 ORDER BY number;
 
+-- name: lose_tile
+-- A tile that was safe is nowhere: it is to be paid again, and the others are not.
+UPDATE job SET
+    state = CASE state WHEN 'received' THEN 'queued' ELSE state END, tiles = tiles - 1, price = price + (
+        SELECT attempt.booked FROM tile JOIN attempt ON attempt.id = tile.attempt_id
+        WHERE tile.job_id = job.id AND tile.number = :number)
+WHERE id = :id AND owner = :me AND claim = :claim AND state IN ('queued', 'received')
+  AND EXISTS (SELECT 1 FROM tile WHERE job_id = job.id AND number = :number AND safe = 1);
+
+-- name: drop_tile
+DELETE FROM tile WHERE job_id = :job_id AND number = :number;
+
+-- name: kept_tiles
+-- Tiles that are paid for, of pictures that ended without the others: the job that ended longest ago first.
+SELECT job.id AS job_id, tile.number FROM job JOIN tile ON tile.job_id = job.id AND tile.safe = 1
+WHERE job.tiles > 0 AND (job.state = 'unknown' OR job.state = 'failed') ORDER BY job.finished_at, job.id, tile.number;
+
+-- name: give_up_tiles
+UPDATE job SET tiles = 0, price = price + (
+    SELECT coalesce(sum(attempt.booked), 0) FROM tile JOIN attempt ON attempt.id = tile.attempt_id
+    WHERE tile.job_id = job.id AND tile.safe = 1)
+WHERE id = :job_id AND owner IS NULL AND tiles > 0 AND (state = 'unknown' OR state = 'failed');
+
 -- name: drop_tiles
 DELETE FROM tile WHERE job_id = :job_id;
 

@@ -67,6 +67,10 @@ class LedgerReader:
                 raise LedgerSlowError(f"the ledger took longer than {self._patience:g} s to answer") from error
             raise LedgerError(f"the ledger cannot be read ({error}); `watchd check` says how to get out") from error
 
+    def kept_tiles(self) -> list[tuple[int, int]]:
+        """Job and number of each paid tile of pictures that ended without the others."""
+        return [(int(row["job_id"]), int(row["number"])) for row in self._rows("kept_tiles")]
+
     def counts(self) -> dict[str, int]:
         """The seven counts; every file seen is in exactly one."""
         counts = dict.fromkeys(COUNTS, 0)

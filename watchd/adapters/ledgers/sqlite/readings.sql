@@ -179,3 +179,8 @@ SELECT 'duration_total' FROM (
     FROM duration_of_call AS told GROUP BY told.of, up_to
     EXCEPT
     SELECT of, up_to, number, millis FROM duration_total);
+
+-- name: kept_tiles
+-- Tiles that are paid for, of pictures that ended without the others.
+SELECT job.id AS job_id, tile.number FROM job JOIN tile ON tile.job_id = job.id AND tile.safe = 1
+WHERE job.tiles > 0 AND (job.state = 'unknown' OR job.state = 'failed');

@@ -913,6 +913,29 @@ def test_a_folder_has_work_while_a_file_of_it_waits_or_a_job_of_it_is_under_way(
     assert not ledger.has_work("one")
 
 
+# --- a folder renamed -----------------------------------------------------------------------------------------------
+
+
+def test_all_that_a_folder_had_is_another_s(ledger: Ledger) -> None:
+    admit(ledger, seen("a", "a"), seen("b", "b"))
+    pay(ledger, claim(ledger))
+    claimed = claim(ledger)
+    assert ledger.rename_folder("one", "two") is None, "somebody works on it"
+    ledger.release(claimed)
+    assert ledger.rename_folder("one", "two") == 2
+    assert {found.folder for found in ledger.chosen(None, None, None)} == {"two"}
+    assert remembered(ledger, "one") == {}
+    assert remembered(ledger, "two").keys() == {"a", "b"}
+    assert ledger.open_by_folder() == {"two": 1}
+
+
+def test_what_the_new_folder_has_seen_by_itself_stays(ledger: Ledger) -> None:
+    admit(ledger, seen("a", "a"))
+    admit(ledger, seen("a", "other", "two"))
+    assert ledger.rename_folder("one", "two") == 1
+    assert remembered(ledger, "two")["a"].job == 2
+
+
 # --- tiles ----------------------------------------------------------------------------------------------------------
 
 TILED = Asked("tiled", 60_000, 400, 300, "in three tiles")

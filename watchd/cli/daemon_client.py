@@ -29,6 +29,6 @@ def _alone(settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
 
     host = Host(settings)
     try:
-        return Operator(host.ledger, host.clock, host.keeper.apply).answer(request)
+        return Operator(host.ledger, host.clock, host.keeper.apply, settings.names).answer(request)
     finally:
         host.close()

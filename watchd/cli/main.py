@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "run", "once", "check", "estimate", "status", "jobs", "explain", "compare", "retry", "reprocess", "approve",
-    "pause", "resume", "dismiss", "reload", "ledger", "init", "install-service", "schema", "sandbox", "demo",
+    "pause", "resume", "dismiss", "adopt", "reload", "ledger", "init", "install-service", "schema", "sandbox", "demo",
 )  # fmt: skip
 IN_USE_OR_UNTRUSTED = 4
 USAGE = 2

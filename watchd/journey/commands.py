@@ -1,4 +1,4 @@
-"""What the owner decides: retry, reprocess, approve, pause, resume, dismiss.
+"""What the owner decides: retry, reprocess, approve, pause, resume, dismiss, adopt.
 
 The daemon runs these for a command that reaches it through the control socket; where no daemon runs, the command runs
 them itself, holding the daemon's lock.
@@ -14,7 +14,7 @@ from watchd.errors import UsageError
 from watchd.model import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from watchd.core.calls.state import Event, Step
     from watchd.interfaces import Clock, OwnerDesk
@@ -28,9 +28,11 @@ class Operator:
     """
 
     def __init__(
-        self, ledger: OwnerDesk, clock: Clock, gate: Callable[[Event], Step], changed: Callable[[], None] = lambda: None
-    ) -> None:
-        """`changed` is told after whatever may let something go on."""
+        self, ledger: OwnerDesk, clock: Clock, gate: Callable[[Event], Step], folders: Callable[[], Collection[str]],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """`folders`: the names of those in the configuration; `changed` is told after what may let something go on."""
+        self._folders = folders
         self._ledger = ledger
         self._clock = clock
         self._gate = gate
@@ -42,6 +44,7 @@ class Operator:
             "approve": self._approve,
             "pause": self._pause,
             "resume": self._resume,
+            "adopt": self._adopt,
         }
 
     def knows(self, command: object) -> bool:
@@ -84,6 +87,18 @@ class Operator:
         jobs = self._chosen(request, frozenset({JobState.UNKNOWN}))
         self._ledger.dismiss(jobs)
         return {"jobs": [_told(job) for job in jobs]}
+
+    def _adopt(self, request: dict[str, Any]) -> dict[str, Any]:
+        old, new, there = str(request["old"]), str(request["new"]), self._folders()
+        if new not in there:
+            known = ", ".join(sorted(there))
+            raise UsageError(f"there is no folder {new} in the configuration that runs; there are {known}")
+        if old in there:
+            raise UsageError(f"{old} is a folder of the configuration that runs: take it out and `watchd reload` first")
+        adopted = self._ledger.rename_folder(old, new)
+        if adopted is None:
+            raise UsageError(f"a file of {old} is being worked on at this moment: say it again in a minute")
+        return {"adopted": adopted}
 
     def _approve(self, _request: dict[str, Any]) -> dict[str, Any]:
         approved = self._ledger.approve()

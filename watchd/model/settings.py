@@ -182,6 +182,10 @@ class Settings:
     web: Web | None = None
     notify: Notify | None = None
 
+    def names(self) -> frozenset[str]:
+        """What the folders are called."""
+        return frozenset(folder.name for folder in self.folders)
+
     def folder(self, name: str) -> Folder | None:
         """The folder of that name, if the configuration still has it."""
         return next((folder for folder in self.folders if folder.name == name), None)

@@ -54,7 +54,7 @@ class Daemon:
         self._reloads = Reloads(self._host.wakeup.ring)
         self._engine = Engine(settings, self._host, self._environ, once=False)
         self._supervisor = self._new_supervisor()
-        self._operator = Operator(self._ledger, self._host.clock, self._host.keeper.apply, self._refresh)
+        self._operator = Operator(self._ledger, self._host.clock, self._host.keeper.apply, self._names, self._refresh)
         self._control = ControlServer(
             self._host.state, lambda request: self._services.with_page(request, self._answer(request))
         )
@@ -83,7 +83,7 @@ class Daemon:
         self._works = True
         supervision.tell("READY=1")
         self._host.look_after_the_ledger()
-        self._look()
+        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._host.state,
             extra={"action": "started"},
@@ -142,10 +142,6 @@ class Daemon:
         shares = {f"folder {name}": reason for name, reason in hangs.items()}
         return {**self._troubles(), **shares, "ledger": self._ledger.trouble}
 
-    def _look(self) -> None:
-        """Let the side services tell what is new."""
-        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
-
     def _start_engine(self, *, as_they_are: bool = False) -> None:
         self._engine.adopt(as_they_are=as_they_are)
         self._supervisor.start()
@@ -157,7 +153,7 @@ class Daemon:
             self._engine.keys.tend()
             if self._host.look_at_clock():
                 self._engine.refresh()
-        self._look()
+        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
         logs.sum_up()
 
     def _alive_during(self, step: Callable[[], None]) -> None:
@@ -200,7 +196,7 @@ class Daemon:
         self._start_engine(as_they_are=True)
         self._works = True
         self._services.start(settings)
-        self._look()
+        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
         return True
 
     # The end
@@ -253,6 +249,9 @@ class Daemon:
     def _refresh(self) -> None:
         """A command changed something: the engine that runs now takes it over."""
         self._engine.refresh()
+
+    def _names(self) -> frozenset[str]:
+        return self._settings.names()
 
     def _status(self) -> dict[str, Any]:
         return status_report.status(self._host, self._engine, self._supervisor, self._since)

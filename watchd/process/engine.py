@@ -154,8 +154,18 @@ class Engine:
             permits=self._endpoint.permits, changed=self._pool.wake_all,
         )  # fmt: skip
         self.keys.tend()
+        self._tell_of_left_folders()
         self._host.keeper.announce()
         self.intake.adopt(self.settings.folders, polled, as_they_are=as_they_are)
+
+    def _tell_of_left_folders(self) -> None:
+        """Jobs of a folder that is in the file no longer wait for ever, and hold up others of the same picture."""
+        for name, jobs in self._ledger.open_by_folder().items():
+            if name not in self.settings.names():
+                logger.warning(
+                    "%d jobs of folder %s wait, and the configuration has it no longer. Where it has another name now:"
+                    " `watchd adopt %s NAME`.", jobs, name, name, extra={"action": "left_folder"},
+                )  # fmt: skip
 
     def start(self) -> None:
         """Start workers and intake."""

@@ -117,7 +117,9 @@ class Once:
         self._asked = True
         if not self._allow(gate.detail):
             return False
-        operator = Operator(self._host.ledger, self._clock, self._keeper.apply, self._engine.refresh)
+        operator = Operator(
+            self._host.ledger, self._clock, self._keeper.apply, self._engine.settings.names, self._engine.refresh
+        )
         operator.answer({"command": "approve"})
         return True
 

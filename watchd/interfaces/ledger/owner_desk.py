@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from watchd.model import Job
 
@@ -27,6 +27,17 @@ class OwnerDesk(Protocol):
 
     def reprocess(self, jobs: Sequence[Job]) -> list[int]:
         """Finished files once more; answers the new jobs. One that is on its way already is left to it."""
+        ...
+
+    def rename_folder(self, old: str, new: str) -> int | None:
+        """Jobs, sightings and money of a folder are another's; what that has seen by itself under a path stays.
+
+        Answers how many jobs that are; None: somebody works on one of them, and nothing was done.
+        """
+        ...
+
+    def open_by_folder(self) -> Mapping[str, int]:
+        """How many jobs have not ended, by folder; only those that have any."""
         ...
 
     def approve(self) -> int:

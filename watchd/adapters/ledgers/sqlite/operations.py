@@ -9,7 +9,7 @@ from watchd.adapters.ledgers.sqlite.rows import job_of
 from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from watchd.model import Job
 
@@ -55,6 +55,21 @@ class Operations(Transactions):
                 self.run("leave_original", id=job.id)
                 self.event(made[-1], "queued", f"the owner said `reprocess`; finished before as job {job.id}")
         return made
+
+    @transaction
+    def rename_folder(self, old: str, new: str) -> int | None:
+        """All that a folder had is another's; answers how many jobs that are, None: somebody works on one of them."""
+        if self.run("is_worked_on", folder=old, me=self.owner).fetchone()["yes"]:
+            return None
+        renamed = self.run("rename_jobs", old=old, new=new).rowcount
+        for what in ("sightings", "place"):
+            self.run(f"rename_{what}", old=old, new=new)
+            self.run(f"drop_{what}", old=old)
+        return renamed
+
+    def open_by_folder(self) -> Mapping[str, int]:
+        """How many jobs have not ended, by folder; only those that have any."""
+        return {str(row["folder"]): int(row["jobs"]) for row in self.rows("open_by_folder")}
 
     @transaction
     def approve(self) -> int:

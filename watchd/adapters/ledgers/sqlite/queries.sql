@@ -580,3 +580,29 @@ WHERE job_id IN (SELECT value FROM json_each(:ids))
 
 -- name: mark_folded
 UPDATE job SET folded = 1 WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: is_worked_on
+-- By this owner: another that holds a claim is no more, as this one holds the lock.
+SELECT EXISTS (SELECT 1 FROM job WHERE owner = :me AND folder = :folder) AS yes;
+
+-- name: rename_jobs
+-- Their money goes with them, by the triggers of the totals.
+UPDATE job SET folder = :new WHERE folder = :old;
+
+-- name: rename_sightings
+-- What the new folder has seen under the same path by itself is later, and stays.
+UPDATE OR IGNORE sighting SET folder = :new WHERE folder = :old;
+
+-- name: drop_sightings
+DELETE FROM sighting WHERE folder = :old;
+
+-- name: rename_place
+UPDATE OR IGNORE place SET folder = :new WHERE folder = :old;
+
+-- name: drop_place
+DELETE FROM place WHERE folder = :old;
+
+-- name: open_by_folder
+-- Jobs that have not ended, by folder.
+SELECT folder, sum(jobs) AS jobs FROM job_total
+WHERE state IN ('queued', 'sending', 'armed', 'received') GROUP BY folder HAVING sum(jobs) > 0;

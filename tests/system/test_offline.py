@@ -226,6 +226,32 @@ def test_a_folder_behind_fuse_is_polled_and_what_comes_through_its_back_door_is_
         assert daemon.stop() == 0
 
 
+@ROOT
+@pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
+def test_files_that_are_numbered_anew_by_each_mount_are_known_again(house: House) -> None:
+    bindfs = shutil.which("bindfs")
+    if bindfs is None:
+        pytest.skip("bindfs is not installed")
+    backing = house.root / "backing"
+    backing.mkdir()
+    house.configure(BY_EVENTS)
+    for number in range(3):
+        house.drop(f"{number}.png", picture(number), backing)
+    numbers, remembered = [], []
+    for _ in range(2):
+        with mounted(house, bindfs, "--no-allow-other", str(backing)):
+            house.once()
+            numbers.append((house.hot / "0.png").stat().st_ino)
+            remembered.append(house.read("SELECT * FROM sighting ORDER BY path"))
+        for number in range(3):  # as sshfs or mergerfs show it: all is as it was, and bears another number
+            shutil.copy2(backing / f"{number}.png", backing / "moved")
+            (backing / "moved").rename(backing / f"{number}.png")
+    assert numbers[0] != numbers[1]
+    assert remembered[0] == remembered[1], "they were seen anew, and read"
+    assert len(house.sandbox.calls()) == 3
+    assert house.states() == ["done"] * 3
+
+
 # No more watches
 
 NO_WATCHES = """

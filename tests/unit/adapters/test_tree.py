@@ -152,11 +152,11 @@ def meanwhile(patch: pytest.MonkeyPatch, happening: Callable[[], None]) -> None:
     real = tree_module.sample_of
     done: list[bool] = []
 
-    def look(status: os.stat_result) -> Sample:
+    def look(status: os.stat_result, *, fleeting: bool) -> Sample:
         if not done:
             done.append(True)
             happening()
-        return real(status)
+        return real(status, fleeting=fleeting)
 
     patch.setattr(tree_module, "sample_of", look)
 

@@ -22,6 +22,8 @@ _NETWORK = frozenset({
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "9p",
     "virtiofs", "vboxsf", "prl_fs", "davfs", "beegfs", "orangefs", "gpfs",
 })  # fmt: skip
+_NUMBERED_ANEW = frozenset({"vfat", "msdos", "exfat", "vboxsf", "prl_fs", "9p"})
+"""Types that number files anew at each mount, or each time they are looked for, as FUSE does."""
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 MOUNTS = Path("/proc/self/mountinfo")
 FSTAB = Path("/etc/fstab")
@@ -37,19 +39,31 @@ def mount_point_of(path: str) -> str:
     return _mount(path)[0]
 
 
-def _mount(path: str) -> tuple[str, str]:
-    """(mount point, type) of the mount that serves `path`."""
+def keeps_numbers(path: str) -> bool:
+    """Whether a file has the same inode and ctime from one mount to the next, and from one look to the next.
+
+    Not behind FUSE (sshfs, mergerfs, Unraid's user shares), nor where CIFS was told not to ask the server.
+    """
+    _, kind, options = _mount(path)
+    if kind.startswith("fuse") and kind != "fuseblk":
+        return False
+    return kind not in _NUMBERED_ANEW and "noserverino" not in options
+
+
+def _mount(path: str) -> tuple[str, str, frozenset[str]]:
+    """(mount point, type, options of the file system) of the mount that serves `path`."""
     real = _existing(Path(path)).resolve()
     try:
         lines = MOUNTS.read_bytes().splitlines()
     except OSError:
-        return "/", "unknown"
-    best, found = -1, ("/", "unknown")
+        return "/", "unknown", frozenset()
+    best, found = -1, ("/", "unknown", frozenset[str]())
     for line in lines:
         mount, after = _point_of(line), line.partition(b" - ")[2]
         # Of two mounts on the same point the later one lies on top.
         if real.is_relative_to(mount) and len(mount.parts) >= best:
-            best, found = len(mount.parts), (str(mount), after.split(maxsplit=1)[0].decode("ascii", "replace"))
+            kind, *_, options = after.decode("ascii", "replace").split()
+            best, found = len(mount.parts), (str(mount), kind, frozenset(options.split(",")))
     return found
 
 

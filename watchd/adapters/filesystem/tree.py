@@ -56,6 +56,8 @@ class FileTree:
         self.presence = presence or ThreadPresence()
         self._places: dict[str, Place] = {}
         self._told: set[tuple[str, str]] = set()
+        self._fleeting: frozenset[str] = frozenset()
+        """Roots in which a file has another inode and ctime after the next mount, if not at the next look."""
 
     def locate(self, path: str, mount_marker: str | None) -> Place:
         """Where a hot folder really is; a link to it is followed here, and only here."""
@@ -75,6 +77,8 @@ class FileTree:
         known = self._places.get(root)
         if known is None or (known.device, known.inode) != (status.st_dev, status.st_ino):
             mount = mounts.mount_point_of(root)
+            fleeting = set() if mounts.keeps_numbers(root) else {root}
+            self._fleeting = (self._fleeting - {root}) | fleeting
             known = self._places[root] = Place(root, status.st_dev, status.st_ino, mount)
         return known
 
@@ -84,7 +88,8 @@ class FileTree:
         """`below` ("" is the root) and, where the matcher enters, each folder under it; see `interfaces.Tree`."""
         try:
             with self.presence.at("listing", root), directory(root, below) as descriptor:
-                scan = _Scan(matcher, known, os.fstat(descriptor).st_dev, partial(self._tell_of_closed, root))
+                closed, device = partial(self._tell_of_closed, root), os.fstat(descriptor).st_dev
+                scan = _Scan(matcher, known, device, closed, fleeting=root in self._fleeting)
                 for listing in scan.below(descriptor, below, below.count("/")):
                     self.presence.goes_on()
                     yield listing
@@ -112,7 +117,10 @@ class FileTree:
             if error.errno in GONE_ERRORS:
                 return None
             raise
-        return sample_of(status) if stat.S_ISREG(status.st_mode) else None
+        return self._sample(root, status) if stat.S_ISREG(status.st_mode) else None
+
+    def _sample(self, root: str, status: os.stat_result) -> Sample:
+        return sample_of(status, fleeting=root in self._fleeting)
 
     def read(self, root: str, path: str, limit: int) -> tuple[bytes, Sample]:
         """All bytes through one descriptor, with what it showed; at most `limit` + 1 bytes are read."""
@@ -126,13 +134,13 @@ class FileTree:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise SourceLostError("it is no regular file")
-            seen = sample_of(before)
+            seen = self._sample(root, before)
             most = left = min(before.st_size, limit) + 1
             while left > 0 and (piece := os.read(descriptor, min(left, PIECE_BYTES))):
                 take(piece)
                 left -= len(piece)
                 self.presence.goes_on()
-            after = sample_of(os.fstat(descriptor))
+            after = self._sample(root, os.fstat(descriptor))
         if after != seen or most - left != min(after.size, limit + 1):
             raise SourceLostError("it changed while it was read")
         return after
@@ -165,8 +173,10 @@ class FileTree:
         return Writer.DONE
 
 
-def sample_of(status: os.stat_result) -> Sample:
-    """What a look saw."""
+def sample_of(status: os.stat_result, *, fleeting: bool = False) -> Sample:
+    """What a look saw. `fleeting`: of what does not last on its file system, nothing."""
+    if fleeting:
+        return Sample(status.st_size, status.st_mtime_ns, 0, 0)
     return Sample(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
@@ -204,9 +214,11 @@ class _Scan:
     """One walk over a tree; everything in it is reached by its parent's descriptor."""
 
     def __init__(
-        self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int, closed: Callable[[str], None]
-    ) -> None:
-        """`closed` is told of a sub-folder that may not be entered."""
+        self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int, closed: Callable[[str], None],
+        *, fleeting: bool,
+    ) -> None:  # fmt: skip
+        """`closed` is told of a sub-folder that may not be entered; `fleeting`: inode and ctime do not last here."""
+        self._fleeting = fleeting
         self._closed = closed
         self._matcher = matcher
         self._known = known
@@ -236,7 +248,7 @@ class _Scan:
     def _listing(self, descriptor: int, folder: str, inner: list[tuple[str, str]]) -> Listing:
         """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each, and little besides."""
         prefix = f"{folder}/" if folder else ""
-        known, matcher = self._known(folder), self._matcher
+        known, matcher, fleeting = self._known(folder), self._matcher, self._fleeting
         other: set[str] = set()
         fresh: list[Found] = []
         entries = unchanged = 0
@@ -252,7 +264,8 @@ class _Scan:
                     except OSError:
                         continue  # it went between the listing and the look
                     # As `core.known` has it; said here again, as a call for each of a million files would be felt.
-                    if hash((seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)) == before:
+                    changed, inode = (0, 0) if fleeting else (seen.st_ctime_ns, seen.st_ino)
+                    if hash((seen.st_size, seen.st_mtime_ns, changed, inode)) == before:
                         unchanged += 1
                         continue
                     other.add(name)
@@ -260,7 +273,7 @@ class _Scan:
                     if matcher.enters(prefix + name, name):
                         inner.append((prefix + name, name))
                 elif matcher.takes(prefix + name, name):
-                    found = _found(entry, prefix + name)
+                    found = _found(entry, prefix + name, fleeting=fleeting)
                     if found is not None:
                         fresh.append(found)
         if unchanged != len(known):
@@ -274,9 +287,9 @@ def _still_there(descriptor: int, known: Mapping[str, int], other: set[str]) -> 
     return {name: mark for name, mark in known.items() if name in names and name not in other}
 
 
-def _found(entry: os.DirEntry[str], path: str) -> Found | None:
+def _found(entry: os.DirEntry[str], path: str, *, fleeting: bool) -> Found | None:
     try:
         seen = entry.stat(follow_symlinks=False)
     except OSError:
         return None  # it went between the listing and the look
-    return Found(path, sample_of(seen)) if stat.S_ISREG(seen.st_mode) else None
+    return Found(path, sample_of(seen, fleeting=fleeting)) if stat.S_ISREG(seen.st_mode) else None

@@ -214,3 +214,15 @@ def test_a_single_run_ends_without_the_share_that_hangs(house: House) -> None:
         assert Daemon(run).wait(END_S) == 3
         assert done(house, "b") == 1
         share.answer()
+
+
+def test_the_doctor_tells_of_it_and_of_all_the_rest(house: House) -> None:
+    configure(house)
+    with served(house.root / "a") as share:
+        share.hang()
+        told = house.watchd("check", "--offline", timeout=60)
+        share.answer()
+    assert "1 wrong" in told.stderr
+    assert "does not answer within" in told.stdout
+    assert "folder b" in told.stdout
+    assert "state_dir" in told.stdout

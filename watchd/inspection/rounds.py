@@ -12,6 +12,7 @@ from watchd.adapters.host.accounts import acting_as
 from watchd.config.secrets import KeyFound, KeyTrouble, api_key, credential_key
 from watchd.inspection.finding import Finding, Grade, warning, well, wrong
 from watchd.inspection.folders import folder
+from watchd.inspection.in_time import PATIENCE_S, found_in_time
 from watchd.inspection.ledger_file import ledger
 from watchd.inspection.machine import watches
 from watchd.inspection.room import room
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from watchd.inspection.standpoint import Standpoint
-    from watchd.model import Settings
+    from watchd.model import Folder, Settings
 
 
 def findings(settings: Settings, stand: Standpoint, now: float, *, offline: bool) -> Iterator[Finding]:
@@ -33,15 +34,33 @@ def findings(settings: Settings, stand: Standpoint, now: float, *, offline: bool
     yield from unit(settings, stand)
     key = _key(settings, stand)
     yield _about_key(key)
+    answering = []
     for each in settings.folders:
-        yield from _as(stand, f"folder {each.name}", partial(folder, each, stand.who))
+        found, answers = _look_at(each, stand)
+        answering += [each] if answers else []
+        yield from found
     state = Path(settings.state_dir)
     for finding in _as(stand, "ledger", partial(ledger, state, now, stand.who)):
         yield replace(finding, untrusted=finding.grade is Grade.WRONG)
     yield from _as(stand, "state_dir", lambda: [room("state_dir", state)])
-    yield from _as(stand, "watches", partial(watches, settings))
+    yield from _as(stand, "watches", partial(watches, replace(settings, folders=(*answering,))))
     if not offline:
         yield from service(settings, key, now)
+
+
+def _look_at(each: Folder, stand: Standpoint) -> tuple[list[Finding], bool]:
+    """What there is to say of a folder, and whether it answers: one that does not must not keep us from the rest."""
+    subject = f"folder {each.name}"
+    with acting_as(stand.account):
+        try:
+            found = found_in_time(partial(folder, each, stand.who))
+        except PermissionError as error:
+            return [_closed(subject, error, stand)], True
+    if found is not None:
+        return found, True
+    text = f"does not answer within {PATIENCE_S:g} s: a share whose server is gone?"
+    remedy = "the other folders go on; mend the mount, or mount it anew and `watchd reload`"
+    return [wrong(subject, text, remedy)], False
 
 
 def _readable(path: str, who: str) -> Iterator[Finding]:
@@ -66,9 +85,13 @@ def _as(stand: Standpoint, subject: str, look: Callable[[], Iterable[Finding]]) 
         try:
             found.extend(look())
         except PermissionError as error:
-            remedy = "mend the permissions of the folders above it, or ask as the user that watchd runs as"
-            found.append(wrong(subject, f"{error.filename} cannot be looked at by {stand.who}", remedy))
+            found.append(_closed(subject, error, stand))
     yield from found
+
+
+def _closed(subject: str, error: PermissionError, stand: Standpoint) -> Finding:
+    remedy = "mend the permissions of the folders above it, or ask as the user that watchd runs as"
+    return wrong(subject, f"{error.filename} cannot be looked at by {stand.who}", remedy)
 
 
 def _key(settings: Settings, stand: Standpoint) -> KeyFound | KeyTrouble:

@@ -38,6 +38,8 @@ FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_N
 PIECE_BYTES = 16 * 1024 * 1024
 """Read at a time: few calls for a picture, and a slow share is seen to go on."""
 HASHED_BYTES = 1 << 20
+TOLD_EVERY = 4096
+"""Files of one folder after which a scan says that it goes on."""
 DEEPEST = 100
 """Sub-folders within sub-folders that are looked into."""
 GONE_ERRORS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE})
@@ -89,7 +91,8 @@ class FileTree:
         try:
             with self.presence.at("listing", root), directory(root, below) as descriptor:
                 closed, device = partial(self._tell_of_closed, root), os.fstat(descriptor).st_dev
-                scan = _Scan(matcher, known, device, closed, fleeting=root in self._fleeting)
+                goes_on = self.presence.goes_on
+                scan = _Scan(matcher, known, device, closed, goes_on, fleeting=root in self._fleeting)
                 for listing in scan.below(descriptor, below, below.count("/")):
                     self.presence.goes_on()
                     yield listing
@@ -215,9 +218,10 @@ class _Scan:
 
     def __init__(
         self, matcher: Matcher, known: Callable[[str], Mapping[str, int]], device: int, closed: Callable[[str], None],
-        *, fleeting: bool,
+        goes_on: Callable[[], None], *, fleeting: bool,
     ) -> None:  # fmt: skip
         """`closed` is told of a sub-folder that may not be entered; `fleeting`: inode and ctime do not last here."""
+        self._goes_on = goes_on
         self._fleeting = fleeting
         self._closed = closed
         self._matcher = matcher
@@ -245,6 +249,13 @@ class _Scan:
             finally:
                 os.close(child)
 
+    def _told(self, listed: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+        """The entries of a folder, which may be a million: now and then it is said that the scan goes on."""
+        for number, entry in enumerate(listed):
+            if number % TOLD_EVERY == 0:
+                self._goes_on()
+            yield entry
+
     def _listing(self, descriptor: int, folder: str, inner: list[tuple[str, str]]) -> Listing:
         """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each, and little besides."""
         prefix = f"{folder}/" if folder else ""
@@ -254,7 +265,7 @@ class _Scan:
         entries = unchanged = 0
         recall = known.get
         with os.scandir(descriptor) as listed:
-            for entry in listed:
+            for entry in self._told(listed):
                 entries += 1
                 name = entry.name
                 before = recall(name)

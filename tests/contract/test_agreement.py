@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -229,9 +230,12 @@ def assert_agreement(plan: Parameters | None, asked: Asked, size: Size, dialect:
         assert answer.price_micro == plan.price
 
 
+EXAMPLES = 500 if os.environ.get("WATCHD_FAULTS") == "full" else 150
+
+
 @pytest.mark.parametrize("oversize", OVERSIZES)
 @pytest.mark.parametrize("dialect", DIALECTS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_the_client_and_the_service_never_disagree(
     desk: Path, dialect: Dialect, oversize: Oversize, data: st.DataObject
@@ -242,7 +246,7 @@ def test_the_client_and_the_service_never_disagree(
         assert_agreement(planned(loaded, size), asked, size, dialect)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_with_oversize_fail_exactly_what_the_service_would_make_of_the_profile_is_made(
     desk: Path, data: st.DataObject
@@ -258,7 +262,7 @@ def test_with_oversize_fail_exactly_what_the_service_would_make_of_the_profile_i
             assert served(as_json(plan), size, dialect) == alone
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_no_result_is_planned_that_passes_the_largest(desk: Path, data: st.DataObject) -> None:
     dialect = data.draw(st.sampled_from(DIALECTS))

@@ -487,7 +487,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 LedgerMachine.TestCase.settings = settings(
-    max_examples=1000 if FULL else 60,
+    max_examples=1000 if FULL else 40,
     stateful_step_count=100 if FULL else 40,
     deadline=None,
     print_blob=True,

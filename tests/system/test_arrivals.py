@@ -297,7 +297,7 @@ def assert_paid_once(shop: Shop, folder: Path, came: Came, sent: Sequence[bytes]
     assert {size_of(path.read_bytes()) for path in lying} == {(600, 600)}
 
 
-@pytest.mark.sample(24)
+@pytest.mark.sample(14)
 @pytest.mark.parametrize("pace", PACES)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_however_a_file_comes_it_is_paid_for_once_with_its_final_bytes(

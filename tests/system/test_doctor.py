@@ -131,7 +131,7 @@ AILMENTS: dict[str, tuple[Callable[[Machine, Sandbox], None], str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("ailment", AILMENTS)
 def test_what_ails_it_is_told_with_its_remedy(installed: Machine, sandbox: Sandbox, ailment: str) -> None:
     bring_about, words, remedy = AILMENTS[ailment]

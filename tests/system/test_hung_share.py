@@ -128,6 +128,7 @@ def the_other_goes_on(house: House) -> None:
     assert time.monotonic() - began < IDEAL_S / 0.9 + (1.0 if FULL else 3.0)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("where", ["input", "output", "archive", "failed"])
 def test_the_others_go_on_and_it_is_told_and_mended_by_itself(house: House, where: str) -> None:
     settings: dict[str, Any] = {} if where == "input" else {where: str(house.root / "share")}
@@ -166,6 +167,7 @@ def test_the_others_go_on_and_it_is_told_and_mended_by_itself(house: House, wher
     assert len(house.sent()) == len(set(house.sent()))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("where", ["input", "output"])
 def test_a_stop_leaves_behind_who_hangs_and_the_next_start_takes_up_what_it_was_at(house: House, where: str) -> None:
     configure(house, **({} if where == "input" else {"output": str(house.root / "share")}))

@@ -195,7 +195,7 @@ def test_without_tiles_it_is_refused_before_it_is_paid_and_told_how_it_could_be(
     assert house.sent() == []
 
 
-@pytest.mark.sample(8)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", sorted(originals()))
 def test_a_file_that_is_cut_or_damaged_fails_alone_and_unpaid(house: House, name: str) -> None:
     data = originals()[name]

@@ -133,7 +133,7 @@ def steps(image: Image.Image) -> Image.Image:
     return ImageChops.lighter(right, below).crop((0, 0, image.width - 1, image.height - 1))
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("enlarge", [lanczos, by_the_sandbox], ids=["lanczos", "the sandbox"])
 def test_where_tiles_meet_the_result_is_as_near_to_the_whole_as_elsewhere(name: str, enlarge: Enlarger) -> None:
@@ -144,7 +144,7 @@ def test_where_tiles_meet_the_result_is_as_near_to_the_whole_as_elsewhere(name: 
         assert mean(off.crop(box)) <= everywhere + 0.6, box
 
 
-@pytest.mark.sample(4)
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("enlarge", [lanczos, by_the_sandbox], ids=["lanczos", "the sandbox"])
 def test_no_step_is_larger_where_tiles_meet_than_in_the_whole(name: str, enlarge: Enlarger) -> None:
@@ -225,6 +225,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("kind", "bound"), [("png", 500), ("jpeg", 700)])
 def test_a_result_of_a_hundred_megapixels_is_joined_and_written_in_little_memory(
     tmp_path: object, kind: str, bound: int

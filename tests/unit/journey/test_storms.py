@@ -160,7 +160,7 @@ SHAPES: list[dict[str, Any]] = [{"share": 1.0}, {"share": 0.5}, {"flaps_every": 
 PLACES = [(4, 20, 10.0), (8, 0, 1.0), (16, 0, 0.2), (8, 120, 15.0)]
 
 
-@pytest.mark.sample(16)
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(f"{key}-{value}" for key, value in shape.items()))
 @pytest.mark.parametrize(("workers", "per_minute", "seconds"), PLACES)

@@ -56,6 +56,8 @@ class Disk:
             return None
         if path != Path(fault["where"]) if call == "fsync folder" else not path.is_relative_to(fault["where"]):
             return None
+        if not path.name.endswith(fault.get("ending", "")):
+            return None
         with self._lock:
             self._met += 1
             ours = fault["first"] <= self._met < fault["first"] + fault["count"]

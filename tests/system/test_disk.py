@@ -253,6 +253,8 @@ CASES = {
     "the sync of the spool": ("fsync folder", "state/spool", "EIO", True),
     "writing an answer": ("write", "state/spool", "EIO", True),
     "room for an answer, promised and not kept": ("write", "state/spool", "ENOSPC", True),
+    "copying a picture": ("write", "state/spool", "EIO", False),
+    "room for a copy": ("write", "state/spool", "ENOSPC", False),
     "setting room aside": ("posix_fallocate", "state/spool", "EIO", False),
     "room for an answer": ("posix_fallocate", "state/spool", "ENOSPC", False),
     "writing an output": ("write", "hot-out", "EIO", False),
@@ -263,9 +265,12 @@ CASES = {
 }
 
 
-def launch_with_fault(house: House, call: str, where: str, error: str, first: int, count: int) -> Daemon:
+def launch_with_fault(
+    house: House, call: str, where: str, error: str, first: int, count: int, ending: str = ""
+) -> Daemon:
     """A daemon that meets this fault; see faulty_disk."""
     fault = {"call": call, "where": str(house.root / where), "error": error, "first": first, "count": count}
+    fault["ending"] = ending
     told = {"below": str(house.root), "journal": str(house.root / "journal"), "fault": fault}
     return house.launch_as(sys.executable, faulty_disk.__file__, WATCHD_DISK=json.dumps(told))
 
@@ -284,7 +289,9 @@ def test_what_a_failing_disk_did_not_keep_is_never_acknowledged(house: House, ca
     house.configure({"settle": "50ms"})
     for number in range(FILES):
         house.drop(f"sub/{number}.png" if number % 3 == 0 else f"{number}.png", picture(number))
-    daemon = launch_with_fault(house, call, where, error, 2, FAULTS)
+    # What is written into the spool is a copy on its way out, or an answer on its way in.
+    ending = {True: ".png", False: ".send"}[loses] if call == "write" and where == "state/spool" else ""
+    daemon = launch_with_fault(house, call, where, error, 2, FAULTS, ending)
     ended = {"done", "unknown"}
     until(lambda: len(house.states()) == FILES and ended.issuperset(house.states()), f"all has ended {house.jobs()}")
     assert daemon.stop() == 0

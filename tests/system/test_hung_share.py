@@ -41,6 +41,8 @@ SOONER = {
 }
 """A minute, five, and ten seconds, for who waits for a test."""
 END_S = 30.0
+MOMENT_S = 1.0 if FULL else 2.5
+"""Until a thread that hangs is seen to, and what the load of a machine that tests all else too may cost."""
 
 
 @dataclass
@@ -118,14 +120,16 @@ def done(house: House, folder: str) -> int:
     return sum(job["state"] == "done" for job in house.jobs() if job["folder"] == folder)
 
 
-def the_other_goes_on(house: House) -> None:
-    """As fast as if nothing had happened, but for a tenth, and what the load of the machine costs."""
+def the_other_goes_on(house: House, usual: float | None = None) -> float:
+    """Seconds that folder `b` takes for its pictures: no more than a tenth above the usual, and a moment."""
     before = done(house, "b")
     began = time.monotonic()
     for number in range(OTHERS):
         house.drop(f"{began}-{number}.png", picture(1000 + before + number), house.root / "b")
     until(lambda: done(house, "b") == before + OTHERS, "folder b is done", 3 * IDEAL_S + 20)
-    assert time.monotonic() - began < IDEAL_S / 0.9 + (1.0 if FULL else 3.0)
+    took = time.monotonic() - began
+    assert usual is None or took < usual / 0.9 + MOMENT_S
+    return took
 
 
 @pytest.mark.sample(2)
@@ -141,6 +145,7 @@ def test_the_others_go_on_and_it_is_told_and_mended_by_itself(house: House, wher
         daemon.wait_for("started")
         house.drop("first.png", picture(1), house.root / "a")
         until(lambda: done(house, "a") == 1, "folder a works")
+        usual = the_other_goes_on(house)
         if where != "input":
             share.hang()
         for number in range(6):  # more than there are workers
@@ -148,13 +153,13 @@ def test_the_others_go_on_and_it_is_told_and_mended_by_itself(house: House, wher
             house.drop(f"{number}.png", data, house.root / "a")
         if where == "input":
             share.hang()
-        the_other_goes_on(house)
+        the_other_goes_on(house, usual)
         until(lambda: "does not answer" in str(of(house, "a")["reason"]), "it is told", 15)
         assert of(house, "b")["state"] == "online"
         assert asked(daemon, "/readyz")[0] == 503
         until(lambda: asked(daemon, "/healthz")[0] == 503, "health tells of it", 15)
         assert "does not answer" in asked(daemon, "/healthz")[1]
-        the_other_goes_on(house)
+        the_other_goes_on(house, usual)
         share.answer()
         ended = {"failed"} if where == "failed" else {"done"}
         until(

@@ -35,7 +35,8 @@ def application(state_dir: str, daemon: DaemonView, base_path: str) -> Starlette
     async def readyz(_request: Request) -> Response:
         silent = daemon.silent()
         ready = daemon.is_ready() and not any(daemon.troubles().values()) and not silent
-        return JSONResponse({"ready": ready, "do_not_answer": silent}, 200 if ready else UNAVAILABLE)
+        told: dict[str, object] = {"ready": ready, "waits_for": dict(silent)} if silent else {"ready": ready}
+        return JSONResponse(told, 200 if ready else UNAVAILABLE)
 
     def figures(_request: Request) -> Response:
         closed = [gate.reason for gate in daemon.gates()]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpcore
 import httpx
 
 from watchd import __version__
+from watchd.adapters.http.addresses import RacingBackend
+from watchd.adapters.http.transport import PoolTransport
 
 if TYPE_CHECKING:
     import ssl
@@ -21,14 +24,31 @@ if TYPE_CHECKING:
 def connect(api: Api, timeout: httpx.Timeout | float) -> httpx.Client:
     """A client for the service. Each request has a connection of its own: a kept one may be just closing."""
     return httpx.Client(
-        verify=_verified(),
-        http2=False,
+        transport=PoolTransport(_pool(api.proxy)),
         trust_env=False,
-        proxy=_proxy(api.proxy),
         follow_redirects=False,
         headers={"User-Agent": f"watchd/{__version__}", "Accept-Encoding": "identity"},
-        limits=httpx.Limits(max_keepalive_connections=0),
         timeout=timeout,
+    )
+
+
+def _pool(proxy_url: str | None) -> httpcore.ConnectionPool:
+    backend = RacingBackend()
+    if proxy_url is None:
+        return httpcore.ConnectionPool(
+            _verified(), max_connections=None, max_keepalive_connections=0, network_backend=backend
+        )
+    proxy = httpx.Proxy(proxy_url)  # for what it reads out of an address: a name in IDNA, decoded credentials
+    at = proxy.url
+    return httpcore.HTTPProxy(
+        httpcore.URL(scheme=at.raw_scheme, host=at.raw_host, port=at.port, target=at.raw_path),
+        proxy_auth=proxy.raw_auth,
+        ssl_context=_verified(),
+        # Without a context of ours an https proxy would be verified by whatever the environment names.
+        proxy_ssl_context=_verified() if at.scheme == "https" else None,
+        max_connections=None,
+        max_keepalive_connections=0,
+        network_backend=backend,
     )
 
 
@@ -36,10 +56,3 @@ def _verified() -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
     context.keylog_filename = None  # type: ignore[assignment]  # Python's way to take SSLKEYLOGFILE back
     return context
-
-
-def _proxy(url: str | None) -> httpx.Proxy | None:
-    if url is None:
-        return None
-    # Without a context of ours an https proxy would be verified by whatever the environment names.
-    return httpx.Proxy(url, ssl_context=_verified() if url.startswith("https:") else None)

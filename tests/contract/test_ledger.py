@@ -1189,6 +1189,17 @@ def test_a_call_that_a_stalled_owner_had_armed_is_concluded_by_another_once_its_
     )  # fmt: skip
 
 
+def test_the_lease_of_an_armed_call_begins_with_its_last_bytes_however_long_its_upload_took(pair: Pair) -> None:
+    admit(pair.one, seen())
+    call = send(pair.one, claim(pair.one))
+    pair.clock.advance(LEASE - 1)
+    pair.one.arm(call)
+    pair.clock.advance(LEASE - 1)
+    assert pair.other.interrupted(alone=False) == []
+    pair.clock.advance(2)
+    assert len(pair.other.interrupted(alone=False)) == 1
+
+
 def returning(pair: Pair, state: JobState) -> Call:
     """A call of an owner who stalled in that state, and whose job another has brought to its end meanwhile."""
     admit(pair.one, seen())

@@ -119,5 +119,8 @@ class FakeEndpoint:
         self.queries += 1
         return self.answers_query
 
+    def hurry(self) -> None:
+        """Nothing takes any time."""
+
     def abort(self) -> None:
         """Nothing is ever in flight when somebody else could ask."""

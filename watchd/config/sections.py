@@ -79,7 +79,11 @@ class ApiSection(Section):
     connect_timeout: Annotated[Seconds, Duration(0.1, 3600, "10s")] = key(
         "10s", description="How long a connection may take to come about."
     )
-    timeout: Annotated[Seconds, Duration(1, DAY_S, "5m")] = key("5m", description="How long one whole call may take.")
+    timeout: Annotated[Seconds, Duration(1, DAY_S, "5m")] = key(
+        "5m",
+        description="How long an answer may take once the whole picture is sent. An upload takes as long as it moves; "
+        "it is given up, unpaid, where nothing arrives for so long, 30s at most, or under 64 KiB in a minute.",
+    )
     proxy: Annotated[str, Url(of_service=False)] | None = key(
         None, description="Proxy to go through; the environment's proxies are not used.", examples=["http://proxy:3128"]
     )

@@ -59,7 +59,7 @@ class Endpoint(Protocol):
     def call(
         self, upload: Upload, arm: Callable[[], None], sink: Callable[[bytes], bool]
     ) -> Streamed | Answered | NotSent | Lost:
-        """Make one call within its deadline.
+        """Make one call: its upload may take as long as it moves, its answer has a deadline.
 
         `arm` is called once, after everything but the last bytes has left and before those do; what it raises ends the
         call unsent and is raised on. `sink` gets the body of a 200 as it comes and answers whether to go on.
@@ -68,6 +68,10 @@ class Endpoint(Protocol):
 
     def permits(self) -> bool | None:
         """Whether the balance query, free of charge, says that calls are permitted; None where it does not answer."""
+        ...
+
+    def hurry(self) -> None:
+        """Give uploads up, unsent, that take more than seconds from now: the first signal to stop."""
         ...
 
     def abort(self) -> None:

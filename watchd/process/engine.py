@@ -189,6 +189,7 @@ class Engine:
         self.intake.stop()
         self._pool.stop()
         self._host.keeper.stop()
+        self._endpoint.hurry()
         # All have been told before the first is waited for: a scan of a slow share must not let calls go on meanwhile.
         self._wait_for_threads()
         self._lookout.stop()

@@ -69,6 +69,9 @@ ROWS: dict[str, tuple[Trouble, Outcome, JobState, bool, bool]] = {
     **{f"{status}": (Answered(Answer(status, "no"), WIRE), Outcome.LOST, JobState.UNKNOWN, True, False)
        for status in (501, 504, 520, 524, 599)},
     "unreachable": (NotSent("refused", uploading=False, traffic=WIRE), Outcome.NETWORK, JobState.QUEUED, False, True),
+    "stopped uploading": (
+        NotSent("watchd stops", uploading=True, traffic=WIRE, ours=True), Outcome.NETWORK, JobState.QUEUED, False, True,
+    ),
     "cut uploading": (NotSent("reset", uploading=True, traffic=WIRE), Outcome.NETWORK, JobState.QUEUED, False, True),
     "no picture": (BadAnswer("a page", WIRE), Outcome.BAD_ANSWER, JobState.UNKNOWN, True, False),
     "cut afterwards": (Lost("reset", WIRE), Outcome.LOST, JobState.UNKNOWN, True, False),
@@ -292,6 +295,13 @@ def test_what_was_never_sent_is_tried_again_for_as_long_as_it_takes() -> None:
     worn = replace(JOB, attempts=4, upload_cuts=4)
     found = not_sent(uploading=False, job=worn, context=context(network=1, jitter=1.0))
     assert (found.state, found.counts, found.not_before) == (JobState.QUEUED, False, NOW + 4.0)
+
+
+def test_an_upload_that_we_gave_up_ourselves_is_held_against_nobody() -> None:
+    stopped = NotSent("watchd stops", uploading=True, traffic=WIRE, ours=True)
+    found = conclude(stopped, replace(JOB, upload_cuts=4), context(network=5))
+    assert (found.state, found.upload_cut, found.counts, found.gate) == (JobState.QUEUED, False, False, None)
+    assert found.not_before == 0.0
 
 
 def test_several_in_a_row_close_the_gate() -> None:

@@ -1,7 +1,7 @@
-"""The one module that speaks httpx: one call, streamed both ways, within one deadline.
+"""One call over HTTP, streamed both ways: an upload that has to move, and an answer that has its time.
 
 What httpx leaves open is closed here and beside: no redirects (they would post the picture to another host), no proxies
-from the environment, no compressed answers, a deadline for the whole call (its own timeouts bound single reads only),
+from the environment, no compressed answers, a deadline for the whole answer (its own timeouts bound single reads only),
 and a fresh connection for each call: a post on a kept one that the server is just closing would leave a doubt about
 money, and a handshake is nothing beside the seconds that a picture takes.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from watchd.adapters.http import answers, bodies, connecting, redactor
-from watchd.adapters.http.deadline import Deadline
+from watchd.adapters.http.deadline import CallDeadline
 from watchd.adapters.http.exchange import ArmingFailedError, Exchange
 from watchd.adapters.http.free_query import ask
 from watchd.adapters.http.redactor import BodyVeil, Redactor
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 STOPPED = "watchd was told to stop at once"
 LONGEST_RAY_CHARACTERS = 100
-SPARE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +54,26 @@ class HttpEndpoint:
         self._api = api
         self._key = key
         self._body = bodies.as_json if api.transfer == "json" else bodies.multipart
-        self._deadlines: set[Deadline] = set()
+        self._deadlines: set[CallDeadline] = set()
         self._aborted = False
+        self._hurried = False
         self._lock = threading.Lock()
         self._proxy_secrets = redactor.of_proxy(api.proxy)
         # A handshake that stalls heeds no deadline but its own.
         self._connect_timeout = min(api.connect_timeout, api.timeout)
-        # A single read may take longer than all of the call: it is the deadline that ends it, and says why.
-        self._client = connecting.connect(api, httpx.Timeout(api.timeout + SPARE_S, connect=self._connect_timeout))
+        # Nobody but the deadline ends a read or a write: it knows whether an upload moves, and says why it ended it.
+        self._client = connecting.connect(api, httpx.Timeout(None, connect=self._connect_timeout))
 
     def close(self) -> None:
         """Close the idle connections."""
         self._client.close()
+
+    def hurry(self) -> None:
+        """Give uploads that are not complete in `connect_timeout` up: a stop is to take no longer than one answer."""
+        with self._lock:
+            self._hurried = True
+            for tether in self._deadlines:
+                tether.hurry(self._connect_timeout)
 
     def abort(self) -> None:
         """End every call in flight at once: the second signal to stop."""
@@ -95,8 +102,8 @@ class HttpEndpoint:
                 return exchange.without_answer(hidden(self._words_of(error)))
 
     def _conduct(
-        self, exchange: Exchange, tether: Deadline, key: str, content: Iterator[bytes], sink: Callable[[bytes], bool],
-        hidden: Redactor,
+        self, exchange: Exchange, tether: CallDeadline, key: str, content: Iterator[bytes],
+        sink: Callable[[bytes], bool], hidden: Redactor,
     ) -> HttpStreamed | Answered | NotSent | Lost:  # fmt: skip
         headers = {
             "Authorization": f"Bearer {key}",
@@ -133,11 +140,13 @@ class HttpEndpoint:
         return str(error) or type(error).__name__
 
     @contextmanager
-    def _tethered(self) -> Iterator[Deadline]:
+    def _tethered(self) -> Iterator[CallDeadline]:
         """What ends a call at its deadline, and when all stops at once."""
-        with Deadline(self._api.timeout) as tether:
+        with CallDeadline(self._api.timeout) as tether:
             with self._lock:
                 self._deadlines.add(tether)
+                if self._hurried:
+                    tether.hurry(self._connect_timeout)
                 if self._aborted:
                     tether.cut(STOPPED, ours=True)
             try:

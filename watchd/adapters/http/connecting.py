@@ -6,7 +6,8 @@ TLS come with a login or a container, and nobody meant them for a daemon with a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, Final
 
 import httpcore
 import httpx
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import ssl
 
     from watchd.model import Api
+
+MOST_UNSENT_BYTES: Final = 128 * 1024
+"""What the kernel takes beyond what is on its way: megabytes otherwise, and on a slow line a call would count as armed,
+its last bytes as gone, minutes before they are."""
 
 
 def connect(api: Api, timeout: httpx.Timeout | float) -> httpx.Client:
@@ -34,10 +39,12 @@ def connect(api: Api, timeout: httpx.Timeout | float) -> httpx.Client:
 
 def _pool(proxy_url: str | None) -> httpcore.ConnectionPool:
     backend = RacingBackend()
+    options = [(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT_BYTES)]
     if proxy_url is None:
         return httpcore.ConnectionPool(
-            _verified(), max_connections=None, max_keepalive_connections=0, network_backend=backend
-        )
+            _verified(), max_connections=None, max_keepalive_connections=0, network_backend=backend,
+            socket_options=options,
+        )  # fmt: skip
     proxy = httpx.Proxy(proxy_url)  # for what it reads out of an address: a name in IDNA, decoded credentials
     at = proxy.url
     return httpcore.HTTPProxy(
@@ -49,6 +56,7 @@ def _pool(proxy_url: str | None) -> httpcore.ConnectionPool:
         max_connections=None,
         max_keepalive_connections=0,
         network_backend=backend,
+        socket_options=options,
     )
 
 

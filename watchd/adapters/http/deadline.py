@@ -1,43 +1,68 @@
-"""Holds on to the socket of one request, so that another thread can end it: at its deadline, or when told to stop.
+"""Holds on to the socket of one request, so that another thread can end it: when it is late, or when told to stop.
 
 Timeouts of the transport bound single reads and writes; a peer that drips keeps within them for ever.
 """
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from watchd.adapters.http import sockets
+from watchd.core.calls import upload_progress
+from watchd.core.calls.upload_progress import UploadProgress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+
+LOOK_S = 1.0
+"""How often an upload is looked at."""
+STOPPING = "watchd stops, and the picture was not complete"
 
 
 class Deadline:
     """Used as a context manager around the request; `trace` goes into the extensions of the request.
 
-    Threads: the worker's that calls; a timer's, or whoever cuts all calls, shuts its stream, which is behind its lock.
+    Threads: the worker's that calls; its own, or whoever cuts all calls, shuts its stream. All that changes is behind
+    `_changed`, and so is a cut: whoever goes on after asking `cut_because` is not cut for what was before.
     """
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: for all of it."""
-        self._lock = threading.Lock()
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self._changed = threading.Condition()
+        self._over = False
         self._stream: Any = None
         self._cut_because: str | None = None
         self.ours = False
         """Whether it was cut because we stop, and not for anything that the service did. Told by who cuts first."""
-        self._timer = threading.Timer(seconds, self.cut, [f"no answer within {seconds:g} s"])
-        self._timer.daemon = True
+        self._thread = threading.Thread(target=self._keep, name="deadline", daemon=True)
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+
+    def _keep(self) -> None:
+        with self._changed:
+            while not self._over and self._cut_because is None:
+                self._changed.wait(self._look(time.monotonic()))
+
+    def _look(self, now: float) -> float:
+        """Cut what is late; how many seconds later to look again."""
+        if now >= self._ends:
+            self.cut(f"no answer within {self._seconds:g} s")
+        return max(0.0, self._ends - now)
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """The transport tells its steps here."""
@@ -46,26 +71,102 @@ class Deadline:
             self._hold(info["return_value"])
 
     def _hold(self, stream: Any) -> None:
-        with self._lock:
+        with self._changed:
             self._stream = stream
-            late = self._cut_because is not None
-        if late:
-            sockets.shut_down(stream)
+            if self._cut_because is not None:
+                sockets.shut_down(stream)
 
     def cut(self, reason: str, *, ours: bool = False) -> None:
         """End the request from another thread: its blocked read or write fails at once. `ours`: all of them are cut."""
-        with self._lock:
+        with self._changed:
             if self._cut_because is None:
                 self._cut_because, self.ours = reason, ours
-            stream = self._stream
-        if stream is not None:
-            sockets.shut_down(stream)
+            if self._stream is not None:
+                sockets.shut_down(self._stream)
 
     def cut_because(self) -> str | None:
         """Why it was ended from here; None where it was not."""
-        with self._lock:
+        with self._changed:
             return self._cut_because
 
     def peer_has_left(self) -> bool:
         """Whether the peer has closed or reset the connection."""
         return sockets.peer_has_left(self._stream)
+
+
+class CallDeadline(Deadline):
+    """A paid call's: time to connect, then an upload that takes as long as it moves, then time for the answer.
+
+    The answer is waited for from the moment at which nothing is on its way any more: what the kernel still holds when
+    the last bytes are handed to it puts the end off as long as it moves.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds`: for connecting, and then for the answer."""
+        super().__init__(seconds)
+        self._handed: Callable[[], int] = lambda: 0
+        self._progress: UploadProgress | None = None
+        self._is_complete = False
+        self._complete_by: float | None = None
+        self.stalled = False
+        """Whether it was cut because its upload came no further."""
+
+    def begin_upload(self, handed: Callable[[], int]) -> None:
+        """The body begins to leave. `handed`: how many bytes of it the socket has taken."""
+        with self._changed:
+            self._handed = handed
+            now = time.monotonic()
+            self._progress = upload_progress.beginning(self._arrived(), now, self._seconds)
+            self._ends = math.inf
+            self._changed.notify_all()
+
+    def await_answer(self) -> None:
+        """All has been handed to the socket, or all but the last bytes: from here on the answer is waited for."""
+        with self._changed:
+            self._is_complete = True
+            self._ends = time.monotonic() + self._seconds
+            self._changed.notify_all()
+
+    def hurry(self, seconds: float) -> None:
+        """We stop: what is not complete in so many seconds is given up, which costs nothing."""
+        with self._changed:
+            self._complete_by = time.monotonic() + seconds
+            self._changed.notify_all()
+
+    def _arrived(self) -> int:
+        flow = sockets.flow(self._stream)
+        return self._handed() if flow is None else flow.acknowledged
+
+    def _look(self, now: float) -> float:
+        if self._is_complete:
+            self._watch_the_rest(now)
+        elif self._complete_by is not None and now >= self._complete_by:
+            self.cut(STOPPING, ours=True)
+        elif self._progress is not None:
+            self._watch_the_upload(self._progress, now)
+        pause = super()._look(now)
+        if self._progress is not None:
+            pause = min(pause, LOOK_S)
+        if self._complete_by is not None and not self._is_complete:
+            pause = min(pause, max(0.0, self._complete_by - now))
+        return pause
+
+    def _watch_the_upload(self, progress: UploadProgress, now: float) -> None:
+        found = progress.seen(self._arrived(), now)
+        if isinstance(found, UploadProgress):
+            self._progress = found
+            return
+        self.stalled = self._cut_because is None
+        self.cut(found.reason)
+
+    def _watch_the_rest(self, now: float) -> None:
+        """Put the end off while what the kernel holds moves; a stop waits for no more than the answer's own time."""
+        progress, flow = self._progress, sockets.flow(self._stream)
+        self._progress = None
+        if progress is None or flow is None or not flow.on_its_way or self._complete_by is not None:
+            return
+        found = progress.seen(flow.acknowledged, now)
+        if isinstance(found, UploadProgress):
+            self._progress = found
+            if found.at == now:
+                self._ends = now + self._seconds

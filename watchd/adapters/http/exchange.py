@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -15,7 +16,7 @@ from watchd.model import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from watchd.adapters.http.deadline import Deadline
+    from watchd.adapters.http.deadline import CallDeadline
 
 
 class ArmingFailedError(Exception):
@@ -29,7 +30,7 @@ class ArmingFailedError(Exception):
 class Exchange:
     """Holds the last bytes back until the call is armed, and keeps count of what went each way."""
 
-    def __init__(self, body: bodies.Body, arm: Callable[[], None], tether: Deadline) -> None:
+    def __init__(self, body: bodies.Body, arm: Callable[[], None], tether: CallDeadline) -> None:
         self.body = body
         self.received = 0
         self.cf_ray: str | None = None
@@ -38,16 +39,23 @@ class Exchange:
         self._arm = arm
         self._tether = tether
         self._sent = 0
+        self._upload_began: float | None = None
+        self._upload_ended: float | None = None
 
     def outgoing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The body; its last bytes leave only when the ledger has the call as armed."""
+        self._upload_began = time.monotonic()
+        self._tether.begin_upload(lambda: self._sent)
         for piece, last in bodies.holding_back(pieces, self.body.length):
             if last:
                 self._before_the_last_bytes()
             yield piece
             self._sent += len(piece)
+        self._upload_ended = time.monotonic()
+        self._tether.await_answer()  # once more: what the ledger took is none of the service's time
 
     def _before_the_last_bytes(self) -> None:
+        self._tether.await_answer()  # from here on it is the ledger that is waited for, and no line that has to move
         self._end_if_cut()
         if self._tether.peer_has_left():
             # Nothing has been run and nothing can be: better to know it before the call counts as armed. In the words
@@ -65,6 +73,11 @@ class Exchange:
         if reason is not None:
             raise httpx.WriteError(reason)
 
+    def _upload_s(self) -> float:
+        if self._upload_began is None:
+            return 0.0
+        return (self._upload_ended or time.monotonic()) - self._upload_began
+
     def answered(self, answer: Answer) -> Answered | NotSent:
         """An answered error; one that leaves a doubt leaves none where the request was never complete."""
         if not self.armed and meaning(answer) is Outcome.LOST:
@@ -76,8 +89,11 @@ class Exchange:
         reason = self._tether.cut_because() or error
         if self.armed:
             return Lost(f"sent, and then: {reason}", self.traffic(), ours=self._tether.ours)
-        return NotSent(reason, uploading=self._sent > 0, traffic=self.traffic())
+        return NotSent(
+            reason, uploading=self._sent > 0, traffic=self.traffic(), stalled=self._tether.stalled,
+            ours=self._tether.ours,
+        )  # fmt: skip
 
     def traffic(self) -> Traffic:
         """What went over the wire so far."""
-        return Traffic(self._sent, self.received, self.cf_ray, self.quota)
+        return Traffic(self._sent, self.received, self.cf_ray, self.quota, self._upload_s())

@@ -22,12 +22,16 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What went over the wire: bytes each way, the service's own id of the call, and what it said of its limit."""
+    """What went over the wire: bytes each way, the service's own id of the call, and what it said of its limit.
+
+    `upload_s`: seconds that the body took to leave, or until it was given up.
+    """
 
     sent_bytes: int = 0
     received_bytes: int = 0
     cf_ray: str | None = None
     quota: Quota = Quota()
+    upload_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,17 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """The request was never complete, so it cannot have been run: nobody's money. `uploading`: cut while it went up."""
+    """The request was never complete, so it cannot have been run: nobody's money.
+
+    `uploading`: cut while it went up; `stalled`: given up by us, as it came no further; `ours`: by our own doing, which
+    says nothing of the service or of the way there.
+    """
 
     reason: str
     uploading: bool
     traffic: Traffic
+    stalled: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,8 @@ def _sitting_out(ended: Conclusion, context: CallContext) -> Conclusion:
 
 def _not_sent(trouble: NotSent, job: Job, context: CallContext) -> Conclusion:
     error = f"not sent: {trouble.reason}"
+    if trouble.ours:
+        return Conclusion(Outcome.NETWORK, JobState.QUEUED, error, trouble.traffic)
     gate = None
     if GateReason.SERVICE in context.gates or context.streaks.network >= NETWORK_STREAK:
         gate = service_gate(context, f"the service cannot be reached ({trouble.reason})")

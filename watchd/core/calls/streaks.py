@@ -35,12 +35,12 @@ class Streaks:
     def after(self, job_id: int, trouble: Trouble) -> Streaks:
         """With one more trouble counted; a refusal that names its file is none of the service's."""
         match trouble:
+            case NotSent(ours=True) | Lost(ours=True):
+                return self
             case NotSent():
                 return replace(self, network=self.network + 1)
             case Answered(answer):
                 return self._answered(job_id, answer)
-            case Lost(ours=True):
-                return self
             case Lost() | BadAnswer():
                 return replace(self, network=0, doubtful=self.doubtful | {job_id})
 

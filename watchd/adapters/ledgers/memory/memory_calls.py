@@ -60,6 +60,7 @@ class MemoryCalls(MemoryRole):
         if isinstance(row, ClaimLost):
             return row
         row.change(state=JobState.ARMED, booked=row.now.booked + call.price)
+        row.lease_until = after(self.clock.steady(), self.lease)
         one = self.store.attempts[call.attempt]
         one.reserved, one.booked, one.armed = 0, call.price, True
         one.day = self.clock.local().date().isoformat()

@@ -52,7 +52,7 @@ class CallPoints(Transactions):
     def arm(self, call: Call) -> ClaimLost | None:
         """Durable before the last bytes leave: booked, and possibly charged from here on."""
         day = self.clock.local().date().isoformat()
-        lost = self.write(call.job, "arm_job", price=call.price)
+        lost = self.write(call.job, "arm_job", price=call.price, lease_until=self.clock.steady() + self.lease)
         if lost is None:
             self.run("arm_attempt", attempt_id=call.attempt, at=self.clock.wall(), day=day, price=call.price)
             self.event(call.job.id, "armed", "all but the last bytes are sent; from here on the call may be charged")

@@ -215,8 +215,9 @@ SELECT (
 ) AS held;
 
 -- name: arm_job
--- Before the last bytes leave: from here on the call may be charged, so it is booked at its price.
-UPDATE job SET state = 'armed', booked = booked + :price WHERE id = :id AND owner = :me AND claim = :claim AND state = 'sending';
+-- Before the last bytes leave: from here on the call may be charged, so it is booked at its price. The lease begins anew,
+-- as the time for the answer does: an upload may have taken longer than all of it.
+UPDATE job SET state = 'armed', booked = booked + :price, lease_until = :lease_until WHERE id = :id AND owner = :me AND claim = :claim AND state = 'sending';
 
 -- name: arm_attempt
 UPDATE attempt SET armed_at = :at, day = :day, booked = :price, reserved = 0 WHERE id = :attempt_id;

@@ -167,6 +167,38 @@ def test_after_a_pause_calls_begin_one_at_a_time_and_double_with_each_round(work
     assert in_flight_at_most(pace, NOW) == workers
 
 
+# --- a line that is shared ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("workers", "rounds"), [(1, [1]), (2, [2]), (3, [2]), (4, [2]), (8, [4, 2]), (64, [32, 16, 8])]
+)
+def test_slow_uploads_halve_the_calls_in_flight_round_by_round_down_to_two(workers: int, rounds: list[int]) -> None:
+    pace, now = Limiter(workers), NOW
+    for places in rounds:
+        began = now
+        for _ in range(pace.places(now)):
+            now += 1
+            pace = pace.succeeded(now, again=False, slow=True).crowded(now, began, stalled=False)
+        assert pace.places(now) == places
+    if rounds[-1] <= 2:
+        assert pace.succeeded(now, again=False, slow=True).crowded(now, now, stalled=False).places(now) == rounds[-1]
+
+
+def test_uploads_that_stall_leave_one_call_in_the_end_and_no_budget_pays_for_it() -> None:
+    pace, now = Limiter(8), NOW
+    for _ in range(5):
+        now += 1
+        pace = pace.crowded(now, now, stalled=True)
+    assert in_flight_at_most(pace, now) == 1
+    assert pace.error_budget == Limiter(8).error_budget
+
+
+def test_after_a_pause_slow_uploads_still_widen_it_to_two() -> None:
+    pace = Limiter(8).after_a_pause()
+    assert pace.succeeded(NOW, again=False, slow=True).crowded(NOW, NOW, stalled=False).places(NOW) == 2
+
+
 # --- trouble --------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ from watchd.core.calls.state import (
 )
 from watchd.core.calls.streaks import Streaks
 from watchd.core.calls.transitions import RESUMED, step
+from watchd.core.calls.upload_progress import SLOW_UPLOAD_S
 from watchd.core.request.endpoint import Answer
 from watchd.model import (
     Approval,
@@ -136,6 +137,9 @@ def shut(*reasons: GateReason) -> tuple[tuple[type, GateReason], ...]:
 BUSY = replace(QUIET, in_flight=1)
 LET_IN = {"in_flight": 1, "limiter": LIMITER.admit(NOW, 0, again=False, probe=False)}
 NARROW = replace(LIMITER, window=2.0)
+CROWD = replace(QUIET, in_flight=4)
+SLOWLY = Traffic(1000, 80, "ray-1", upload_s=SLOW_UPLOAD_S + 1)
+STALLED = NotSent("nothing arrived", uploading=True, traffic=SLOWLY, stalled=True)
 SPENT = replace(LIMITER, retry_budget=TokenBucket(20.0, 1 / 60, 0.0, NOW))
 SLOWED = LIMITER.troubled(NOW, NOW)
 SLOWED_BY_429 = LIMITER.refused(NOW).troubled(NOW, NOW)
@@ -219,41 +223,47 @@ ENTERING = [
 ]  # fmt: skip
 
 CAME = [
-    Row("a picture", BUSY, events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+    Row("a picture", BUSY, events.PictureCame(NOW, PERMIT, KEYLESS, Traffic()), None,
         {"pictures": 1, "in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}),
     Row(
         "it ends the streaks, not the gates", replace(closed(BALANCE_LATER, in_flight=1), streaks=Streaks(refusal=2)),
-        events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        events.PictureCame(NOW, PERMIT, KEYLESS, Traffic()), None,
         {"pictures": 1, "in_flight": 0, "streaks": Streaks(), "limiter": LIMITER.succeeded(NOW, again=False)},
     ),
     Row(
         "the probe opens what one call tries, and nothing else", probing(BALANCE_DUE, SERVICE_LATER, DISK, in_flight=1),
-        events.PictureCame(NOW, PROBE_PERMIT, KEYLESS, Quota()), None,
+        events.PictureCame(NOW, PROBE_PERMIT, KEYLESS, Traffic()), None,
         {"gates": {GateReason.DISK: DISK}, "pictures": 1, "in_flight": 0,
          "limiter": AFTER_A_PAUSE.succeeded(NOW, again=False)},
         (Opened, Opened, Wake), opened(GateReason.BALANCE, GateReason.SERVICE),
     ),
-    Row("a little wider", replace(BUSY, limiter=NARROW), events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+    Row("a little wider", replace(BUSY, limiter=NARROW), events.PictureCame(NOW, PERMIT, KEYLESS, Traffic()), None,
         {"pictures": 1, "in_flight": 0, "limiter": NARROW.succeeded(NOW, again=False)}),
     Row("full pace again", replace(BUSY, limiter=replace(LIMITER, window=3.0)),
-        events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        events.PictureCame(NOW, PERMIT, KEYLESS, Traffic()), None,
         {"pictures": 1, "in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}, (FullPace,)),
-    Row("the service tells its limit", BUSY, events.PictureCame(NOW, PERMIT, KEYLESS, Quota(100, 0, 30.0)), None,
+    Row("its upload was slow beside others", CROWD, events.PictureCame(NOW, PERMIT, KEYLESS, SLOWLY), None,
+        {"pictures": 1, "in_flight": 3,
+         "limiter": LIMITER.succeeded(NOW, again=False, slow=True).crowded(NOW, NOW, stalled=False)}, (Slowed,)),
+    Row("its upload was slow by itself", BUSY, events.PictureCame(NOW, PERMIT, KEYLESS, SLOWLY), None,
+        {"pictures": 1, "in_flight": 0, "limiter": LIMITER.succeeded(NOW, again=False)}),
+    Row("the service tells its limit", BUSY,
+        events.PictureCame(NOW, PERMIT, KEYLESS, Traffic(quota=Quota(100, 0, 30.0))), None,
         {"pictures": 1, "in_flight": 0,
          "limiter": LIMITER.succeeded(NOW, again=False).heard(Quota(100, 0, 30.0), NOW, 0)}),
     Row("the service's limit is used up for long", BUSY,
-        events.PictureCame(NOW, PERMIT, KEYLESS, Quota(100, 0, 3600.0)), None,
+        events.PictureCame(NOW, PERMIT, KEYLESS, Traffic(quota=Quota(100, 0, 3600.0))), None,
         {"pictures": 1, "in_flight": 0,
          "limiter": LIMITER.succeeded(NOW, again=False).heard(Quota(100, 0, 3600.0), NOW, 0)},
         (LimitUsedUp,)),
     Row("a file that had trouble has none any more", replace(BUSY, troubled={7: (0, NOW), 8: (0, NOW)}),
-        events.PictureCame(NOW, PERMIT, KEYLESS, Quota()), None,
+        events.PictureCame(NOW, PERMIT, KEYLESS, Traffic()), None,
         {"pictures": 1, "in_flight": 0, "troubled": {8: (0, NOW)}, "limiter": LIMITER.succeeded(NOW, again=False)}),
-    Row("a key has worked", BUSY, events.PictureCame(NOW, PERMIT, replace(CALL, key="f00d"), Quota()), None,
+    Row("a key has worked", BUSY, events.PictureCame(NOW, PERMIT, replace(CALL, key="f00d"), Traffic()), None,
         {"pictures": 1, "in_flight": 0, "worked": frozenset({"f00d"}),
          "limiter": LIMITER.succeeded(NOW, again=False)}, (KeyWorked,)),
     Row("the probe opens a key that was refused", probing(KEY_DUE, in_flight=1),
-        events.PictureCame(NOW, PROBE_PERMIT, KEYLESS, Quota()), None,
+        events.PictureCame(NOW, PROBE_PERMIT, KEYLESS, Traffic()), None,
         {"pictures": 1, "gates": {}, "in_flight": 0, "limiter": AFTER_A_PAUSE.succeeded(NOW, again=False)},
         (Opened, Wake), opened(GateReason.KEY)),
 ]  # fmt: skip
@@ -307,6 +317,24 @@ FAILED = [
         "the third refusal that names no file", replace(BUSY, streaks=Streaks(refusal=2)), failed(answered(404)),
         (Outcome.REFUSED, JobState.FAILED, True),
         {"in_flight": 0, "streaks": Streaks(refusal=3), "limiter": REFUSED}, (Shut, Wake), shut(GateReason.SERVICE),
+    ),
+    Row(
+        "an upload beside others stalls", CROWD, failed(STALLED), (Outcome.NETWORK, JobState.QUEUED, False),
+        {"in_flight": 3, "streaks": Streaks(network=1), "limiter": LIMITER.crowded(NOW, NOW, stalled=True)}, (Slowed,),
+    ),
+    Row(
+        "the only upload stalls", BUSY, failed(STALLED), (Outcome.NETWORK, JobState.QUEUED, False),
+        {"in_flight": 0, "streaks": Streaks(network=1)},
+    ),
+    Row(
+        "an upload beside others is slow, and cut", CROWD, failed(replace(STALLED, stalled=False)),
+        (Outcome.NETWORK, JobState.QUEUED, False),
+        {"in_flight": 3, "streaks": Streaks(network=1), "limiter": LIMITER.crowded(NOW, NOW, stalled=False)}, (Slowed,),
+    ),
+    Row(
+        "a stop of ours gives an upload up", replace(CROWD, streaks=Streaks(network=2)),
+        failed(NotSent("watchd stops", uploading=True, traffic=WIRE, ours=True)),
+        (Outcome.NETWORK, JobState.QUEUED, False), {"in_flight": 3},
     ),
     Row(
         "the way is cut", BUSY, failed(NotSent("refused", uploading=False, traffic=WIRE)),

@@ -9,19 +9,20 @@ from watchd.core import money
 from watchd.core.calls import closing, gating, retrying
 from watchd.core.calls import state as events
 from watchd.core.calls.gating import Open
-from watchd.core.calls.outcomes import Answered
+from watchd.core.calls.outcomes import Answered, NotSent
 from watchd.core.calls.pacing import MINUTE_S, Limiter
 from watchd.core.calls.retrying import TROUBLE_OF_ITS_OWN_S, CallContext
 from watchd.core.calls.standing import decision
 from watchd.core.calls.state import CallState, Effect, Step
 from watchd.core.calls.streaks import Streaks
+from watchd.core.calls.upload_progress import SLOW_UPLOAD_S
 from watchd.core.request import endpoint
 from watchd.model import Gate, GateReason, JobState, Outcome, Permit, Steady, after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.core.calls.outcomes import Quota
+    from watchd.core.calls.outcomes import Quota, Traffic
     from watchd.model import Call
 
 NO_STREAKS = Streaks()
@@ -58,15 +59,19 @@ def out(state: CallState) -> CallState:
 
 
 def picture_came(state: CallState, event: events.PictureCame) -> Step:
-    """The streaks end, the limiter widens, and a probe opens what it was made for."""
+    """The streaks end, the limiter widens unless uploads are slow, and a probe opens what it was made for."""
     was_narrowed = state.limiter.is_narrowed()
     first = _known_to_work(replace(state, streaks=NO_STREAKS, pictures=state.pictures + 1), event.call)
     if event.permit.probe:
         first = closing.then(first, lambda state: closing.opened(state, sorted(gating.PROBED), "the probe succeeded"))
 
     def widen(state: CallState) -> Step:
-        wider = state.limiter.succeeded(event.now, again=event.permit.again)
-        heard = _heard(replace(state, limiter=wider), event.quota, event.now)
+        slow = _is_slow(state, event.traffic)
+        wider = state.limiter.succeeded(event.now, again=event.permit.again, slow=slow)
+        paced = Step(replace(state, limiter=wider))
+        if slow:
+            paced = _crowded(paced.state, event.permit, event.now)
+        heard = closing.then(paced, lambda state: _heard(state, event.traffic.quota, event.now))
         full = (events.FullPace(),) if was_narrowed and not heard.state.limiter.is_narrowed() else ()
         return Step(out(heard.state), None, (*heard.effects, *full))
 
@@ -116,10 +121,27 @@ def _concluded(state: CallState, event: events.CallFailed) -> Step:
     return replace(closed, verdict=conclusion)
 
 
+def _is_slow(state: CallState, traffic: Traffic) -> bool:
+    """Whether an upload was slow beside others: one that has the line to itself would be no quicker for fewer."""
+    return traffic.upload_s > SLOW_UPLOAD_S and state.in_flight > 1
+
+
+def _crowded(state: CallState, permit: Permit, now: Steady, *, stalled: bool = False) -> Step:
+    was_narrowed = state.limiter.is_narrowed()
+    limiter = state.limiter.crowded(now, permit.began, stalled=stalled)
+    is_told = limiter.is_narrowed() and not was_narrowed
+    told = (events.Slowed(None, limiter.places(now)),) if is_told else ()
+    return Step(replace(state, limiter=limiter), effects=told)
+
+
 def _slowed(state: CallState, event: events.CallFailed) -> Step:
-    if not isinstance(event.trouble, Answered):
+    trouble = event.trouble
+    if not isinstance(trouble, Answered):
+        stalled = isinstance(trouble, NotSent) and trouble.stalled and state.in_flight > 1
+        if stalled or _is_slow(state, trouble.traffic):
+            return _crowded(state, event.permit, event.now, stalled=stalled)
         return Step(state)
-    answer, limiter = event.trouble.answer, state.limiter
+    answer, limiter = trouble.answer, state.limiter
     told: tuple[Effect, ...] = ()
     if endpoint.counts_against_the_key(answer):
         limiter = limiter.refused(event.now)

@@ -1,9 +1,10 @@
 """How fast calls may be made: one limiter for all workers, slowed by what the service answers and says of its limits.
 
 Four things hold calls back, each for a reason of its own. Smooth spacing keeps to `requests_per_minute` and to the
-rate-limit headers. A window of calls in flight is halved by trouble of the service's own and grows by one with every
-picture (AIMD: additive increase, multiplicative decrease). An error budget bounds how much of such trouble is asked for
-at all, and a retry budget how many calls are made again; both are token buckets. Times are steady seconds.
+rate-limit headers. A window of calls in flight is halved by trouble of the service's own, and by uploads that are slow
+beside each other; it grows by one with every picture (AIMD: additive increase, multiplicative decrease). An error
+budget bounds how much of such trouble is asked for at all, and a retry budget how many calls are made again; both are
+token buckets. Times are steady seconds.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ RETRIES_PER_CALL = 0.1
 MOST_REFUSALS = 40
 """Answers of 4xx in `REFUSAL_WINDOW_S` that are not passed: at 50 the vendor refuses every call of the key."""
 REFUSAL_WINDOW_S = 30.0
+LEAST_FOR_SLOW_UPLOADS = 2
+"""Calls in flight, however slow: the line is in use by one while the other waits for its answer."""
 LONGEST_SPREAD_S = 120.0
 """What is left of a limit is spread evenly over a shorter period; a day's worth is used as it is needed."""
 LONGEST_HOLD_S = 300.0
@@ -170,12 +173,15 @@ class Limiter:
         return tuple(at for at in self.refusals if now - at < REFUSAL_WINDOW_S)
 
     def is_narrowed(self) -> bool:
-        """Whether fewer calls are in flight than there are workers for, on account of the service."""
+        """Whether fewer calls are in flight than there are workers for, on account of the service or of the line."""
         return self.window is not None
 
-    def succeeded(self, now: float, *, again: bool) -> Limiter:
-        """A picture came: there is room for one more call, and a call made again has its price back."""
-        window = self._window + 1.0
+    def succeeded(self, now: float, *, again: bool, slow: bool = False) -> Limiter:
+        """A picture came: there is room for one more call, and a call made again has its price back.
+
+        `slow`: its upload was, and there is no room for more.
+        """
+        window = self._window + (0.0 if slow else 1.0)
         retry_budget = self.retry_budget.add(1.0, now) if again else self.retry_budget
         error_budget = self.error_budget.add(ERRORS_PER_PICTURE, now)
         return replace(
@@ -191,6 +197,17 @@ class Limiter:
         if began < self.narrowed_at:
             return charged
         return replace(charged, window=max(1.0, self._window / 2), narrowed_at=now)
+
+    def crowded(self, now: float, began: float, *, stalled: bool) -> Limiter:
+        """An upload was slow, or `stalled`, while it shared the line: half as many at once, and each moves faster.
+
+        The service had no trouble, so no budget pays for it. As with trouble, the calls of one round count as one.
+        """
+        if began < self.narrowed_at:
+            return self
+        least = 1 if stalled else min(LEAST_FOR_SLOW_UPLOADS, self.workers)
+        window = max(float(least), self._window / 2)
+        return replace(self, window=window if window < self.workers else None, narrowed_at=now)
 
     def refused(self, now: float) -> Limiter:
         """The service answered 4xx, which it counts."""

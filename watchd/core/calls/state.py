@@ -16,7 +16,7 @@ from watchd.model import NEVER
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.core.calls.outcomes import Quota, Trouble
+    from watchd.core.calls.outcomes import Traffic, Trouble
     from watchd.core.calls.pacing import Limiter
     from watchd.model import Backlog, BudgetReached, Call, Gate, GateReason, Permit, Steady
 
@@ -99,7 +99,7 @@ class PictureCame:
     now: Steady
     permit: Permit
     call: Call
-    quota: Quota
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +241,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Slowed:
-    """Fewer calls are in flight at once, since the service answered `status`."""
+    """Fewer calls are in flight at once, since the service answered `status`; None: since uploads are slow."""
 
-    status: int
+    status: int | None
     places: int
 
 

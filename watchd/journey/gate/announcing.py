@@ -26,6 +26,11 @@ def announce(effect: Effect) -> None:
             level = logging.DEBUG if reason is GateReason.RATE else logging.INFO
             extra = {"action": "gate_open", "gate": reason.value}
             logger.log(level, "Gate %s open again: %s", reason, why, extra=extra)
+        case Slowed(None, places):
+            logger.info(
+                "Going slower: uploads are slow and share one line. At most %d calls at once for now, more with each"
+                " picture that goes up within a minute.", places, extra={"action": "slower"},
+            )  # fmt: skip
         case Slowed(status, places):
             logger.info(
                 "Going slower: the service answered %d. At most %d calls at once for now, more with each picture.",

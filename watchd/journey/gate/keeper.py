@@ -149,7 +149,7 @@ class GateKeeper:
             case Sent(call, end):
                 if not isinstance(end, Received):
                     return self._failed(events.CallFailed(now, permit, call, end, self._random.random()), due=due)
-                self.apply(events.PictureCame(now, permit, call, end.traffic.quota))
+                self.apply(events.PictureCame(now, permit, call, end.traffic))
             case BudgetReached(limit):
                 wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not before it
                 self.apply(events.OverBudget(now, permit, sent, wait))

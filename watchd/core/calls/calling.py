@@ -22,7 +22,7 @@ from watchd.model import Gate, GateReason, JobState, Outcome, Permit, Steady, af
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from watchd.core.calls.outcomes import Quota, Traffic
+    from watchd.core.calls.outcomes import Quota
     from watchd.model import Call
 
 NO_STREAKS = Streaks()
@@ -66,7 +66,7 @@ def picture_came(state: CallState, event: events.PictureCame) -> Step:
         first = closing.then(first, lambda state: closing.opened(state, sorted(gating.PROBED), "the probe succeeded"))
 
     def widen(state: CallState) -> Step:
-        slow = _is_slow(state, event.traffic)
+        slow = event.traffic.upload_s > SLOW_UPLOAD_S
         wider = state.limiter.succeeded(event.now, again=event.permit.again, slow=slow)
         paced = Step(replace(state, limiter=wider))
         if slow:
@@ -121,11 +121,6 @@ def _concluded(state: CallState, event: events.CallFailed) -> Step:
     return replace(closed, verdict=conclusion)
 
 
-def _is_slow(state: CallState, traffic: Traffic) -> bool:
-    """Whether an upload was slow beside others: one that has the line to itself would be no quicker for fewer."""
-    return traffic.upload_s > SLOW_UPLOAD_S and state.in_flight > 1
-
-
 def _crowded(state: CallState, permit: Permit, now: Steady, *, stalled: bool = False) -> Step:
     was_narrowed = state.limiter.is_narrowed()
     limiter = state.limiter.crowded(now, permit.began, stalled=stalled)
@@ -137,8 +132,8 @@ def _crowded(state: CallState, permit: Permit, now: Steady, *, stalled: bool = F
 def _slowed(state: CallState, event: events.CallFailed) -> Step:
     trouble = event.trouble
     if not isinstance(trouble, Answered):
-        stalled = isinstance(trouble, NotSent) and trouble.stalled and state.in_flight > 1
-        if stalled or _is_slow(state, trouble.traffic):
+        stalled = isinstance(trouble, NotSent) and trouble.stalled
+        if stalled or trouble.traffic.upload_s > SLOW_UPLOAD_S:
             return _crowded(state, event.permit, event.now, stalled=stalled)
         return Step(state)
     answer, limiter = trouble.answer, state.limiter

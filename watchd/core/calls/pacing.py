@@ -1,8 +1,8 @@
 """How fast calls may be made: one limiter for all workers, slowed by what the service answers and says of its limits.
 
 Four things hold calls back, each for a reason of its own. Smooth spacing keeps to `requests_per_minute` and to the
-rate-limit headers. A window of calls in flight is halved by trouble of the service's own, and by uploads that are slow
-beside each other; it grows by one with every picture (AIMD: additive increase, multiplicative decrease). An error
+rate-limit headers. A window of calls in flight is halved by trouble of the service's own, and by uploads that are slow,
+as they share a line; it grows by one with every picture (AIMD: additive increase, multiplicative decrease). An error
 budget bounds how much of such trouble is asked for at all, and a retry budget how many calls are made again; both are
 token buckets. Times are steady seconds.
 """
@@ -199,7 +199,7 @@ class Limiter:
         return replace(charged, window=max(1.0, self._window / 2), narrowed_at=now)
 
     def crowded(self, now: float, began: float, *, stalled: bool) -> Limiter:
-        """An upload was slow, or `stalled`, while it shared the line: half as many at once, and each moves faster.
+        """An upload was slow, or `stalled`, and those beside it share its line: half as many at once, each faster.
 
         The service had no trouble, so no budget pays for it. As with trouble, the calls of one round count as one.
         """

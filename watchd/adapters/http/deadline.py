@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-LOOK_S = 1.0
+LOOK_S = 0.25
 """How often an upload is looked at."""
 STOPPING = "watchd stops, and the picture was not complete"
 

@@ -1,11 +1,13 @@
 """The writer's machinery: one connection, one lock, and a transaction around each method.
 
-A full disk makes a commit wait, not fail: whatever was to be told to the ledger is told when there is room, and until
-then nobody who would spend money gets past it. Everything else that keeps the ledger from being written ends the run.
+A full disk, or a quota, makes a commit wait, not fail: whatever was to be told to the ledger is told when there is
+room, and until then nobody who would spend money gets past it. Everything else that keeps the ledger from being written
+ends the run.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -36,6 +38,10 @@ logger = logging.getLogger(__name__)
 BALLAST_BYTES = 256 * 1024
 """Given up when the disk is full: enough for the commits that are under way."""
 LOOK_FOR_ROOM_EVERY_S = 2.0
+_PERHAPS_A_QUOTA = frozenset({
+    sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE,
+})  # fmt: skip
+"""What SQLite says of any failing write but ENOSPC, so of a quota as of a failing disk."""
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -122,10 +128,10 @@ class Transactions:
 
     def make_room(self, error: sqlite3.OperationalError) -> None:
         """Give up the ballast, then wait for room; raises LedgerError for any other trouble, and when told to end."""
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL and not self._is_a_quota(error):
             self.is_sound = False
             raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
-        if self._ballast.exists():
+        with suppress(OSError):  # none is left, or the quota is such that not even this can be done
             self._ballast.unlink()
             return
         if self.trouble is None:
@@ -136,6 +142,23 @@ class Transactions:
             time.sleep(LOOK_FOR_ROOM_EVERY_S)  # no event tells that a disk has room again
         if self._given_up:
             raise LedgerError(self.trouble) from error
+
+    def _is_a_quota(self, error: sqlite3.OperationalError) -> bool:
+        """Whether a write failed for want of room, told by writing as much as the ballast has."""
+        if error.sqlite_errorcode not in _PERHAPS_A_QUOTA:
+            return False
+        trial = self._path.with_name("trial")
+        try:
+            descriptor = os.open(trial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                written = os.write(descriptor, bytes(BALLAST_BYTES))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+                trial.unlink()
+        except OSError as reason:
+            return reason.errno in {errno.ENOSPC, errno.EDQUOT}
+        return written < BALLAST_BYTES
 
     def _load_ballast(self) -> None:
         """Set the ballast aside again, where there is room for it."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from watchd.errors import LaterError, NoSpaceError
+from watchd.errors import LaterError, LedgerError, NoSpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,11 +28,18 @@ class FileSpool:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Makes the folder, and the one for evidence beside it."""
+        """Makes the folder; the one for evidence beside it is made when there is any.
+
+        Raises:
+            LedgerError: `state_dir` cannot hold it.
+        """
         self._folder = folder
         self._evidence = folder.with_name("evidence")
         self._one_at_a_time = threading.Lock()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(f"{folder} cannot be made: {error.strerror}; see `state_dir`") from error
 
     def write(self, name: str, data: bytes) -> None:
         """Write a whole file; not synced, as it can be made again."""
@@ -119,9 +126,10 @@ class FileSpool:
                     path.unlink(missing_ok=True)
 
     def remove(self, *names: str) -> None:
-        """Remove what is there of these."""
+        """Remove what is there of these. What a failing disk keeps is written over, or removed at the next start."""
         for name in names:
-            (self._folder / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / name).unlink()
 
     def names(self) -> Sequence[str]:
         """Everything that lies in the spool."""

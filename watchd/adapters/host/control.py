@@ -13,7 +13,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from watchd.errors import LaterError, UsageError
+from watchd.errors import LaterError, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,15 +70,23 @@ class ControlServer:
     """
 
     def __init__(self, state_dir: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """`answer` turns a request into its answer; what it raises is logged and told to the caller as an error."""
+        """`answer` turns a request into its answer; what it raises is logged and told to the caller as an error.
+
+        Raises:
+            LedgerError: `state_dir` cannot hold the socket.
+        """
         self._path = state_dir / NAME
         self._answer = answer
-        self._path.unlink(missing_ok=True)  # left by a daemon that was killed: the lock proves that it is no more
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        with _address(state_dir) as address:
-            self._socket.bind(address)
-        self._path.chmod(0o600)
-        self._socket.listen(16)
+        try:
+            self._path.unlink(missing_ok=True)  # left by a daemon that was killed: the lock proves that it is no more
+            with _address(state_dir) as address:
+                self._socket.bind(address)
+            self._path.chmod(0o600)
+            self._socket.listen(16)
+        except OSError as error:
+            self._socket.close()
+            raise LedgerError(f"{self._path} cannot be made: {error.strerror}; see `state_dir`") from error
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
     def start(self) -> None:
@@ -90,7 +98,8 @@ class ControlServer:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # one that is left behind answers nobody, and the next start removes it
+            self._path.unlink()
         if self._thread.is_alive():
             self._thread.join()
 

@@ -47,8 +47,7 @@ class StateLock:
                 f"the ledger in {state_dir} is in use by {holder}; one daemon works on a ledger at a time."
                 " `watchd status` asks the one that runs."
             )
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"watchd, process {os.getpid()}\n".encode(), 0)
+        self._name_holder(f"watchd, process {os.getpid()}\n")
 
     def _taken(self, what: int) -> str | None:
         """None once the lock is ours; else who has it. A holder that has just come needs a moment to say its name."""
@@ -62,9 +61,15 @@ class StateLock:
             time.sleep(MOMENT_S)
         return "another process"
 
+    def _name_holder(self, told: str) -> None:
+        """For people alone: a disk that does not keep it takes nobody's lock."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, told.encode(), 0)
+
     def close(self) -> None:
         """Give the lock back, with no name in it for the next who looks."""
-        os.ftruncate(self._descriptor, 0)
+        self._name_holder("")
         os.close(self._descriptor)
         os.close(self._folder)
 

@@ -143,6 +143,8 @@ class House:
     """How daemons are started: otherwise with `pytest --under-unit`."""
     may_fork = True
     """Whether processes may be forked from one that has the program loaded: not where their memory is asked about."""
+    forks_in_campaigns = False
+    """Whether they are forked with `WATCHD_FAULTS=full` too."""
     _nursery: ClassVar[Nursery | None] = None
 
     def __init__(self, root: Path) -> None:
@@ -259,7 +261,8 @@ class House:
 
     def _nursery_for(self, command: Sequence[str | bytes], environment: Mapping[str, str]) -> Nursery | None:
         """Where a process may be forked from; None: it is begun as a shell does it."""
-        if not self.may_fork or os.environ.get("WATCHD_FAULTS") == "full" or command[0] != sys.executable:
+        campaign = os.environ.get("WATCHD_FAULTS") == "full" and not self.forks_in_campaigns
+        if not self.may_fork or campaign or command[0] != sys.executable:
             return None
         if command[1] != "-m" and not str(command[1]).endswith(".py"):
             return None

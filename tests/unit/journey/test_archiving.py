@@ -39,3 +39,16 @@ def test_a_retry_said_while_its_original_is_moved_away_finds_it_in_its_place(
     job = shop.run("a.png", there)
     assert (job.state, job.moved, back, shop.endpoint.calls) == (JobState.DONE, None, [away], 2)
     assert "Moved the original" not in caplog.text
+
+
+def test_an_original_whose_folder_goes_offline_after_it_was_claimed_can_be_claimed_again(shop: Workshop) -> None:
+    shop.restart(shop.folder(failed=str(shop.place / "moved")))
+    shop.put("a.png", b"<html>no picture</html>" * 50)
+    shop.settle()
+    claim = shop.dispatcher.next_claim()
+    assert claim is not None
+    shop.journey.targets.failed(claim.job.folder, "not mounted")
+    shop.runner.run(claim)
+    again = shop.ledger.claim([claim.job.folder], [])
+    assert again is not None
+    assert again.id == claim.job.id

@@ -86,7 +86,7 @@ class JobRunner:
         try:
             place = self._online().get(job.folder)
             if place is None:
-                self._ledger.release(job)
+                self._put_back(job)
             else:
                 self._lead(claim, *place)
                 self._put_offs.pop(job.id, None)  # whatever it was put off for, it has got over it
@@ -123,6 +123,13 @@ class JobRunner:
                     extra={"action": "internal_error", "job": job.id},
                 )  # fmt: skip
                 self._set_aside(job)
+
+    def _put_back(self, job: Job) -> None:
+        """Its folder went offline after it was claimed: nothing was done with it."""
+        if job.due:
+            self._stages.archiver.put_off(job, wait=0.0)
+        else:
+            self._ledger.release(job)
 
     def _set_aside(self, job: Job) -> None:
         if job.due:

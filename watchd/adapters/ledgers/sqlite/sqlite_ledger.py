@@ -6,6 +6,7 @@ does: commands reach a running daemon through its control socket.
 
 from __future__ import annotations
 
+import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from watchd.adapters.ledgers.sqlite.operations import Operations
 from watchd.adapters.ledgers.sqlite.original_rows import OriginalRows
 from watchd.adapters.ledgers.sqlite.target_rows import TargetRows
 from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
+from watchd.errors import LedgerError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,11 @@ class SqliteLedger(
     def __init__(self, path: Path, clock: Clock, *, owner: str, lease: float) -> None:
         """`owner` names this run in its claims; `lease`: seconds that a claim is good for."""
         super().__init__(path, clock, owner=owner, lease=lease)
-        self._bound_deadlines()
+        try:
+            self._bound_deadlines()
+        except sqlite3.Error as error:
+            self.connection.close()
+            raise LedgerError(f"{path}: the ledger cannot be written ({error}). Nothing is sent.") from error
 
     def _bound_deadlines(self) -> None:
         latest = self.clock.steady() + LONGEST_JOB_WAIT_S

@@ -24,6 +24,15 @@ def picture(seed: int, kind: str = "PNG", side: int = SIDE) -> bytes:
     return out.getvalue()
 
 
+@cache
+def patchwork(seed: int, side: int) -> bytes:
+    """A picture of which no two parts are alike, so that each of its tiles is a picture of its own."""
+    out = io.BytesIO()
+    squares = Image.frombytes("RGB", (20, 20), random.Random(seed).randbytes(20 * 20 * 3))
+    squares.resize((side, side), Image.Resampling.NEAREST).save(out, "PNG")
+    return out.getvalue()
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     """A PNG chunk with its length and its checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -27,7 +27,7 @@ from PIL import Image
 from tests.system import failpoints
 from tests.system.failpoints import MOST_PIXELS, Call, Failpoints, Met
 from tests.system.house import Daemon, House, until
-from tests.system.pictures import picture
+from tests.system.pictures import patchwork, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,20 +71,12 @@ class Wanted:
     size: tuple[int, int]
 
 
-def unlike_itself(seed: int, side: int) -> bytes:
-    """A picture of which no two parts are alike, so that each of its tiles is a picture of its own."""
-    out = io.BytesIO()
-    squares = Image.frombytes("RGB", (20, 20), random.Random(seed).randbytes(20 * 20 * 3))
-    squares.resize((side, side), Image.Resampling.NEAREST).save(out, "PNG")
-    return out.getvalue()
-
-
 PICTURES = {
     "archived/a.png": Wanted(picture(1), "JPEG", (600, 600)),
     "archived/sub/b.png": Wanted(picture(2), "JPEG", (600, 600)),
     "deleted/c.png": Wanted(picture(3), "PNG", (600, 600)),
     "deleted/sub/again.png": Wanted(picture(3), "PNG", (600, 600)),
-    "failing/tiled.png": Wanted(unlike_itself(4, 400), "PNG", (800, 800)),
+    "failing/tiled.png": Wanted(patchwork(4, 400), "PNG", (800, 800)),
 }
 BROKEN = "failing/broken.jpg"
 NO_PICTURE = b"<html>no picture</html>" * 50

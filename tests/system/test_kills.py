@@ -1,4 +1,4 @@
-"""The process is killed at any moment and at every durable point: nothing is lost, torn, paid twice or hidden."""
+"""The process is killed at every durable point: nothing is lost, torn, paid twice or hidden."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import random
 import signal
 import sys
-import threading
-import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,11 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEED = int(os.environ.get("WATCHD_SEED", "0")) or random.SystemRandom().randrange(1, 1_000_000)
-KILLS = 500 if os.environ.get("WATCHD_FAULTS") == "full" else 30
-AT_ONCE = 2
-"""Houses that are tormented side by side, as most of a kill's time is another start."""
 IN_FLIGHT = 4
-BACKLOG = 12
 SIDE = 256
 LATENCY = 0.15
 ENDED = {"done", "failed", "unknown"}
@@ -105,61 +99,6 @@ class Torment:
         self.unknown = len(pictures["unknown"])
         assert self.unknown <= sum(self.in_flight)
         self.house.assert_books_balance()
-
-
-# At random moments
-
-
-def torment(root: Path, kills: int, seed: int) -> Torment:
-    """Kill a daemon at random moments while files keep arriving, then let one finish."""
-    chance = random.Random(seed)
-    root.mkdir()
-    with House(root) as house:
-        house.open_sandbox(latency=LATENCY)
-        house.configure({"settle": "50ms"}, api={"workers": IN_FLIGHT})
-        tormented = Torment(house)
-        over = threading.Event()
-        feeder = threading.Thread(target=_feed, args=(tormented, over))
-        feeder.start()
-        try:
-            for _ in range(kills):
-                daemon = house.launch()
-                if chance.random() < 0.2:
-                    time.sleep(chance.uniform(0.0, 0.7))  # in its start and its recovery
-                else:
-                    daemon.wait_for("started")
-                    time.sleep(chance.uniform(0.0, 0.4))
-                assert daemon.process.poll() is None, daemon.text
-                daemon.kill()
-                tormented.note_kill()
-        finally:
-            over.set()
-            feeder.join()
-        tormented.finish()
-        tormented.assert_nothing_is_wrong()
-        return tormented
-
-
-def _feed(tormented: Torment, over: threading.Event) -> None:
-    """Drop pictures as they are bought, so that there is always work and never a mountain of it."""
-    while not over.wait(0.02):
-        if len(tormented.dropped) - tormented.house.sandbox.charges().calls < BACKLOG:
-            tormented.drop(len(tormented.dropped))
-
-
-@pytest.mark.timeout(60 + 4 * KILLS)
-def test_kills_at_random_moments_lose_tear_and_repeat_nothing(tmp_path: Path) -> None:
-    print(f"WATCHD_SEED={SEED}")  # noqa: T201 -- shown with a failure, to repeat it
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        share = KILLS // AT_ONCE
-        torments = [pool.submit(torment, tmp_path / str(number), share, SEED + number) for number in range(AT_ONCE)]
-        ended = [one.result() for one in torments]
-    met = [calls for one in ended for calls in one.in_flight]
-    files, unknown = (sum(getattr(one, name) for one in ended) for name in ("files", "unknown"))
-    told = f"{sum(calls > 0 for calls in met)} of {len(met)} kills met calls under way, {sum(met)} in all"
-    print(f"{told}; {files} files, {unknown} unknown")  # noqa: T201 -- the figures of a campaign, with `pytest -s`
-    assert len(met) == share * AT_ONCE
-    assert sum(calls > 0 for calls in met) >= KILLS // 4, f"too few kills met a call under way: {met}"
 
 
 # At each durable point

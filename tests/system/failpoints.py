@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from types import TracebackType
 
 
@@ -115,8 +115,11 @@ class Failpoints:
 
     _numbers = count()
 
-    def __init__(self, roots: Sequence[Path], refuse: Callable[[Met], int] = lambda _: 0) -> None:
-        """`refuse` answers the errno that a call is to end with, or 0."""
+    def __init__(
+        self, roots: Sequence[Path], refuse: Callable[[Met], int] = lambda _: 0, calls: Collection[Call] = tuple(Call)
+    ) -> None:
+        """`refuse` answers the errno that a call is to end with, or 0; only `calls` are asked about."""
+        self._calls = calls
         self.met: list[Met] = []
         self.fired: list[Met] = []
         self._roots = [*roots]
@@ -128,7 +131,8 @@ class Failpoints:
     @property
     def environment(self) -> dict[str, str]:
         """What the process finds its way here by."""
-        return {"WATCHD_FAILPOINTS": self._name.removeprefix("\0")}
+        calls = " ".join(call.name for call in self._calls)
+        return {"WATCHD_FAILPOINTS": self._name.removeprefix("\0"), CALLS: calls}
 
     def __enter__(self) -> Self:
         self._door.bind(self._name)
@@ -239,11 +243,14 @@ ALLOW, ASK = 0x7FFF0000, 0x7FC00000
 NUMBER, ARCHITECTURE, FIRST, THIRD = 0, 4, 16, 32
 """Where a filter finds a call's number and its arguments."""
 STANDARD_ERROR = 2
+NO_CALL = 0xFFFFFFFF
+CALLS = "WATCHD_FAILPOINT_CALLS"
 
 
-def filter_program() -> list[tuple[int, int, int, int]]:
-    """Ask about all of `Call`: of `openat` those that make a file, of `write` those beyond standard error."""
-    others = [call for call in Call if call not in {Call.openat, Call.write}]
+def filter_program(calls: Collection[Call]) -> list[tuple[int, int, int, int]]:
+    """Ask about `calls`: of `openat` those that make a file, of `write` those beyond standard error."""
+    others = [call for call in calls if call not in {Call.openat, Call.write}]
+    openat, write = (int(call) if call in calls else NO_CALL for call in (Call.openat, Call.write))
     here = len(others) + 3
     ask, allow = here + 6, here + 7
     return [
@@ -251,8 +258,8 @@ def filter_program() -> list[tuple[int, int, int, int]]:
         (EQUAL, 0, allow - 2, X86_64),
         (LOAD, 0, 0, NUMBER),
         *((EQUAL, ask - at - 1, 0, int(call)) for at, call in enumerate(others, 3)),
-        (EQUAL, 1, 0, int(Call.openat)),
-        (EQUAL, 2, allow - here - 2, int(Call.write)),
+        (EQUAL, 1, 0, openat),
+        (EQUAL, 2, allow - here - 2, write),
         (LOAD, 0, 0, THIRD),
         (ANY_BIT, 2, 3, os.O_CREAT | (os.O_TMPFILE & ~os.O_DIRECTORY)),
         (LOAD, 0, 0, FIRST),
@@ -262,9 +269,9 @@ def filter_program() -> list[tuple[int, int, int, int]]:
     ]
 
 
-def be_held_back(name: str) -> None:
+def be_held_back(name: str, calls: Collection[Call]) -> None:
     """Put up the filter for this process, and hand its descriptor over."""
-    lines = filter_program()
+    lines = filter_program(calls)
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(lines), ctypes.addressof(code)))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -286,7 +293,7 @@ def main() -> None:
         found[constant] = SOON
     program = importlib.import_module("watchd.cli.main")
     if "WATCHD_FAILPOINTS" in os.environ:
-        be_held_back(os.environ["WATCHD_FAILPOINTS"])
+        be_held_back(os.environ["WATCHD_FAILPOINTS"], [Call[name] for name in os.environ[CALLS].split()])
     program.main()
 
 

@@ -32,6 +32,8 @@ LATENCY_S = 0.25
 WORKERS = 4
 IDEAL_S = OTHERS * LATENCY_S / WORKERS
 STRANGERS = b"somebody else's"
+PLACES = {"output", "archive", "failed"}
+"""What of a folder's settings is a path below the house."""
 
 
 def mounted(folder: Path, *options: str) -> None:
@@ -157,7 +159,7 @@ def ground_for(house: House, settings: dict[str, Any]) -> Iterator[Ground]:
     a.mkdir()
     b.mkdir()
     house.open_sandbox(latency=LATENCY_S)
-    paths = {key: str(house.root / value) if key in {"output", "archive"} else value for key, value in settings.items()}
+    paths = {key: str(house.root / value) if key in PLACES else value for key, value in settings.items()}
     house.configure({"path": str(a)} | paths, {"path": str(b)}, api={"workers": WORKERS})
     with ExitStack() as stack:
         yield Ground(house, stack, a, b)

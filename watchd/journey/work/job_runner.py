@@ -259,7 +259,6 @@ class JobRunner:
         """One call; None: it may not be made. Where no picture came, nothing is left in the spool."""
         sent: Sent | BudgetReached | ClaimLost | None = None
         if self._dispatcher.may_call(job.folder):  # its hours may have ended while it waited for its turn
-            self._tell_of_conversion(job, prepared)
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
             sent = self._stages.sender.send(job, prepared, limits)
         match sent:
@@ -274,13 +273,3 @@ class JobRunner:
             self._finisher.publish(self._ledger.job(job.id) or job, folder)
         else:
             self._stages.recorder.part(job, prepared.tile.number, len(prepared.parameters.tiles))
-
-    def _tell_of_conversion(self, job: Job, prepared: Prepared) -> None:
-        if not prepared.converted or job.attempts:  # once is enough
-            return
-        reasons = "; ".join(prepared.converted)
-        self._ledger.note(job, "converted", f"sent as {prepared.upload.picture_format}, not as it is: {reasons}")
-        logger.info(
-            "Converted %s/%s for the upload: %s", job.folder, on_one_line(job.path), reasons,
-            extra={"action": "converted", "job": job.id},
-        )  # fmt: skip

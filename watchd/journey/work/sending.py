@@ -57,6 +57,7 @@ class Sender:
         Raises:
             LaterError: the spool has no room for the answer, so nothing was sent.
         """
+        self._tell_of_conversion(job, prepared)
         tile = None if prepared.tile is None else prepared.tile.number
         name, asked = spool_names.answer(job, tile), prepared.upload.parameters
         with self._spool.create(name, receiving.reserve_bytes(asked)) as file:
@@ -74,6 +75,16 @@ class Sender:
         if isinstance(result, Received):
             return self._keep(call, prepared, result)
         return Sent(call, self._set_aside(call, result))
+
+    def _tell_of_conversion(self, job: Job, prepared: Prepared) -> None:
+        if not prepared.converted or job.attempts:  # once is enough
+            return
+        reasons = "; ".join(prepared.converted)
+        self._ledger.note(job, "converted", f"sent as {prepared.upload.picture_format}, not as it is: {reasons}")
+        logger.info(
+            "Converted %s/%s for the upload: %s", job.folder, on_one_line(job.path), reasons,
+            extra={"action": "converted", "job": job.id},
+        )  # fmt: skip
 
     def _exchange(self, call: Call, prepared: Prepared, sink: receiving.AnswerSink) -> CallResult:
         def arm() -> None:

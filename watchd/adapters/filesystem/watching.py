@@ -154,11 +154,16 @@ class Watcher:
                 observer.unschedule(emitter.watch)
 
     def unwatch(self, name: str) -> None:
-        """Watch it no longer."""
+        """Watch it no longer. An observer that does not let go in time is left to itself: another takes its place."""
         held = self._held.pop(name, None)
-        if held is not None:
-            with suppress(KeyError):  # an emitter that ended by itself may be forgotten already
-                held.observer.unschedule(held.watch)
+        if held is None:
+            return
+        ending = threading.Thread(target=_unschedule, args=(held,), daemon=True)
+        ending.start()
+        ending.join(END_S)
+        if ending.is_alive():
+            with self._beginning:
+                self._observers = {at: other for at, other in self._observers.items() if other is not held.observer}
 
     def watches(self, name: str) -> bool:
         """Whether a watch was put up; it may be dead."""
@@ -229,6 +234,11 @@ class Watcher:
         for name, held in list(self._held.items()):
             if held.place.root == root:
                 self._hints.everything(name)
+
+
+def _unschedule(held: _Held) -> None:
+    with suppress(KeyError):  # an emitter that ended by itself may be forgotten already
+        held.observer.unschedule(held.watch)
 
 
 def _end(observer: PrunedObserver) -> None:

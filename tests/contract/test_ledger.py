@@ -999,6 +999,15 @@ def test_tiles_of_pictures_that_ended_are_kept_until_they_are_given_up(store: St
     assert ledger.kept_tiles() == [(2, 1)]
 
 
+def test_tiles_of_a_picture_that_is_gone_are_not_kept(ledger: Ledger) -> None:
+    admit(ledger, seen(asked=TILED))
+    pay_tile(ledger, claim(ledger), 1)
+    ledger.fail(claim(ledger), GONE)
+    assert ledger.kept_tiles() == []
+    assert not ledger.give_up_tiles(1)
+    assert ledger.needed() == set()
+
+
 def test_what_is_told_of_an_interrupted_call_is_which_tile_it_was_and_what_it_should_have_brought(store: Store) -> None:
     first = store.open_as("first run")
     admit(first, seen(asked=TILED))

@@ -243,7 +243,9 @@ def test_who_reads_for_longer_than_a_page_may_is_broken_off(made: dict[int, Path
 def test_a_page_that_the_ledger_keeps_waiting_says_so(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing: dict[str, Any] = {}
     settings = Settings("watchd.yaml", str(many.parent), ())
-    daemon = DaemonView(dict, lambda: True, dict, lambda: nothing, list, lambda _: nothing, lambda: 0, lambda: settings)
+    daemon = DaemonView(
+        dict, lambda: True, dict, dict, int, lambda: nothing, list, lambda _: nothing, lambda: 0, lambda: settings
+    )
     monkeypatch.setattr(site, "PATIENCE_S", 0.0)
     transport = httpx.ASGITransport(app=app.application(str(many.parent), daemon, ""))
 

@@ -101,7 +101,23 @@ class Peer:
         self._connection.close()
 
 
-class RawServer:
+class Listening:
+    """Whatever listens on a loopback port."""
+
+    _listener: socket.socket
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def base_url(self) -> str:
+        """As a client's configuration has it."""
+        return f"http://127.0.0.1:{self.port}/api/v1"
+
+
+class RawServer(Listening):
     """Lets every connection be treated by one function in a thread of its own, on a loopback port."""
 
     def __init__(self, treat: Callable[[Peer], None]) -> None:
@@ -114,16 +130,6 @@ class RawServer:
         self._peers: list[Peer] = []
         self.over = threading.Event()
         """Set when the test has ended: who waits for nothing in particular waits for this."""
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._listener.getsockname()[1])
-
-    @property
-    def base_url(self) -> str:
-        """As a client's configuration has it."""
-        return f"http://127.0.0.1:{self.port}/api/v1"
 
     @property
     def peers(self) -> list[Peer]:

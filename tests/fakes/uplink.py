@@ -6,14 +6,17 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from tests.fakes.raw_server import PATIENCE
+from tests.fakes.raw_server import PATIENCE, Listening
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIECE = 4096
 
 
-class Uplink:
+class Uplink(Listening):
     """Leads to one port of this machine. `rate`: bytes a second in all; nothing at all where it is 0."""
 
     def __init__(self, port: int, rate: float) -> None:
@@ -32,16 +35,6 @@ class Uplink:
         self._threads: list[threading.Thread] = []
         self._over = threading.Event()
 
-    @property
-    def port(self) -> int:
-        """Where it begins."""
-        return int(self._listener.getsockname()[1])
-
-    @property
-    def base_url(self) -> str:
-        """As a client's configuration has it."""
-        return f"http://127.0.0.1:{self.port}/api/v1"
-
     def __enter__(self) -> Self:
         self._start(self._accept)
         return self
@@ -58,8 +51,8 @@ class Uplink:
         for thread in self._threads:
             thread.join(PATIENCE)
 
-    def _start(self, target: object, *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments)  # type: ignore[arg-type]
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments)
         self._threads.append(thread)
         thread.start()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import pytest
 
 from tests.system.nursery import Forked, Nursery
 from watchd.sandbox.serving import Sandbox, SandboxOptions
@@ -35,6 +38,14 @@ def until(holds: Callable[[], object], what: str, timeout: float = PATIENCE) -> 
     while not holds():
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
         time.sleep(0.02)
+
+
+def bindfs() -> str:
+    """The program that mounts a folder behind FUSE, `--no-allow-other`; a test that has none is skipped."""
+    program = shutil.which("bindfs")
+    if program is None:
+        pytest.skip("bindfs is not installed")
+    return program
 
 
 class Process(Protocol):

@@ -26,7 +26,7 @@ def paid_and_not_published(house: House) -> None:
 
 
 @pytest.mark.parametrize("with_a_daemon", [False, True])
-def test_a_renamed_folder_keeps_its_answers_its_memory_and_its_money(house: House, with_a_daemon: bool) -> None:  # noqa: FBT001
+def test_a_renamed_folder_keeps_its_answers_its_memory_and_its_money(house: House, *, with_a_daemon: bool) -> None:
     paid_and_not_published(house)
     house.configure({"name": "new"})
     if with_a_daemon:

@@ -179,7 +179,7 @@ def test_a_day_leaves_nothing_behind_and_all_adds_up(house: House) -> None:
     day.assert_figures_are_the_ledgers()
     assert day.dropped == JOBS
     outcomes = {row["outcome"] for row in house.read("SELECT DISTINCT outcome FROM attempts")}
-    assert "ok" in outcomes
+    assert outcomes >= ({"ok", "server"} if FULL else {"ok"})  # few jobs do not meet each of six faults
     assert outcomes - {"ok"}, "no fault has fired"
     assert daemon.stop() == 0
     # A call in flight holds its socket, what it sends and what it receives.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import httpx
 import pytest
 
 from tests.system import watch_launcher
-from tests.system.house import Daemon, until
+from tests.system.house import Daemon, bindfs, until
 from tests.system.pictures import picture
 
 if TYPE_CHECKING:
@@ -61,9 +60,7 @@ class Share:
 @contextmanager
 def served(folder: Path) -> Iterator[Share]:
     """`folder` is a mount whose server can be stopped."""
-    program = shutil.which("bindfs")
-    if program is None:
-        pytest.skip("bindfs is not installed")
+    program = bindfs()
     behind = folder.with_name(f"{folder.name}-behind")
     behind.mkdir()
     folder.mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.system.house import bindfs
 from tests.system.pictures import picture
 
 if TYPE_CHECKING:
@@ -211,13 +212,11 @@ def test_a_folder_that_is_mounted_after_the_start_is_taken_up(house: House) -> N
 @ROOT
 @pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_a_folder_behind_fuse_is_polled_and_what_comes_through_its_back_door_is_found(house: House) -> None:
-    bindfs = shutil.which("bindfs")
-    if bindfs is None:
-        pytest.skip("bindfs is not installed")
+    program = bindfs()
     backing = house.root / "backing"
     backing.mkdir()
     house.configure(BY_EVENTS)
-    with mounted(house, bindfs, "--no-allow-other", str(backing)):
+    with mounted(house, program, "--no-allow-other", str(backing)):
         daemon = house.start()
         told = folder(house)
         assert (told["watch"], "fuse" in told["reason"]) == ("poll", True)
@@ -229,9 +228,7 @@ def test_a_folder_behind_fuse_is_polled_and_what_comes_through_its_back_door_is_
 @ROOT
 @pytest.mark.plain("what the test mounts is not in the machine of the unit; test_install_service.py mounts there")
 def test_files_that_are_numbered_anew_by_each_mount_are_known_again(house: House) -> None:
-    bindfs = shutil.which("bindfs")
-    if bindfs is None:
-        pytest.skip("bindfs is not installed")
+    program = bindfs()
     backing = house.root / "backing"
     backing.mkdir()
     house.configure(BY_EVENTS)
@@ -239,7 +236,7 @@ def test_files_that_are_numbered_anew_by_each_mount_are_known_again(house: House
         house.drop(f"{number}.png", picture(number), backing)
     numbers, remembered = [], []
     for _ in range(2):
-        with mounted(house, bindfs, "--no-allow-other", str(backing)):
+        with mounted(house, program, "--no-allow-other", str(backing)):
             house.once()
             numbers.append((house.hot / "0.png").stat().st_ino)
             remembered.append(house.read("SELECT * FROM sighting ORDER BY path"))

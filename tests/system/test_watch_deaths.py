@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.system import watch_launcher
-from tests.system.house import until
+from tests.system.house import bindfs, until
 from tests.system.pictures import picture
 from watchd.adapters.filesystem.watching import CANARY
 
@@ -200,10 +200,7 @@ class Mounts:
 
     def fuse(self, point: Path, folder: Path) -> None:
         """Another folder, behind FUSE."""
-        bindfs = shutil.which("bindfs")
-        if bindfs is None:
-            pytest.skip("bindfs is not installed")
-        self.mount(point, bindfs, "--no-allow-other", str(folder))
+        self.mount(point, bindfs(), "--no-allow-other", str(folder))
 
     def unmount(self, point: Path) -> None:
         """Take away what lies on top, as a NAS does: open files or not."""

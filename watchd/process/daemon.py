@@ -54,13 +54,18 @@ class Daemon:
         self._reloads = Reloads(self._host.wakeup.ring)
         self._engine = Engine(settings, self._host, self._environ, once=False)
         self._supervisor = self._new_supervisor()
-        self._operator = Operator(self._ledger, self._host.clock, self._host.keeper.apply, self._names, self._refresh)
+        self._operator = Operator(
+            self._ledger, self._host.clock, self._host.keeper.apply, self._names, lambda: self._running().refresh()
+        )
         self._control = ControlServer(
             self._host.state, lambda request: self._services.with_page(request, self._answer(request))
         )
         view = DaemonView(
-            self._ailments, lambda: self._works and not self._host.ends(), self._silent, self._status,
-            lambda: status_report.gates(self._host), self._answer, lambda: self._ledger.commits, lambda: self._settings,
+            self._ailments, lambda: self._works and not self._host.ends(),
+            lambda: self._engine.journey.silent(),  # noqa: PLW0108 -- of the engine that runs when it is asked for
+            lambda: self._engine.journey.offline(),  # noqa: PLW0108 -- as above
+            self._host.keeper.in_flight, self._status, lambda: status_report.gates(self._host), self._answer,
+            lambda: self._ledger.commits, lambda: self._settings,
         )  # fmt: skip
         self._services = SideServices(self._host.clock, view, self._host.fail)
         self._works = False
@@ -75,7 +80,7 @@ class Daemon:
     def run(self) -> int:
         """Work until told to stop; the exit status."""
         signal.signal(signal.SIGHUP, lambda *_: self._reloads.signal())
-        self._host.stop_at_signals(self._abort)
+        self._host.stop_at_signals(lambda: self._running().abort())
         self._control.start()  # first, so that `status` tells of a start that has to wait
         with supervision.long_start("what was under way is taken up again"):
             self._start_engine()
@@ -83,7 +88,7 @@ class Daemon:
         self._works = True
         supervision.tell("READY=1")
         self._host.look_after_the_ledger()
-        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
+        self._services.look()
         logger.info(
             "watchd %d runs with %d folders; state in %s", os.getpid(), len(self._settings.folders), self._host.state,
             extra={"action": "started"},
@@ -94,9 +99,9 @@ class Daemon:
             self._end()
         return self._exit_status()
 
-    def _abort(self) -> None:
-        """Of the engine that runs when it is asked for."""
-        self._engine.abort()
+    def _running(self) -> Engine:
+        """The engine that runs when it is asked for: a reload puts another in its place."""
+        return self._engine
 
     def _exit_status(self) -> int:
         failure = self._host.failure
@@ -132,10 +137,6 @@ class Daemon:
         }
         return {name: None if well else "a thread ended that should not" for name, well in parts.items()}
 
-    def _silent(self) -> dict[str, str]:
-        """Folders whose shares do not answer, of the engine that runs when it is asked for."""
-        return self._engine.journey.silent()
-
     def _ailments(self) -> dict[str, str | None]:
         """Part by part, what keeps it from its work, whatever might mend that."""
         hangs = self._engine.journey.resting(ILL_AFTER_S)
@@ -153,7 +154,7 @@ class Daemon:
             self._engine.keys.tend()
             if self._host.look_at_clock():
                 self._engine.refresh()
-        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
+        self._services.look()
         logs.sum_up()
 
     def _alive_during(self, step: Callable[[], None]) -> None:
@@ -196,7 +197,7 @@ class Daemon:
         self._start_engine(as_they_are=True)
         self._works = True
         self._services.start(settings)
-        self._services.look(self._engine.journey.offline(), self._host.keeper.in_flight())
+        self._services.look()
         return True
 
     # The end
@@ -245,10 +246,6 @@ class Daemon:
                     return self._operator.answer(request)
             case other:
                 return {"error": f"this daemon knows no command {other!r}; is it older than the program that asks?"}
-
-    def _refresh(self) -> None:
-        """A command changed something: the engine that runs now takes it over."""
-        self._engine.refresh()
 
     def _names(self) -> frozenset[str]:
         return self._settings.names()

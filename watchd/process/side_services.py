@@ -77,14 +77,14 @@ class SideServices:
         """The answer to the owner, who alone reaches the control socket: a status has the page's own link."""
         return {**answer, "page": self.page} if request.get("command") == "status" else answer
 
-    def look(self, offline: Mapping[str, str], in_flight: int) -> None:
-        """Tell what is new; `offline`: folder → why."""
+    def look(self) -> None:
+        """Tell what is new."""
         # The hour, since days and months begin whether anything is written or not.
         mark = self._daemon.commits(), int(self._clock.wall() // HOUR_S)
         if self._teller is not None:
-            self._teller.look(self._daemon.gates(), offline, mark)
+            self._teller.look(self._daemon.gates(), self._daemon.offline(), mark)
         if self._settings is not None and supervision.listens():
-            self._tell_manager(self._settings.state_dir, in_flight, mark)
+            self._tell_manager(self._settings.state_dir, mark)
 
     def _new_web(self, settings: Settings) -> WebServer | None:
         """The server, listening; None where it is not asked for, or cannot be had: without it all else works."""
@@ -112,9 +112,10 @@ class SideServices:
         logger.info("The page, health and metrics on %s", self.page, extra={"action": "web"})
         return made
 
-    def _tell_manager(self, state_dir: str, in_flight: int, mark: tuple[int, int]) -> None:
+    def _tell_manager(self, state_dir: str, mark: tuple[int, int]) -> None:
         """One line for `systemctl status`; said again only when it has changed, and counted only when it may have."""
         closed = "".join(f"; no calls: {gate.reason}" for gate in self._daemon.gates()[:1])
+        in_flight = self._daemon.in_flight()
         seen = mark, in_flight, closed
         if seen == self._seen:
             return

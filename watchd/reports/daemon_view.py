@@ -16,13 +16,16 @@ class DaemonView:
     """What the daemon answers, from memory, at once, and to any thread.
 
     `troubles`: part by part, None where it is well, else why nothing but a new start mends it. `is_ready`: whether it
-    works on files by now; `silent`: folders whose shares do not answer, and what to tell of each. `commits`: another
-    number whenever the ledger was written. `act`: a command of the owner's.
+    works on files by now; `silent`: folders whose shares do not answer, and what to tell of each; `offline`: those that
+    cannot be worked on, and why; `in_flight`: calls. `commits`: another number whenever the ledger was written. `act`:
+    a command of the owner's.
     """
 
     troubles: Callable[[], Mapping[str, str | None]]
     is_ready: Callable[[], bool]
     silent: Callable[[], Mapping[str, str]]
+    offline: Callable[[], Mapping[str, str]]
+    in_flight: Callable[[], int]
     status: Callable[[], dict[str, Any]]
     gates: Callable[[], Sequence[Gate]]
     act: Callable[[dict[str, Any]], dict[str, Any]]

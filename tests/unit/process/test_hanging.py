@@ -82,7 +82,7 @@ def test_what_can_wait_is_not_begun_where_somebody_hangs(clock: Clock) -> None:
     ("where", "hit"),
     [("/hot", True), ("/out", True), ("/archive/2024", True), ("/hot2", False), ("/", False), ("/failed", True)],
 )
-def test_a_folder_rests_where_any_place_of_its_own_does_not_answer(clock: Clock, where: str, hit: bool) -> None:  # noqa: FBT001
+def test_a_folder_rests_where_any_place_of_its_own_does_not_answer(clock: Clock, where: str, *, hit: bool) -> None:
     presence = ThreadPresence()
     folder = Folder("hot", "/hot", Profile("p"), "/out", archive="/archive", failed="/failed")
     with presence.at("writing into", where):

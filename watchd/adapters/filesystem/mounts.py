@@ -6,6 +6,7 @@ import os
 import re
 import select
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,41 +30,48 @@ MOUNTS = Path("/proc/self/mountinfo")
 FSTAB = Path("/etc/fstab")
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where a file system is mounted, its type as in mountinfo, and its own options."""
+
+    point: str = "/"
+    kind: str = "unknown"
+    options: frozenset[str] = frozenset()
+
+    def keeps_numbers(self) -> bool:
+        """Whether a file has the same inode and ctime from one mount to the next, and from one look to the next.
+
+        Not behind FUSE (sshfs, mergerfs, Unraid's user shares), nor where CIFS was told not to ask the server.
+        """
+        if self.kind.startswith("fuse") and self.kind != "fuseblk":
+            return False
+        return self.kind not in _NUMBERED_ANEW and "noserverino" not in self.options
+
+
 def type_of(path: str) -> str:
     """The type of the file system that `path` is or would be on, as in mountinfo; "unknown" where it cannot be read."""
-    return _mount(path)[1]
+    return mount_of(path).kind
 
 
 def mount_point_of(path: str) -> str:
     """Where the file system that `path` lies on is mounted."""
-    return _mount(path)[0]
+    return mount_of(path).point
 
 
-def keeps_numbers(path: str) -> bool:
-    """Whether a file has the same inode and ctime from one mount to the next, and from one look to the next.
-
-    Not behind FUSE (sshfs, mergerfs, Unraid's user shares), nor where CIFS was told not to ask the server.
-    """
-    _, kind, options = _mount(path)
-    if kind.startswith("fuse") and kind != "fuseblk":
-        return False
-    return kind not in _NUMBERED_ANEW and "noserverino" not in options
-
-
-def _mount(path: str) -> tuple[str, str, frozenset[str]]:
-    """(mount point, type, options of the file system) of the mount that serves `path`."""
+def mount_of(path: str) -> Mount:
+    """The mount that serves `path`; that of the root, of unknown type, where the list cannot be read."""
     real = _existing(Path(path)).resolve()
     try:
         lines = MOUNTS.read_bytes().splitlines()
     except OSError:
-        return "/", "unknown", frozenset()
-    best, found = -1, ("/", "unknown", frozenset[str]())
+        return Mount()
+    best, found = -1, Mount()
     for line in lines:
         mount, after = _point_of(line), line.partition(b" - ")[2]
         # Of two mounts on the same point the later one lies on top.
         if real.is_relative_to(mount) and len(mount.parts) >= best:
             kind, *_, options = after.decode("ascii", "replace").split()
-            best, found = len(mount.parts), (str(mount), kind, frozenset(options.split(",")))
+            best, found = len(mount.parts), Mount(str(mount), kind, frozenset(options.split(",")))
     return found
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import placing
 from watchd.adapters.filesystem.outputs import FileOutputs
+from watchd.adapters.filesystem.presence import sha256_of
 from watchd.adapters.filesystem.tree import FILE_FLAGS, GONE_ERRORS, directory
 from watchd.core.outgoing import naming
 from watchd.errors import FolderOfflineError, LaterError, SourceLostError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from watchd.adapters.filesystem.target_folders import Inside
-
-_CHUNK_BYTES = 1024 * 1024
 
 
 class FileOriginals:
@@ -133,10 +132,9 @@ class FileOriginals:
         os.lseek(file, 0, os.SEEK_SET)
         digest = hashlib.sha256()
         with placing.unnamed(there.folder, naming.hidden_name(0, sha256)) as made:
-            while chunk := os.read(file, _CHUNK_BYTES):
-                digest.update(chunk)
-                made.write(chunk)
-                self._folders.presence.goes_on()
+            for piece in self._folders.presence.pieces(file):
+                digest.update(piece)
+                made.write(piece)
             if digest.hexdigest() != sha256:
                 raise SourceLostError("it changed while it was copied")
             self._dress(file, made.file, there)
@@ -193,11 +191,7 @@ class FileOriginals:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise SourceLostError("it is no regular file")
         os.lseek(file, 0, os.SEEK_SET)
-        digest = hashlib.sha256()
-        while piece := os.read(file, _CHUNK_BYTES):
-            digest.update(piece)
-            self._folders.presence.goes_on()
-        if digest.hexdigest() != sha256:
+        if sha256_of(self._folders.presence.pieces(file)) != sha256:
             raise SourceLostError("other bytes lie under its name by now")
 
 

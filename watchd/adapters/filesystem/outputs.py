@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from watchd.adapters.filesystem import placing
+from watchd.adapters.filesystem.presence import sha256_of
 from watchd.adapters.filesystem.roots import DIRECTORY
 from watchd.adapters.filesystem.target_folders import NOT_THERE, TargetFolders, require_room
 from watchd.core.outgoing import naming
@@ -29,7 +30,6 @@ logger = logging.getLogger(__name__)
 _INNER = DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 """A FIFO of that name must not hold up a worker."""
-CHUNK_BYTES = 1 << 20
 
 
 class FileOutputs:
@@ -74,13 +74,8 @@ class FileOutputs:
 
     def digest(self, root: str, path: str) -> str | None:
         """The SHA-256 (hex) of a regular file; None where there is none."""
-        digest = hashlib.sha256()
         with self._opened(root, path) as file:
-            if file is None:
-                return None
-            while chunk := self._piece(file, root, path):
-                digest.update(chunk)
-        return digest.hexdigest()
+            return None if file is None else sha256_of(self._pieces(file, root, path))
 
     def fetch(self, root: str, path: str, sha256: str, target: BinaryIO) -> bool:
         """Copy a file out through one descriptor; False where there is none, or other bytes than these lie there."""
@@ -89,15 +84,15 @@ class FileOutputs:
             if file is None:
                 return False
             digest = hashlib.sha256()
-            while chunk := self._piece(file, root, path):
-                digest.update(chunk)
-                target.write(chunk)
+            for piece in self._pieces(file, root, path):
+                digest.update(piece)
+                target.write(piece)
         return digest.hexdigest() == sha256
 
-    def _piece(self, file: int, root: str, path: str) -> bytes:
-        self.folders.presence.goes_on()
+    def _pieces(self, file: int, root: str, path: str) -> Iterator[bytes]:
+        pieces = self.folders.presence.pieces(file)
         try:
-            return os.read(file, CHUNK_BYTES)
+            yield from pieces
         except OSError as error:
             raise LaterError(f"{root}/{on_one_line(path)} cannot be read: {error.strerror}") from error
 

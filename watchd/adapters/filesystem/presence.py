@@ -5,6 +5,8 @@ No system call on a mount can be broken off: whoever looks from outside knows wh
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 import time
 from contextlib import contextmanager
@@ -14,8 +16,10 @@ from watchd.errors import LaterError
 from watchd.model import Stay
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
+PIECE_BYTES = 4 << 20
+"""Read at a time, so that a slow share is seen to go on."""
 SILENT_S = 2.0
 """Where nobody has come further for so long, nobody else begins anything that can wait."""
 
@@ -54,6 +58,19 @@ class ThreadPresence:
         if now is not None:
             self._stays[me] = now[0], now[1], time.monotonic()
 
+    def pieces(self, file: int, most: int | None = None) -> Iterator[bytes]:
+        """The bytes of an open file from where it stands, at most so many; each piece is a step further.
+
+        Raises OSError.
+        """
+        while most is None or most > 0:
+            piece = os.read(file, PIECE_BYTES if most is None else min(most, PIECE_BYTES))
+            if not piece:
+                return
+            self.goes_on()
+            yield piece
+            most = None if most is None else most - len(piece)
+
     def stays(self, seconds: float) -> Collection[Stay]:
         """Those who have come no further for so long, the longest first."""
         now = time.monotonic()
@@ -69,3 +86,11 @@ class ThreadPresence:
         for stay in self.stays(SILENT_S):
             if root in stay.roots:
                 raise LaterError(f"{root} does not answer")
+
+
+def sha256_of(pieces: Iterable[bytes]) -> str:
+    """Of all of them together, in hex."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import io
 import logging
 import os
@@ -16,11 +15,12 @@ import signal
 import stat
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchd.adapters.filesystem import mounts
-from watchd.adapters.filesystem.presence import ThreadPresence
+from watchd.adapters.filesystem.presence import ThreadPresence, sha256_of
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.model import Found, Listing, Place, Sample, Writer
@@ -35,10 +35,7 @@ logger = logging.getLogger(__name__)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 """How a file that may be anybody\'s is opened: through no link, waiting for nothing."""
-PIECE_BYTES = 16 * 1024 * 1024
-"""Read at a time: few calls for a picture, and a slow share is seen to go on."""
-HASHED_BYTES = 1 << 20
-TOLD_EVERY = 4096
+BATCH = 4096
 """Files of one folder after which a scan says that it goes on."""
 DEEPEST = 100
 """Sub-folders within sub-folders that are looked into."""
@@ -78,10 +75,9 @@ class FileTree:
             raise FolderOfflineError(f"{path} has no {mount_marker}: it is not mounted")
         known = self._places.get(root)
         if known is None or (known.device, known.inode) != (status.st_dev, status.st_ino):
-            mount = mounts.mount_point_of(root)
-            fleeting = set() if mounts.keeps_numbers(root) else {root}
-            self._fleeting = (self._fleeting - {root}) | fleeting
-            known = self._places[root] = Place(root, status.st_dev, status.st_ino, mount)
+            mount = mounts.mount_of(root)
+            self._fleeting = self._fleeting - {root} if mount.keeps_numbers() else self._fleeting | {root}
+            known = self._places[root] = Place(root, status.st_dev, status.st_ino, mount.point)
         return known
 
     def scan(
@@ -93,9 +89,7 @@ class FileTree:
                 closed, device = partial(self._tell_of_closed, root), os.fstat(descriptor).st_dev
                 goes_on = self.presence.goes_on
                 scan = _Scan(matcher, known, device, closed, goes_on, fleeting=root in self._fleeting)
-                for listing in scan.below(descriptor, below, below.count("/")):
-                    self.presence.goes_on()
-                    yield listing
+                yield from scan.below(descriptor, below, below.count("/"))
         except OSError as error:
             if below and error.errno in {*GONE_ERRORS, errno.EACCES}:
                 return  # it went, or is not ours to read; the next scan looks again
@@ -138,26 +132,21 @@ class FileTree:
             if not stat.S_ISREG(before.st_mode):
                 raise SourceLostError("it is no regular file")
             seen = self._sample(root, before)
-            most = left = min(before.st_size, limit) + 1
-            while left > 0 and (piece := os.read(descriptor, min(left, PIECE_BYTES))):
+            taken = 0
+            for piece in self.presence.pieces(descriptor, min(before.st_size, limit) + 1):
                 take(piece)
-                left -= len(piece)
-                self.presence.goes_on()
+                taken += len(piece)
             after = self._sample(root, os.fstat(descriptor))
-        if after != seen or most - left != min(after.size, limit + 1):
+        if after != seen or taken != min(after.size, limit + 1):
             raise SourceLostError("it changed while it was read")
         return after
 
     def digest(self, root: str, path: str) -> str:
         """The SHA-256 (hex) of a file too large to be read whole."""
-        digest = hashlib.sha256()
         with self.presence.at("reading a file of", root), _file(root, path) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise SourceLostError("it is no regular file")
-            while piece := os.read(descriptor, HASHED_BYTES):
-                digest.update(piece)
-                self.presence.goes_on()
-        return digest.hexdigest()
+            return sha256_of(self.presence.pieces(descriptor))
 
     def writer(self, root: str, path: str) -> Writer:
         """Asks for a read lease: it is refused while another process has the file open for writing."""
@@ -249,12 +238,13 @@ class _Scan:
             finally:
                 os.close(child)
 
-    def _told(self, listed: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-        """The entries of a folder, which may be a million: now and then it is said that the scan goes on."""
-        for number, entry in enumerate(listed):
-            if number % TOLD_EVERY == 0:
-                self._goes_on()
-            yield entry
+    def _batches(self, listed: Iterator[os.DirEntry[str]]) -> Iterator[list[os.DirEntry[str]]]:
+        """The entries of a folder, which may be a million: before each batch it is said that the scan goes on."""
+        batch: list[os.DirEntry[str]] | None = None
+        while batch is None or batch:
+            self._goes_on()
+            batch = [*islice(listed, BATCH)]
+            yield batch
 
     def _listing(self, descriptor: int, folder: str, inner: list[tuple[str, str]]) -> Listing:
         """One folder's files; its sub-folders go into `inner`. The known ones cost a stat each, and little besides."""
@@ -265,7 +255,7 @@ class _Scan:
         entries = unchanged = 0
         recall = known.get
         with os.scandir(descriptor) as listed:
-            for entry in self._told(listed):
+            for entry in chain.from_iterable(self._batches(listed)):
                 entries += 1
                 name = entry.name
                 before = recall(name)
@@ -275,8 +265,9 @@ class _Scan:
                     except OSError:
                         continue  # it went between the listing and the look
                     # As `core.known` has it; said here again, as a call for each of a million files would be felt.
-                    changed, inode = (0, 0) if fleeting else (seen.st_ctime_ns, seen.st_ino)
-                    if hash((seen.st_size, seen.st_mtime_ns, changed, inode)) == before:
+                    size, modified = seen.st_size, seen.st_mtime_ns
+                    mark = (size, modified, 0, 0) if fleeting else (size, modified, seen.st_ctime_ns, seen.st_ino)
+                    if hash(mark) == before:
                         unchanged += 1
                         continue
                     other.add(name)

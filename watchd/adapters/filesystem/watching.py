@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from watchdog.events import (
@@ -32,7 +33,7 @@ from watchd.adapters.filesystem.pruned import NO_WATCH_LEFT, PrunedEmitter, Prun
 from watchd.errors import FolderOfflineError, LaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from watchdog.observers.api import ObservedWatch
 
@@ -95,12 +96,7 @@ class Watcher:
 
     def stop(self) -> None:
         """End every thread of watchdog's, but for those that hang on a share: they are left behind."""
-        ending = [threading.Thread(target=_end, args=(observer,), daemon=True) for observer in self._all()]
-        for thread in ending:
-            thread.start()
-        until = time.monotonic() + END_S
-        for thread in ending:
-            thread.join(max(0.0, until - time.monotonic()))
+        _in_time(*(partial(_end, observer) for observer in self._all()))
 
     def _all(self) -> Sequence[PrunedObserver]:
         with self._beginning:
@@ -158,10 +154,7 @@ class Watcher:
         held = self._held.pop(name, None)
         if held is None:
             return
-        ending = threading.Thread(target=_unschedule, args=(held,), daemon=True)
-        ending.start()
-        ending.join(END_S)
-        if ending.is_alive():
+        if not _in_time(partial(_unschedule, held)):
             with self._beginning:
                 self._observers = {at: other for at, other in self._observers.items() if other is not held.observer}
 
@@ -234,6 +227,17 @@ class Watcher:
         for name, held in list(self._held.items()):
             if held.place.root == root:
                 self._hints.everything(name)
+
+
+def _in_time(*steps: Callable[[], None]) -> bool:
+    """Do these, each in a thread of its own, since one may hang; whether all have ended in time."""
+    threads = [threading.Thread(target=step, daemon=True) for step in steps]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + END_S
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _unschedule(held: _Held) -> None:

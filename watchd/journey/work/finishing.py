@@ -52,11 +52,11 @@ class Finisher:
 
     def publish(self, job: Job, folder: Folder) -> None:
         """Publish the paid answer that lies in the spool."""
+        tiles = self._ledger.tiles(job) if job.tiles else {}
         try:
-            published = self._publisher.publish(job, folder, self._ledger.tiles(job) if job.tiles else {})
+            published = self._publisher.publish(job, folder, tiles)
         except FileNotFoundError:
-            if self._look_for_tiles(job):
-                self._ledger.release(job)
+            if self._goes_back_for(job, tiles):
                 return
             # A ledger put back from a backup may know of answers that are published or lost since.
             words = "its paid answer is no longer in the spool; look for its output first"
@@ -66,24 +66,20 @@ class Finisher:
 
     def safe_tiles(self, job: Job) -> Mapping[int, Rect] | None:
         """Tiles that are paid for and there; None: some are not, and the job has gone back to have them paid again."""
-        if not job.tiles:
-            return {}
-        if self._look_for_tiles(job):
-            self._ledger.release(job)
-            return None
-        return self._ledger.tiles(job)
+        tiles = self._ledger.tiles(job) if job.tiles else {}
+        return None if self._goes_back_for(job, tiles) else tiles
 
-    def _look_for_tiles(self, job: Job) -> bool:
-        """Whether tiles that the ledger has as safe are nowhere; it does not have them any more then."""
-        gone = [number for number in self._ledger.tiles(job) if not self._is_there(spool_names.answer(job, number))]
-        if not gone or self._ledger.lose_tiles(job, gone) is not None:
-            return bool(gone)
-        logger.warning(
-            "%d paid tiles of %s/%s are no longer in the spool: these are paid again, the other %d are not.",
-            len(gone), job.folder, on_one_line(job.path), job.tiles - len(gone),
-            extra={"action": "tiles_lost", "job": job.id},
-        )  # fmt: skip
-        return True
+    def _goes_back_for(self, job: Job, tiles: Collection[int]) -> bool:
+        """Whether any of these, which the ledger has as safe, is nowhere; then the job goes back, to pay for it."""
+        gone = [number for number in tiles if not self._is_there(spool_names.answer(job, number))]
+        if gone and self._ledger.lose_tiles(job, gone) is None:
+            self._ledger.release(job)
+            logger.warning(
+                "%d paid tiles of %s/%s are no longer in the spool: these are paid again, the other %d are not.",
+                len(gone), job.folder, on_one_line(job.path), job.tiles - len(gone),
+                extra={"action": "tiles_lost", "job": job.id},
+            )  # fmt: skip
+        return bool(gone)
 
     def _is_there(self, name: str) -> bool:
         try:

@@ -167,11 +167,9 @@ class Preparer:
         else:
             alpha = None
         sent = data if folder.send_metadata else without_private(data, picture.format)
-        if sent == data:
-            upload = Snapshot(self._spool, spool_names.snapshot(job), planned, picture.format, len(data))
-        else:
-            upload = self._snapshot(job, planned, picture.format, sent)
-        return Prepared(planned, metadata, upload, alpha=alpha)
+        if sent != data:  # else it lies there as it came
+            self._spool.write(spool_names.snapshot(job), sent)
+        return Prepared(planned, metadata, self._snapshot(job, planned, picture.format, len(sent)), alpha=alpha)
 
     def _reasons_to_convert(self, picture: Picture, metadata: Metadata, size: int) -> tuple[str, ...]:
         other = metadata.icc is not None and self._studio.is_other_than_srgb(metadata.icc)
@@ -186,10 +184,11 @@ class Preparer:
             return _unfit(f"it cannot be brought below {MAX_UPLOAD_BYTES + 1:,} bytes without visible loss")
         kind, sent = encoded
         planned = found.parameters
-        upload = self._snapshot(job, planned if tile is None else tile.parameters, kind, sent)
+        self._spool.write(spool_names.snapshot(job), sent)
+        upload = self._snapshot(job, planned if tile is None else tile.parameters, kind, len(sent))
         told = reasons or ("it is cut into tiles",)
         return Prepared(planned, found.metadata, upload, tile, told, raster.converted, raster.alpha())
 
-    def _snapshot(self, job: Job, parameters: Parameters, kind: Format, sent: bytes) -> Snapshot:
-        self._spool.write(spool_names.snapshot(job), sent)
-        return Snapshot(self._spool, spool_names.snapshot(job), parameters, kind, len(sent))
+    def _snapshot(self, job: Job, parameters: Parameters, kind: Format, size: int) -> Snapshot:
+        """What lies in the spool by now, to be sent with these."""
+        return Snapshot(self._spool, spool_names.snapshot(job), parameters, kind, size)

@@ -10,11 +10,11 @@ from watchd.adapters.ledgers.memory.memory_desk import MemoryDesk
 from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
 from watchd.adapters.ledgers.memory.memory_originals import MemoryOriginals
 from watchd.adapters.ledgers.memory.memory_role import locked
-from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow
+from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow, keeps_tiles
 from watchd.adapters.ledgers.memory.memory_tiles import MemoryTiles
 from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
 from watchd.core.outgoing import spool_names
-from watchd.model import AT_ONCE, Call, FailureKind, Interrupted, Job, JobState, Outcome, Progress, after
+from watchd.model import AT_ONCE, Call, Interrupted, Job, JobState, Outcome, Progress, after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -165,5 +165,4 @@ class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls, Mem
 
 def _is_needed(job: Job) -> bool:
     """Whether the job's files in the spool are."""
-    again = job.state is JobState.UNKNOWN or (job.state is JobState.FAILED and job.failure is not FailureKind.GONE)
-    return job.state in IN_SPOOL or (job.tiles > 0 and again)
+    return job.state in IN_SPOOL or keeps_tiles(job)

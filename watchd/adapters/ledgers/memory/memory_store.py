@@ -185,3 +185,9 @@ class MemoryStore:
     def drop_tiles(self, job: int) -> None:
         """Forget the tiles of a job."""
         self.tiles = {key: tile for key, tile in self.tiles.items() if key[0] != job}
+
+
+def keeps_tiles(job: Job) -> bool:
+    """Whether a job has ended without all of its tiles, and those that are paid for stay until it is tried again."""
+    is_open = job.state is JobState.UNKNOWN or (job.state is JobState.FAILED and job.failure is not FailureKind.GONE)
+    return job.tiles > 0 and is_open

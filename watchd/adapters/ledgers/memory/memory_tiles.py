@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.memory.memory_role import MemoryRole, locked
+from watchd.adapters.ledgers.memory.memory_store import keeps_tiles
 from watchd.model import ClaimLost, JobState
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class MemoryTiles(MemoryRole):
         ended = [
             (row.now.finished_at or 0.0, *key)
             for key, tile in self.store.tiles.items()
-            if tile.safe and (row := self.store.jobs[key[0]]).now.state in {JobState.FAILED, JobState.UNKNOWN}
+            if tile.safe and keeps_tiles((row := self.store.jobs[key[0]]).now)
         ]
         return [(job, number) for _, job, number in sorted(ended)]
 
@@ -66,7 +67,7 @@ class MemoryTiles(MemoryRole):
         """Of such a picture nothing is kept any more; False where somebody has taken it up meanwhile."""
         row = self.store.jobs[job_id]
         mine = [key for key in self.store.tiles if key[0] == job_id]
-        if row.owner is not None or row.now.state not in {JobState.FAILED, JobState.UNKNOWN} or not row.now.tiles:
+        if row.owner is not None or not keeps_tiles(row.now):
             return False
         paid = sum(
             self.store.attempts[self.store.tiles[key].attempt].booked for key in mine if self.store.tiles[key].safe

@@ -266,15 +266,14 @@ WHERE id = :id AND owner = :me AND claim = :claim AND state IN ('queued', 'recei
 DELETE FROM tile WHERE job_id = :job_id AND number = :number;
 
 -- name: kept_tiles
--- Tiles that are paid for, of pictures that ended without the others: the job that ended longest ago first.
-SELECT job.id AS job_id, tile.number FROM job JOIN tile ON tile.job_id = job.id AND tile.safe = 1
-WHERE job.tiles > 0 AND (job.state = 'unknown' OR job.state = 'failed') ORDER BY job.finished_at, job.id, tile.number;
+-- The job that ended longest ago first.
+SELECT job_id, number FROM kept_tile ORDER BY finished_at, job_id, number;
 
 -- name: give_up_tiles
 UPDATE job SET tiles = 0, price = price + (
     SELECT coalesce(sum(attempt.booked), 0) FROM tile JOIN attempt ON attempt.id = tile.attempt_id
     WHERE tile.job_id = job.id AND tile.safe = 1)
-WHERE id = :job_id AND owner IS NULL AND tiles > 0 AND (state = 'unknown' OR state = 'failed');
+WHERE id = :job_id AND owner IS NULL AND id IN (SELECT job_id FROM kept_tile);
 
 -- name: drop_tiles
 DELETE FROM tile WHERE job_id = :job_id;
@@ -428,7 +427,7 @@ WHERE id > (SELECT max(id) FROM attempt) - 5000 AND started_at > :since ORDER BY
 -- Spool files that are still needed: paid tiles of a job that ended without the others, too, until it is tried again.
 SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received')
 UNION
-SELECT id FROM job WHERE tiles > 0 AND (state = 'unknown' OR (state = 'failed' AND failure <> 'gone'));
+SELECT job_id FROM kept_tile;
 
 -- name: bound_delays
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.

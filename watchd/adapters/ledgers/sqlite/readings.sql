@@ -181,6 +181,4 @@ SELECT 'duration_total' FROM (
     SELECT of, up_to, number, millis FROM duration_total);
 
 -- name: kept_tiles
--- Tiles that are paid for, of pictures that ended without the others.
-SELECT job.id AS job_id, tile.number FROM job JOIN tile ON tile.job_id = job.id AND tile.safe = 1
-WHERE job.tiles > 0 AND (job.state = 'unknown' OR job.state = 'failed');
+SELECT job_id, number FROM kept_tile;

@@ -272,3 +272,9 @@ BEGIN
     WHERE of = 'call'
       AND up_to = (SELECT min(up_to) FROM duration_total WHERE of = 'call' AND up_to >= told.seconds);
 END;
+
+-- Tiles that are paid for and kept, of pictures that ended without the others, until they are tried again.
+CREATE VIEW kept_tile AS
+SELECT tile.job_id, tile.number, job.finished_at
+FROM job JOIN tile ON tile.job_id = job.id AND tile.safe = 1
+WHERE job.tiles > 0 AND (job.state = 'unknown' OR (job.state = 'failed' AND job.failure <> 'gone'));

@@ -39,7 +39,8 @@ class Picture:
 
     Where the container itself says how it is turned (HEIC, AVIF), every decoder does so: they are after that turn.
     `depth`: bits of each channel. `alpha`: some pixels may be transparent. `frames`: pictures of an animation; 1 is a
-    still.
+    still. `besides`: what else the file holds that no output will have, each a phrase with its article ("2 more pages",
+    "a film", "a gain map").
     """
 
     format: Format
@@ -49,13 +50,26 @@ class Picture:
     depth: int = 8
     alpha: bool = False
     frames: int = 1
+    besides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unended:
+    """A picture whose end is not marked: its pixels may all lie before the offset `end`. Only decoding can tell."""
+
+    picture: Picture
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Incomplete:
-    """Bytes are missing, and more may come. `reason` completes the sentence "NAME: …"."""
+    """Bytes are missing, and more may come. `reason` completes the sentence "NAME: …".
+
+    `perhaps`: where nothing more comes, this may be the picture all the same.
+    """
 
     reason: str
+    perhaps: Unended | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,13 +140,13 @@ def _as_is() -> float:
     Image.effect_noise((4000, 3000), 20).convert("RGB").save(target, "JPEG", quality=90, icc_profile=icc)
     data, studio = target.getvalue(), PillowStudio()
     folder = Folder("hot", "/hot", Profile("p", scale=1.1), "/out")
-    found = appraise(data, folder, Api(), studio.reads)
-    if not isinstance(found, Appraisal) or found.metadata.icc is None:
+    found = appraise(data, folder, Api(), studio)
+    if not isinstance(found, Appraisal) or found.original.metadata.icc is None:
         raise BenchError(f"the photo was not taken for one: {found}")
 
     def decide() -> object:
-        other = studio.is_other_than_srgb(found.metadata.icc or b"")
-        return sendable.reasons_to_convert(found.picture, found.metadata, len(data), other_colours=other)
+        other = studio.is_other_than_srgb(found.original.metadata.icc or b"")
+        return sendable.reasons_to_convert(found.original, len(data), other_colours=other)
 
     if decide():
         raise BenchError("the photo would be converted")

@@ -34,6 +34,7 @@ from watchd.formats import containers
 from watchd.formats.metadata.collecting import Metadata
 from watchd.formats.picture import Format, Picture
 from watchd.formats.png.png_chunks import chunk
+from watchd.formats.reading import Original
 from watchd.model import Api, Parameters
 from watchd.sandbox import contract
 from watchd.sandbox.serving import Sandbox, SandboxOptions
@@ -87,7 +88,7 @@ def planned(loaded: Settings | None, size: Size, kind: Format = Format.PNG) -> P
     """What the client would send for a picture of that size; None: it refuses."""
     if loaded is None:
         return None
-    plan = appraising.plan(Picture(kind, *size), Metadata(), loaded.folders[0], loaded.api, list(Format))
+    plan = appraising.plan(Original(Picture(kind, *size), Metadata()), loaded.folders[0], loaded.api, list(Format))
     return plan if isinstance(plan, Parameters) else None
 
 

@@ -20,7 +20,7 @@ MODULES = {
     "HttpEndpoint": "watchd.adapters.http.client",
     "SpoolWriter": "watchd.adapters.filesystem.spool",
     "FileOriginals": "watchd.adapters.filesystem.originals",
-    "PillowStudio": "watchd.adapters.pixels.pillow_studio",
+    "Darkroom": "watchd.adapters.darkroom.darkroom",
 }
 
 

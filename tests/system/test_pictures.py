@@ -169,8 +169,8 @@ def test_a_photograph_of_24_megapixels_comes_out_twice_as_large_in_six_calls(hou
         "SqliteLedger.receive_tile:after:1",
         "SqliteLedger.receive_tile:before:2",
         "SqliteLedger.receive_tile:after:2",
-        "PillowStudio.render:before:1",
-        "PillowStudio.render:after:1",
+        "Darkroom.render:before:1",
+        "Darkroom.render:after:1",
     ],
 )
 def test_a_kill_in_the_midst_of_tiles_pays_for_none_twice(house: House, fault: str) -> None:

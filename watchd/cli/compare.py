@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from watchd.adapters.darkroom.darkroom import Darkroom
 from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load
 from watchd.core.text import on_one_line
@@ -35,8 +36,10 @@ def compare(config: str | None, job: str, output: Path | None, *, force: bool, f
     if found.state is not JobState.DONE or found.output is None:
         why = found.error or f"it is {found.state}"
         raise UsageError(f"job {found.id} has no result to compare: {on_one_line(why)}")
-    before = comparing.embed(_original(settings, found), full=full)
-    after = comparing.embed(Path(found.output), full=full)
+    studio = Darkroom()
+    before = comparing.embed(_original(settings, found), studio, full=full)
+    after = comparing.embed(Path(found.output), studio, full=full)
+    studio.close()
     target = output or Path(f"compare-{found.id}.html")
     text = comparing.page(found, calls, before, after)
     try:

@@ -28,11 +28,11 @@ from watchd.interfaces.ledger import (
 )
 from watchd.interfaces.paid_service import Endpoint, Streamed, Upload
 from watchd.interfaces.share_presence import Presence
-from watchd.interfaces.studio import Raster, Studio
+from watchd.interfaces.studio import Developed, Studio
 
 __all__ = [
-    "CallBook", "Clock", "Endpoint", "FigureView", "GateBook", "HistoryView", "IdentityView", "InHand", "JobQueue",
-    "Ledger", "LedgerHealth", "LedgerUpkeep", "LedgerView", "NameBook", "Notes", "OriginalBook", "Originals",
-    "Outputs", "OwnerDesk", "Presence", "Raster", "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile",
+    "CallBook", "Clock", "Developed", "Endpoint", "FigureView", "GateBook", "HistoryView", "IdentityView", "InHand",
+    "JobQueue", "Ledger", "LedgerHealth", "LedgerUpkeep", "LedgerView", "NameBook", "Notes", "OriginalBook",
+    "Originals", "Outputs", "OwnerDesk", "Presence", "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile",
     "StatusView", "Streamed", "Studio", "TargetBook", "Tree", "Upload",
 ]  # fmt: skip

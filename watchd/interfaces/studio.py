@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from watchd.core.outgoing.rendering import PaidPicture
     from watchd.formats.metadata.collecting import Metadata
-    from watchd.formats.picture import Broken, Format, Picture
+    from watchd.formats.picture import Broken, Format
+    from watchd.formats.reading import Original
     from watchd.model import OutputFormat, Rect
 
 
-class Raster(Protocol):
-    """The pixels of an original as they are to be sent: upright, eight bits a channel, sRGB."""
+@dataclass(frozen=True, slots=True)
+class Developed:
+    """What came of an original's pixels.
 
-    @property
-    def converted(self) -> bool:
-        """Whether its colours were others than sRGB, and were converted."""
-        ...
+    `kind`, `size`: of the file that was written to be sent; None and 0 where none was asked for, or none is small
+    enough. `converted`: its colours were others than sRGB, and were converted. `has_alpha`: some pixels are not opaque.
+    """
 
-    def upload(self, rect: Rect | None, most: int) -> tuple[Format, bytes] | None:
-        """All of it or a part, as a file of at most `most` bytes that the service takes; None: there is none."""
-        ...
-
-    def alpha(self) -> bytes | None:
-        """How opaque each pixel is, as a grey PNG; None where all are."""
-        ...
+    kind: Format | None
+    size: int
+    converted: bool
+    has_alpha: bool
 
 
 class Studio(Protocol):
-    """Works on pixels."""
+    """Works on pixels. Files that are given are real ones, with a descriptor.
+
+    Raises:
+        MemoryError: a picture takes more memory than there is.
+        OSError: what is made of it cannot be written.
+    """
 
     @property
     def reads(self) -> Collection[Format]:
@@ -46,8 +50,27 @@ class Studio(Protocol):
         """The profile of converted pixels."""
         ...
 
-    def decode(self, data: bytes, picture: Picture, metadata: Metadata) -> Raster | Broken:
-        """The first picture in a file whose container is whole."""
+    def prove(self, versions: Sequence[bytes], original: Original) -> Broken | None:
+        """Why files cannot be this picture; None: all are decoded to their last pixel, and all to the same ones."""
+        ...
+
+    def develop(
+        self, source: BinaryIO, original: Original, sent: tuple[BinaryIO, Rect | None, int] | None, alpha: BinaryIO
+    ) -> Developed | Broken:
+        """Decode the first picture of a file: upright, eight bits a channel, sRGB.
+
+        `sent`: where all of it or a part is written, as a file of at most so many bytes that the service takes.
+        `alpha`: where it is written how opaque each pixel is, as a grey PNG, unless all are.
+        """
+        ...
+
+    def preview(
+        self, data: bytes, original: Original, longest: int | None, target: BinaryIO, *, quality: int, on_white: bool
+    ) -> Format | Broken:
+        """Write the picture, its longer side of `longest` pixels at most (None: as it is), for a browser.
+
+        A JPEG; where some of it is transparent and does not lie `on_white`, a WebP.
+        """
         ...
 
     def render(self, answer: PaidPicture, form: OutputFormat, dressed: Metadata, target: BinaryIO) -> None:

@@ -12,11 +12,9 @@ from watchd.core.request.appraising import Refused, appraise, too_large
 from watchd.errors import SourceLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from watchd.core.request.appraising import Appraisal
-    from watchd.formats.picture import Format, Incomplete
-    from watchd.interfaces import Tree
+    from watchd.formats.picture import Incomplete
+    from watchd.interfaces import Studio, Tree
     from watchd.model import Api, Folder, Sample
 
 
@@ -41,11 +39,10 @@ class Examiner:
     Threads: any; it holds nothing that changes.
     """
 
-    def __init__(self, tree: Tree, api: Api, reads: Collection[Format]) -> None:
-        """`reads`: what can be decoded here."""
+    def __init__(self, tree: Tree, api: Api, studio: Studio) -> None:
         self._tree = tree
         self._api = api
-        self._reads = reads
+        self._studio = studio
 
     def read(self, root: str, path: str) -> FileRead:
         """Read and hash it.
@@ -86,4 +83,4 @@ class Examiner:
     def _appraised(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
         if file.sample.size > sendable.MOST_FILE_BYTES:
             return Refused(too_large(file.sample.size))
-        return appraise(file.data, folder, self._api, self._reads)
+        return appraise(file.data, folder, self._api, self._studio)

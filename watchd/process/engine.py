@@ -19,7 +19,6 @@ from watchd.adapters.filesystem.spool import FileSpool
 from watchd.adapters.filesystem.target_folders import TargetFolders
 from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.http.client import HttpEndpoint
-from watchd.adapters.pixels.pillow_studio import PillowStudio
 from watchd.core.calls import scheduling
 from watchd.core.calls.gating import Hold
 from watchd.errors import LaterError, LedgerError, WatchdError
@@ -68,7 +67,7 @@ class Engine:
         outputs = FileOutputs(TargetFolders(self._roots, self.presence))
         outside = Outside(
             host.ledger, host.clock, FileTree(self.presence), self._spool, outputs, FileOriginals(outputs),
-            FileNotes(host.state / "failed", self.presence), PillowStudio(), self._endpoint, self.keys.fingerprint,
+            FileNotes(host.state / "failed", self.presence), host.darkroom, self._endpoint, self.keys.fingerprint,
             host.recorder, self.presence,
         )  # fmt: skip
         self.journey = Journey(settings, outside, host.keeper, once=once, admitted=self._admitted, looked=changed)

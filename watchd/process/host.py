@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchd.adapters.darkroom.darkroom import Darkroom
 from watchd.adapters.host import supervision
 from watchd.adapters.host.flight_recorder import FlightRecorder
 from watchd.adapters.host.lock import StateLock
@@ -51,6 +52,7 @@ class Host:
             self._lock.close()
             raise
         self.recorder = FlightRecorder(self.state / "reading")
+        self.darkroom = Darkroom()
         self.keeper = GateKeeper(self.ledger, self.clock)
         self.wakeup = Wakeup()
         self._ahead = self.clock.wall() - self.clock.steady()
@@ -105,6 +107,7 @@ class Host:
     def close(self) -> None:
         """Let the ledger go, then the lock."""
         self.recorder.close()
+        self.darkroom.close()
         if self._upkeep is not None:
             self._upkeep.stop()
         self.ledger.close()

@@ -84,7 +84,7 @@ class Journey:
         self._backlog = BacklogReview(ledger, clock, keeper, settings.approval)
         self.hints = Hints()
         self.recorder = Recorder(outside.notes, clock)
-        examiner = Examiner(outside.tree, settings.api, outside.studio.reads)
+        examiner = Examiner(outside.tree, settings.api, outside.studio)
         admitter = Admitter(examiner, clock, outside.in_hand, once=once)
         self.targets = Targets(outside.outputs, clock)
         self._answering = Answering(outside.presence)

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import re
+import tempfile
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
-from watchd.adapters.pixels import decoding
 from watchd.core.money import usd
 from watchd.core.request import endpoint, sendable
 from watchd.core.text import on_one_line
-from watchd.formats import containers
-from watchd.formats.metadata.collecting import collect
-from watchd.formats.picture import Broken, Picture
+from watchd.formats import reading
+from watchd.formats.picture import Broken
+from watchd.formats.reading import Original
 from watchd.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from watchd.interfaces import Studio
     from watchd.model import Job
 
 LONGEST_SIDE_PX = 4000
@@ -44,7 +42,7 @@ class Shown:
     size: int
 
 
-def embed(path: Path, *, full: bool) -> Shown | str:
+def embed(path: Path, studio: Studio, *, full: bool) -> Shown | str:
     """A picture file made ready for a browser, or why it cannot be shown. `full`: every pixel of it."""
     try:
         size = path.stat().st_size
@@ -53,30 +51,20 @@ def embed(path: Path, *, full: bool) -> Shown | str:
         data = path.read_bytes()
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
-    picture = containers.inspect(data)
-    if not isinstance(picture, Picture):
-        return picture.reason
-    if picture.width * picture.height > 2 * sendable.MOST_DECODED_PIXELS:
-        return f"{picture.width}x{picture.height} pixels are too many to be shown"
-    decoded = decoding.decode(data, picture, collect(data, picture.format))
-    if isinstance(decoded, Broken):
-        return f"its pixels {decoded.reason}"
-    image = decoded.image
-    width, height = image.size
-    if not full:
-        image.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX), Image.Resampling.LANCZOS)
-    return Shown(_address(image), width, height, size)
-
-
-def _address(image: Image.Image) -> str:
-    target = io.BytesIO()
-    if image.mode in {"LA", "RGBA"}:
-        kind = "webp"
-        image.convert("RGBA").save(target, "WEBP", quality=_QUALITY, method=2)
-    else:
-        kind = "jpeg"
-        image.save(target, "JPEG", quality=_QUALITY, subsampling=0)
-    return f"data:image/{kind};base64,{base64.b64encode(target.getvalue()).decode()}"
+    original = reading.read(data)
+    if not isinstance(original, Original):
+        return original.reason
+    width, height = original.upright
+    if width * height > 2 * sendable.MOST_DECODED_PIXELS:
+        return f"{width}x{height} pixels are too many to be shown"
+    with tempfile.TemporaryFile() as target:
+        longest = None if full else LONGEST_SIDE_PX
+        kind = studio.preview(data, original, longest, target, quality=_QUALITY, on_white=False)
+        if isinstance(kind, Broken):
+            return f"its pixels {kind.reason}"
+        target.seek(0)
+        address = f"data:image/{kind};base64,{base64.b64encode(target.read()).decode()}"
+    return Shown(address, width, height, size)
 
 
 def page(job: Job, calls: Sequence[Mapping[str, Any]], before: Shown | str, after: Shown | str) -> str:

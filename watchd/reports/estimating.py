@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+from watchd.adapters.darkroom.darkroom import Darkroom
 from watchd.adapters.filesystem.tree import FileTree
-from watchd.adapters.pixels.pillow_studio import PillowStudio
 from watchd.core.incoming.known import NOTHING
 from watchd.core.incoming.matching import Matcher
 from watchd.core.request.appraising import Appraisal, Refused
@@ -47,7 +47,7 @@ class Estimator:
     def __init__(self, settings: Settings, reader: IdentityView) -> None:
         self._reader = reader
         self._tree = FileTree()
-        self._examiner = Examiner(self._tree, settings.api, PillowStudio().reads)
+        self._examiner = Examiner(self._tree, settings.api, Darkroom())
         self._counted: set[tuple[str, str]] = set()
 
     def folder(self, folder: Folder) -> Estimate:
@@ -90,7 +90,7 @@ class Estimator:
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
         match self._examiner.judge(file, folder):
-            case Appraisal(_, _, planned):
+            case Appraisal(_, planned):
                 return file.sha256, planned
             case Incomplete(reason):
                 return f"not complete yet: {reason}"

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from watchd.adapters.darkroom.darkroom import Darkroom
 from watchd.adapters.ledgers import choosing
 from watchd.model import MICROS_PER_USD, JobState
 from watchd.web import pages
@@ -49,7 +50,7 @@ class Site:
         self._base_path = base_path
         self._state_dir = state_dir
         self._daemon = daemon
-        self._gallery = Gallery(self._root)
+        self._gallery = Gallery(self._root, Darkroom(at_once=1))
         self._changes = Changes(state_dir, daemon.status)
 
     def routes(self) -> list[Route]:

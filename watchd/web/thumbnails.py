@@ -5,27 +5,25 @@ Nothing is opened that the ledger does not know of: a number comes from the brow
 
 from __future__ import annotations
 
-import io
 import os
+import tempfile
 import threading
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from watchd.adapters.filesystem.tree import FileTree
-from watchd.adapters.pixels import decoding
 from watchd.core.request import sendable
 from watchd.errors import SourceLostError
-from watchd.formats import containers
-from watchd.formats.metadata.collecting import collect
-from watchd.formats.picture import Broken, Picture
+from watchd.formats import reading
+from watchd.formats.picture import Broken
+from watchd.formats.reading import Original
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from watchd.interfaces import Studio
     from watchd.model import Job
 
 SMALL, LARGE = 128, 1600
@@ -46,7 +44,8 @@ class Gallery:
     file is read. That is done by a thread of its own for each, which a share that hangs may keep.
     """
 
-    def __init__(self, root: Callable[[str], str | None]) -> None:
+    def __init__(self, root: Callable[[str], str | None], studio: Studio) -> None:
+        self._studio = studio
         self._root = root
         self._tree = FileTree()
         self._one_at_a_time = threading.Lock()
@@ -66,7 +65,7 @@ class Gallery:
         if data is None:
             return None
         with self._one_at_a_time:
-            made = _small(data, longest)
+            made = _small(self._studio, data, longest)
             if made is not None:
                 self._keep(key, made)
             return made
@@ -119,21 +118,14 @@ def _read(path: Path) -> bytes | None:
         return file.read() if os.fstat(descriptor).st_size <= MOST_BYTES else None
 
 
-def _small(data: bytes, longest: int) -> bytes | None:
-    picture = containers.inspect(data)
-    if not isinstance(picture, Picture) or sendable.objection(picture) is not None:
+def _small(studio: Studio, data: bytes, longest: int) -> bytes | None:
+    original = reading.read(data)
+    if not isinstance(original, Original) or sendable.objection(original.picture) is not None:
         return None
-    if picture.width * picture.height > MOST_PIXELS:
+    if original.picture.width * original.picture.height > MOST_PIXELS:
         return None
-    decoded = decoding.decode(data, picture, collect(data, picture.format))
-    if isinstance(decoded, Broken):
-        return None
-    image = decoded.image
-    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    if image.mode in {"LA", "RGBA"}:
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image.convert("RGB"), mask=image.getchannel("A"))
-        image = white
-    target = io.BytesIO()
-    image.save(target, "JPEG", quality=88)
-    return target.getvalue()
+    with tempfile.TemporaryFile() as target:
+        if isinstance(studio.preview(data, original, longest, target, quality=88, on_white=True), Broken):
+            return None
+        target.seek(0)
+        return target.read()

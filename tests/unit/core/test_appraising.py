@@ -10,21 +10,31 @@ from tests.unit.formats import sample_pictures as sample
 from watchd.core.request.appraising import Appraisal, Refused, appraise, plan
 from watchd.formats.metadata.collecting import Metadata
 from watchd.formats.picture import Format, Incomplete, Picture
+from watchd.formats.reading import Original
 from watchd.model import Api, Folder, OutputFormat, Parameters, Profile
 
 FOLDER = Folder("hot", "/hot", Profile("p", scale=2.0), "/out")
 ALL = list(Format)
 
 
+class Decodes:
+    """Every format; no profile is another than sRGB."""
+
+    reads = ALL
+
+    def is_other_than_srgb(self, icc: bytes) -> bool:
+        return not icc
+
+
 def planned(picture: Picture, folder: Folder = FOLDER, **said: int) -> Parameters | str:
-    return plan(picture, Metadata(**said), folder, Api(), ALL)  # type: ignore[arg-type]  # an orientation alone
+    return plan(Original(picture, Metadata(**said)), folder, Api(), ALL)  # type: ignore[arg-type]  # an orientation alone
 
 
 def test_a_picture_is_appraised_with_what_it_says() -> None:
-    found = appraise(sample.png(size=(300, 260), dpi=(300, 300)), FOLDER, Api(), ALL)
+    found = appraise(sample.png(size=(300, 260), dpi=(300, 300)), FOLDER, Api(), Decodes())
     assert isinstance(found, Appraisal)
     assert (found.parameters.width, found.parameters.height) == (600, 520)
-    assert found.metadata.pixels_per_metre == (11811, 11811)
+    assert found.original.metadata.pixels_per_metre == (11811, 11811)
 
 
 def test_a_turned_picture_is_planned_as_it_is_shown() -> None:
@@ -34,17 +44,17 @@ def test_a_turned_picture_is_planned_as_it_is_shown() -> None:
 
 
 def test_a_cut_file_may_yet_be_whole() -> None:
-    assert isinstance(appraise(sample.png()[:-5], FOLDER, Api(), ALL), Incomplete)
+    assert isinstance(appraise(sample.png()[:-5], FOLDER, Api(), Decodes()), Incomplete)
 
 
 def test_what_is_no_picture_is_refused() -> None:
-    found = appraise(b"<html>" * 40, FOLDER, Api(), ALL)
+    found = appraise(b"<html>" * 40, FOLDER, Api(), Decodes())
     assert isinstance(found, Refused)
     assert "HTML" in found.reason
 
 
 def test_without_its_extra_a_heic_picture_is_refused_and_says_what_to_install() -> None:
-    found = plan(Picture(Format.HEIC, 4000, 3000), Metadata(), FOLDER, Api(), [Format.JPEG])
+    found = plan(Original(Picture(Format.HEIC, 4000, 3000), Metadata()), FOLDER, Api(), [Format.JPEG])
     assert "pip install 'watchd[heic]'" in str(found)
 
 

@@ -8,13 +8,16 @@ from watchd.core.request import sendable
 from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.formats.metadata.collecting import Metadata
 from watchd.formats.picture import Colour, Format, Picture
+from watchd.formats.reading import Original
 
 PHOTO = Picture(Format.JPEG, 4000, 3000)
 PLAIN = Metadata()
 
 
 def reasons(picture: Picture = PHOTO, metadata: Metadata = PLAIN, size: int = 1000, **also: bool) -> tuple[str, ...]:
-    return sendable.reasons_to_convert(picture, metadata, size, other_colours=also.get("other_colours", False))
+    return sendable.reasons_to_convert(
+        Original(picture, metadata), size, other_colours=also.get("other_colours", False)
+    )
 
 
 @pytest.mark.parametrize("kind", [Format.JPEG, Format.PNG, Format.WEBP])
@@ -51,7 +54,7 @@ def test_a_turned_picture_is_turned_before_it_is_sent(orientation: int) -> None:
     ("orientation", "size"), [(1, (4000, 3000)), (3, (4000, 3000)), (6, (3000, 4000)), (5, (3000, 4000))]
 )
 def test_a_picture_is_planned_as_it_is_shown(orientation: int, size: tuple[int, int]) -> None:
-    assert sendable.upright(PHOTO, Metadata(orientation=orientation)) == size
+    assert Original(PHOTO, Metadata(orientation=orientation)).upright == size
 
 
 def test_colours_other_than_srgb_are_a_reason() -> None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image, ImageCms
 
-from watchd.formats.picture import Broken, Format
+from watchd.formats.picture import Broken, Colour, Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.picture import Picture
+    from watchd.formats.reading import Original
 
 try:
     from pillow_heif import register_heif_opener
@@ -45,6 +45,10 @@ _TURNS: Final = {
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
+_TURNED_BY_DECODER: Final = frozenset({Format.TIFF, Format.HEIC})
+"""Formats whose decoder turns its pixels upright by itself; of the others it leaves that to us."""
+_COLOURED: Final = frozenset({"RGB", "RGBA", "RGBX", "YCbCr", "LAB", "HSV"})
+_OPAQUE: Final = frozenset({"1", "L", "RGB", "YCbCr", "LAB", "I", "F", "P"})
 _MOST_PAGES: Final = 10
 _VISIBLE: Final = 6
 """Levels of 255 by which a colour has to differ before anyone would see it."""
@@ -64,19 +68,28 @@ class Pixels:
     converted: bool
 
 
-def decode(data: bytes, picture: Picture, metadata: Metadata) -> Pixels | Broken:
-    """The first frame of a file that `containers.inspect` called `picture`; a large one takes 4 bytes a pixel."""
+def decode(data: bytes, original: Original) -> Pixels | Broken:
+    """The first frame of a file, upright; a large one takes 4 bytes a pixel.
+
+    What comes out must be what the file says of itself: else its header, or its decoder, is not to be believed.
+    """
     try:
         with warnings.catch_warnings():
             # Of what is odd in a file and was decoded all the same there is nothing to tell to anybody.
             warnings.simplefilter("ignore")
-            image = _opened(data, picture)
+            image = _opened(data, original)
             if image is None:
                 return Broken("have another size than its header says")
             image.load()
-            image, converted = _as_srgb(in_eight_bits(image), metadata.icc)
-            turn = _TURNS.get(metadata.orientation)
-            return Pixels(image if turn is None else image.transpose(turn), converted)
+            doubt = _doubt(image, original.picture)
+            if doubt is not None:
+                return Broken(doubt)
+            image, converted = _as_srgb(in_eight_bits(image), original.metadata.icc)
+            turn = None if original.picture.format in _TURNED_BY_DECODER else _TURNS.get(original.metadata.orientation)
+            image = image if turn is None else image.transpose(turn)
+            if image.size != original.upright:
+                return Broken(f"come out as {image.width} x {image.height}, and its header says otherwise")
+            return Pixels(image, converted)
     except _DAMAGED as error:
         return Broken(f"cannot be decoded: {error}")
 
@@ -97,15 +110,29 @@ def answer(open_it: Callable[[], BinaryIO], kinds: Collection[str] = ("PNG",)) -
             raise ValueError(f"a paid answer cannot be decoded: {error}") from error
 
 
-def _opened(data: bytes, picture: Picture) -> Image.Image | None:
+def _opened(data: bytes, original: Original) -> Image.Image | None:
     """The frame of the size in the header: the first one, but for a TIFF that begins with a thumbnail."""
+    picture = original.picture
     image = Image.open(io.BytesIO(data), formats=_PILLOW[picture.format])
+    size = original.upright if picture.format in _TURNED_BY_DECODER else (picture.width, picture.height)
     pages = getattr(image, "n_frames", 1) if picture.format is Format.TIFF else 1
     for page in range(min(pages, _MOST_PAGES)):
         if page:
             image.seek(page)
-        if image.size == (picture.width, picture.height):
+        if image.size == size:
             return image
+    return None
+
+
+def _doubt(image: Image.Image, picture: Picture) -> str | None:
+    """Where what was decoded has other channels than the header says; completes the sentence "its pixels …"."""
+    is_cmyk = image.mode == "CMYK"
+    if is_cmyk != (picture.colour is Colour.CMYK):
+        return f"come out as {image.mode}, and its header says {picture.colour}"
+    if picture.colour is Colour.GREY and image.mode in _COLOURED:
+        return f"come out as {image.mode}, and its header says that they are grey"
+    if picture.alpha and image.mode in _OPAQUE and "transparency" not in image.info:
+        return "come out opaque, and its header says that they are not"
     return None
 
 

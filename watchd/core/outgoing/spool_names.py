@@ -1,6 +1,7 @@
 """The names of a job's files in the spool: each begins with the job's number, so that nobody else's are meant.
 
-7.send      what one call sends: the original as it is, or its pixels in a file that the service takes
+7.send      the original, as it is sent where it can go out as it is
+7.upload    its pixels, or a part of them, in a file that the service takes
 7.png       the paid answer; 7.3.png that of its third tile
 7.meta      what the output says beside its pixels, as PNG chunks: it outlives the original
 7.alpha     how opaque the original's pixels are, as a grey PNG, where any is not
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
 
 def snapshot(job: Job) -> str:
-    """What one call sends."""
+    """The original, as it is sent where it can go out as it is."""
     return f"{job.id}.send"
+
+
+def upload(job: Job) -> str:
+    """Its pixels, or a part of them, in a file that the service takes."""
+    return f"{job.id}.upload"
 
 
 def answer(job: Job, number: int | None = None) -> str:
@@ -60,7 +66,7 @@ def owner(name: str) -> str:
 
 def passing(job: Job) -> tuple[str, ...]:
     """All that is made anew when the job is taken up again."""
-    return snapshot(job), dress(job), alpha(job), answer(job), rendered(job), earlier(job)
+    return snapshot(job), upload(job), dress(job), alpha(job), answer(job), rendered(job), earlier(job)
 
 
 def paid(job: Job, tiles: Iterable[int]) -> tuple[str, ...]:

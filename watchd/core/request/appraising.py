@@ -6,13 +6,13 @@ Asked when a file is admitted, again when it is claimed, and by whoever only wan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from watchd.core.outgoing import output_formats
 from watchd.core.request import endpoint, sendable
-from watchd.formats import containers
-from watchd.formats.metadata.collecting import Metadata, collect
-from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
+from watchd.formats import reading
+from watchd.formats.picture import Format, Incomplete, Unreadable
+from watchd.formats.reading import Original
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,13 +22,31 @@ if TYPE_CHECKING:
 MISSING: Final = {Format.HEIC: "it is a HEIC picture, which needs an extra: pip install 'watchd[heic]'"}
 
 
+class Decoder(Protocol):
+    """What has to be known of whoever decodes pictures."""
+
+    @property
+    def reads(self) -> Collection[Format]:
+        """The formats that can be decoded here."""
+        ...
+
+    def is_other_than_srgb(self, icc: bytes) -> bool:
+        """Whether a colour profile means visibly other colours than sRGB."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Appraisal:
-    """A picture, what its file says beside the pixels, and what is asked for it."""
+    """A picture, what is asked for it, and for which `reasons` it has to be converted first."""
 
-    picture: Picture
-    metadata: Metadata
+    original: Original
     parameters: Parameters
+    reasons: tuple[str, ...]
+
+    @property
+    def goes_as_it_is(self) -> bool:
+        """Whether the file's own bytes are sent, but for what is private in them."""
+        return not self.reasons and not self.parameters.tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +56,18 @@ class Refused:
     reason: str
 
 
-def appraise(data: bytes, folder: Folder, api: Api, reads: Collection[Format]) -> Appraisal | Incomplete | Refused:
-    """Judge all the bytes of a file. `reads`: the formats that can be decoded here."""
-    match containers.inspect(data):
-        case Picture() as picture:
-            metadata = collect(data, picture.format)
-            planned = plan(picture, metadata, folder, api, reads)
-            return Refused(planned) if isinstance(planned, str) else Appraisal(picture, metadata, planned)
+def appraise(data: bytes, folder: Folder, api: Api, decoder: Decoder) -> Appraisal | Incomplete | Refused:
+    """Judge all the bytes of a file."""
+    match reading.read(data):
+        case Original() as original:
+            planned = plan(original, folder, api, decoder.reads)
+            if isinstance(planned, str):
+                return Refused(planned)
+            icc = original.metadata.icc
+            other = icc is not None and decoder.is_other_than_srgb(icc)
+            return Appraisal(
+                original, planned, sendable.reasons_to_convert(original, len(data), other_colours=other)
+            )  # fmt: skip
         case Incomplete() as incomplete:
             return incomplete
         case Unreadable(reason):
@@ -53,14 +76,15 @@ def appraise(data: bytes, folder: Folder, api: Api, reads: Collection[Format]) -
             assert_never(unexpected)
 
 
-def plan(picture: Picture, metadata: Metadata, folder: Folder, api: Api, reads: Collection[Format]) -> Parameters | str:
+def plan(original: Original, folder: Folder, api: Api, reads: Collection[Format]) -> Parameters | str:
     """What is asked of the service for a picture under its folder as it is now, or why nothing is."""
+    picture = original.picture
     if picture.format not in reads:
         return MISSING.get(picture.format, f"{picture.format} pictures cannot be decoded here")
     objection = sendable.objection(picture)
     if objection is not None:
         return objection
-    width, height = sendable.upright(picture, metadata)
+    width, height = original.upright
     planned = endpoint.plan(
         folder.profile, width, height, dialect=api.dialect, oversize=folder.oversize, price=api.price
     )

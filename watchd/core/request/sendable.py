@@ -9,8 +9,8 @@ from watchd.formats.metadata import exif
 from watchd.formats.picture import Colour, Format
 
 if TYPE_CHECKING:
-    from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.picture import Picture
+    from watchd.formats.reading import Original
 
 TAKEN: Final = frozenset({Format.JPEG, Format.PNG, Format.WEBP})
 """What the vendor names as safe to send."""
@@ -18,7 +18,6 @@ MOST_FILE_BYTES: Final = 1_000_000_000
 """Larger originals are refused: each is read whole, once, to be hashed and proven."""
 MOST_DECODED_PIXELS: Final = 160_000_000
 """Larger pictures are refused where they must be decoded: 640 MB is the most that one may take in memory."""
-_TURNED_ON_ITS_SIDE: Final = range(5, 9)
 _EIGHT_BITS: Final = 8
 _MOST_BITS: Final = 16
 
@@ -29,25 +28,19 @@ NAMES: Final = {
 }  # fmt: skip
 
 
-def upright(picture: Picture, metadata: Metadata) -> tuple[int, int]:
-    """Width and height as the picture is shown: what everything is planned by."""
-    if metadata.orientation in _TURNED_ON_ITS_SIDE:
-        return picture.height, picture.width
-    return picture.width, picture.height
-
-
-def reasons_to_convert(picture: Picture, metadata: Metadata, size: int, *, other_colours: bool) -> tuple[str, ...]:
+def reasons_to_convert(original: Original, size: int, *, other_colours: bool) -> tuple[str, ...]:
     """Why a file of `size` bytes cannot be sent as it is, each completing the sentence "it is converted: …".
 
     `other_colours`: its profile means visibly other colours than sRGB. Nothing: it goes out byte for byte.
     """
+    picture = original.picture
     said = (
         (picture.format not in TAKEN, f"it is {NAMES[picture.format]}"),
         (picture.frames > 1, f"only the first of its {picture.frames} pictures is sent"),
         (picture.colour is Colour.CMYK, "its colours are CMYK"),
         (picture.colour is Colour.OTHER, "its colours are no RGB"),
         (picture.depth > _EIGHT_BITS, f"it has {picture.depth} bits a channel"),
-        (metadata.orientation != exif.UPRIGHT, "it is turned upright"),
+        (original.metadata.orientation != exif.UPRIGHT, "it is turned upright"),
         (other_colours, "its colour profile is no sRGB"),
         (size > MAX_UPLOAD_BYTES, f"the service takes files below {MAX_UPLOAD_BYTES + 1:,} bytes"),
     )

@@ -85,7 +85,7 @@ class Admitter:
 
     def _judge(self, folder: Folder, path: str, file: FileRead, seen: Observation) -> Admission | NotYet:
         match self._examiner.judge(file, folder):
-            case Appraisal(_, _, planned):
+            case Appraisal(_, planned):
                 return _admission(folder, path, file, endpoint.asked(planned, folder.profile))
             case Incomplete(reason):
                 now = self._clock.steady()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from watchd.formats.metadata.collecting import Metadata
-    from watchd.formats.picture import Format, Picture
-    from watchd.interfaces import InHand, Raster, Spool, Studio, Tree
+    from watchd.formats.reading import Original
+    from watchd.interfaces import Developed, InHand, Spool, Studio, Tree
     from watchd.journey.examining import Examiner
     from watchd.model import Folder, Job, Parameters, Place, Sample, Tile
 
@@ -48,7 +48,7 @@ class Prepared:
 
     `parameters`: what is asked for the picture as a whole; `upload.parameters`: for this call. `tile`: the part that
     is sent; None: all of it. `converted`: why it is not sent byte for byte, if it is not. `in_srgb`: its colours were
-    converted to sRGB. `alpha`: how opaque its pixels are, as a grey PNG; None where all are.
+    converted to sRGB. `has_alpha`: some pixels are not opaque; how opaque, lies in the spool.
     """
 
     parameters: Parameters
@@ -57,7 +57,7 @@ class Prepared:
     tile: Tile | None = None
     converted: tuple[str, ...] = ()
     in_srgb: bool = False
-    alpha: bytes | None = None
+    has_alpha: bool = False
 
     def makes_whole(self, job: Job) -> bool:
         """Whether this is the last of a job's tiles."""
@@ -117,13 +117,12 @@ class Preparer:
             return _gone(f"{lost}; if it comes back it is a new job")
         if sha256 != job.sha256:
             return _gone("other bytes lie under its name now; they are a new job")
-        with self._one_at_a_time, self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
-            if not may:
-                return _unfit(DEADLY)
+        with self._one_at_a_time:
             try:
-                with self._spool.open(spool_names.snapshot(job)) as copy:
-                    file = FileRead(copy.read(), sample, sha256)
-                return self._prepared(job, folder, file, have)
+                found = self._look_into(job, folder, place, sample)
+                if isinstance(found, Unfit):
+                    return found
+                return self._lay_out(job, folder, *found, have)
             except MemoryError:
                 return _unfit(TOO_MUCH)
 
@@ -139,56 +138,71 @@ class Preparer:
             sample = self._tree.copy(place.root, job.path, sendable.MOST_FILE_BYTES, take)
         return sample, digest.hexdigest()
 
-    def _prepared(self, job: Job, folder: Folder, file: FileRead, have: Collection[int]) -> Prepared | Unfit:
-        match self._examiner.judge(file, folder):
-            case Appraisal() as found:
-                return self._lay_out(job, folder, file.data, found, have)
-            case Incomplete(reason):
-                return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
-            case Refused(reason):
-                return _unfit(reason)
-            case unexpected:
-                assert_never(unexpected)
+    def _look_into(
+        self, job: Job, folder: Folder, place: Place, sample: Sample
+    ) -> tuple[bytes, Appraisal] | Unfit:  # fmt: skip
+        """The bytes of the copy, and what they come to."""
+        with self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
+            if not may:
+                return _unfit(DEADLY)
+            with self._spool.open(spool_names.snapshot(job)) as copy:
+                file = FileRead(copy.read(), sample, job.sha256)
+            match self._examiner.judge(file, folder):
+                case Appraisal() as found:
+                    return file.data, found
+                case Incomplete(reason):
+                    return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
+                case Refused(reason):
+                    return _unfit(reason)
+                case unexpected:
+                    assert_never(unexpected)
 
     def _lay_out(
         self, job: Job, folder: Folder, data: bytes, found: Appraisal, have: Collection[int]
     ) -> Prepared | Unfit:
         """What is sent, in the spool: the file as it is where that will do, else its pixels in another."""
-        picture, metadata, planned = found.picture, found.metadata, found.parameters
+        original, planned = found.original, found.parameters
         tile = next((tile for tile in planned.tiles if tile.number not in have), None)
-        reasons = self._reasons_to_convert(picture, metadata, len(data))
-        if planned.tiles or reasons or picture.alpha:
-            raster = self._studio.decode(data, picture, metadata)
-            if isinstance(raster, Broken):
-                return _unfit(f"its pixels {raster.reason}")
-            if planned.tiles or reasons:
-                return self._converted(job, found, tile, raster, reasons)
-            alpha = raster.alpha()
-        else:
-            alpha = None
-        sent = data if folder.send_metadata else without_private(data, picture.format)
+        if not found.goes_as_it_is:
+            return self._converted(job, found, tile)
+        has_alpha = False
+        if original.picture.alpha:
+            developed = self._develop(job, original, None)
+            if isinstance(developed, Unfit):
+                return developed
+            has_alpha = developed.has_alpha
+        sent = data if folder.send_metadata else without_private(data, original.picture.format)
         if sent != data:  # else it lies there as it came
             self._spool.write(spool_names.snapshot(job), sent)
-        return Prepared(planned, metadata, self._snapshot(job, planned, picture.format, len(sent)), alpha=alpha)
+        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, original.picture.format, len(sent))
+        return Prepared(planned, original.metadata, upload, has_alpha=has_alpha)
 
-    def _reasons_to_convert(self, picture: Picture, metadata: Metadata, size: int) -> tuple[str, ...]:
-        other = metadata.icc is not None and self._studio.is_other_than_srgb(metadata.icc)
-        return sendable.reasons_to_convert(picture, metadata, size, other_colours=other)
-
-    def _converted(
-        self, job: Job, found: Appraisal, tile: Tile | None, raster: Raster, reasons: tuple[str, ...]
-    ) -> Prepared | Unfit:
+    def _converted(self, job: Job, found: Appraisal, tile: Tile | None) -> Prepared | Unfit:
         """Nothing of the original's metadata is in it, whatever the folder says: EXIF speaks of other pixels."""
-        encoded = raster.upload(None if tile is None else rect_of(tile), MAX_UPLOAD_BYTES)
-        if encoded is None:
+        name, planned = spool_names.upload(job), found.parameters
+        with self._spool.draft(name) as sent:
+            part = None if tile is None else rect_of(tile)
+            developed = self._develop(job, found.original, (sent, part, MAX_UPLOAD_BYTES))
+        if isinstance(developed, Unfit):
+            return developed
+        if developed.kind is None:
             return _unfit(f"it cannot be brought below {MAX_UPLOAD_BYTES + 1:,} bytes without visible loss")
-        kind, sent = encoded
-        planned = found.parameters
-        self._spool.write(spool_names.snapshot(job), sent)
-        upload = self._snapshot(job, planned if tile is None else tile.parameters, kind, len(sent))
-        told = reasons or ("it is cut into tiles",)
-        return Prepared(planned, found.metadata, upload, tile, told, raster.converted, raster.alpha())
+        parameters = planned if tile is None else tile.parameters
+        upload = Snapshot(self._spool, name, parameters, developed.kind, developed.size)
+        told = found.reasons or ("it is cut into tiles",)
+        return Prepared(
+            planned, found.original.metadata, upload, tile, told, developed.converted, has_alpha=developed.has_alpha
+        )  # fmt: skip
 
-    def _snapshot(self, job: Job, parameters: Parameters, kind: Format, size: int) -> Snapshot:
-        """What lies in the spool by now, to be sent with these."""
-        return Snapshot(self._spool, spool_names.snapshot(job), parameters, kind, size)
+    def _develop(
+        self, job: Job, original: Original, sent: tuple[BinaryIO, Rect | None, int] | None
+    ) -> Developed | Unfit:
+        """The original in the spool, decoded; how opaque its pixels are lies there too, where any is not."""
+        name = spool_names.alpha(job)
+        with self._spool.open(spool_names.snapshot(job)) as source, self._spool.draft(name) as alpha:
+            developed = self._studio.develop(source, original, sent, alpha)
+        if isinstance(developed, Broken):
+            return _unfit(f"its pixels {developed.reason}")
+        if not developed.has_alpha:
+            self._spool.remove(name)
+        return developed

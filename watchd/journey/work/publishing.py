@@ -62,7 +62,7 @@ class Publisher:
         planned = prepared.parameters
         room = reserve_bytes(planned) if not planned.tiles else planned.width * planned.height * BYTES_PER_PIXEL
         self._outputs.make_ready(folder.output, room)
-        parts, lacks_alpha = max(1, len(planned.tiles)), prepared.alpha is not None
+        parts, lacks_alpha = max(1, len(planned.tiles)), prepared.has_alpha
         if not rendering.passes(folder.format, parts=parts, lacks_alpha=lacks_alpha):
             self._spool.make_ready(room)
         self._lay_out(job, folder, prepared)
@@ -90,8 +90,6 @@ class Publisher:
             srgb_profile=self._studio.srgb() if prepared.in_srgb else None,
         )  # fmt: skip
         self._spool.write(spool_names.dress(job), dressing.as_png_chunks(dressed))
-        if prepared.alpha is not None:
-            self._spool.write(spool_names.alpha(job), prepared.alpha)
 
     def _take(self, job: Job, folder: Folder, wanted: str) -> str | ClaimLost:
         """The wanted name, or the first after it that is free."""

@@ -1,0 +1,37 @@
+"""One reading of a picture: whatever is asked about it later, it is told here once, for every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from watchd.formats import containers
+from watchd.formats.metadata.collecting import collect
+from watchd.formats.picture import Picture
+
+if TYPE_CHECKING:
+    from watchd.formats.metadata.collecting import Metadata
+    from watchd.formats.picture import Incomplete, Unreadable
+
+_ON_ITS_SIDE: Final = range(5, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a file holds: its picture as stored, and what it says beside the pixels, its way up included."""
+
+    picture: Picture
+    metadata: Metadata
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height in pixels as the picture is shown: what everything is planned by."""
+        if self.metadata.orientation in _ON_ITS_SIDE:
+            return self.picture.height, self.picture.width
+        return self.picture.width, self.picture.height
+
+
+def read(data: bytes) -> Original | Incomplete | Unreadable:
+    """Judge all the bytes of a file; see `containers.inspect`. No pixel is decoded."""
+    seen = containers.inspect(data)
+    return Original(seen, collect(data, seen.format)) if isinstance(seen, Picture) else seen

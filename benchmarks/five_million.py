@@ -33,10 +33,10 @@ FAILED, UNKNOWN, QUEUED = 200, 20, 200
 """Jobs beside those that are done."""
 
 JOB = (
-    "INSERT INTO job (id, folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height,"
-    " state, attempts, ended, booked, name, output, output_sha256, created_at, finished_at, claim, folded, error,"
-    " failure)"
-    " VALUES (?, ?, ?, '', ?, ?, ?, ?, 'gold', 20000, 6000, 4000, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)"
+    "INSERT INTO job (id, folder, path, path_text, sha256, picture, size, mtime_ns, parameters, profile, price,"
+    " width, height, state, attempts, ended, booked, name, output, output_sha256, created_at, finished_at, claim,"
+    " folded, error, failure)"
+    " VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, 'gold', 20000, 6000, 4000, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)"
 )
 ATTEMPT = (
     "INSERT INTO attempt (job_id, started_at, armed_at, day, finished_at, http_status, outcome, booked, sent_bytes,"
@@ -99,8 +99,9 @@ def _output(number: int) -> str:
 def _job(number: int, at: float, folder: str, end: float) -> tuple[object, ...]:
     output = _output(number)
     return (
-        number, folder, _path(number), _digest(number, "in"), 4_000_000 + number, int(at * 1e9) + number % 1000,
-        PARAMETERS, "done", 1, number * len(STEPS) - 1, 20_000, _path(number)[:-4] + b".png", output.encode(),
+        number, folder, _path(number), _digest(number, "in"), _digest(number, "sent"), 4_000_000 + number,
+        int(at * 1e9) + number % 1000, PARAMETERS, "done", 1, number * len(STEPS) - 1,
+        20_000, _path(number)[:-4] + b".png", output.encode(),
         _digest(number, "out"), at - 12.3, at, int(end - at > FOLDED_S), None, None,
     )  # fmt: skip
 
@@ -131,7 +132,8 @@ def _others(connection: sqlite3.Connection, files: int, folder: str, end: float)
         where = "elsewhere" if state == "queued" else folder
         finished = None if state == "queued" else end
         connection.execute(JOB, (
-            number, where, _path(number), _digest(number, "in"), 1, 1, PARAMETERS, state, 0, None, 0, None, None, None,
+            number, where, _path(number), _digest(number, "in"), None, 1, 1, PARAMETERS, state, 0, None, 0, None,
+            None, None,
             end - 60, finished, 0, None if state == "queued" else "400: no", None if state == "queued" else "refused",
         ))  # fmt: skip
 

@@ -171,9 +171,9 @@ SMALL = {
 }  # fmt: skip
 OPEN = {
     "job_in_queue", "job_free", "job_with_due_original", "job_under_way", "job_due", "job_in_tiles", "attempt_open",
-    "sighting_waiting",
+    "sighting_waiting", "job_that_keeps",
 }  # fmt: skip
-"""Indexes in which nothing stands that is done with."""
+"""Indexes in which nothing stands that is done with, or no more than has room in the spool."""
 
 
 @pytest.mark.parametrize("file", ["queries.sql", "readings.sql"])

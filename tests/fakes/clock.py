@@ -38,9 +38,9 @@ class ManualClock:
         """Nothing here takes time by itself."""
         return 0.0
 
-    def local(self) -> datetime:
+    def local(self, moment: Wall | None = None) -> datetime:
         """UTC."""
-        return datetime.fromtimestamp(self.wall(), UTC)
+        return datetime.fromtimestamp(self.wall() if moment is None else moment, UTC)
 
     def day_of(self, moment: Wall) -> str:
         """The day in UTC."""

@@ -76,8 +76,8 @@ class TurnedClock:
     def work(self) -> float:
         return 0.0
 
-    def local(self) -> datetime:
-        return datetime.fromtimestamp(self.wall_s, UTC)
+    def local(self, moment: Wall | None = None) -> datetime:
+        return datetime.fromtimestamp(self.wall_s if moment is None else moment, UTC)
 
     def day_of(self, moment: Wall) -> str:
         return datetime.fromtimestamp(moment, UTC).date().isoformat()

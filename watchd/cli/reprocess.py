@@ -78,7 +78,7 @@ def _cost(
     settings: Settings, view: LedgerView, chosen: Sequence[tuple[int, Folder, str]]
 ) -> tuple[int, dict[int, str]]:
     """Micro-dollars of all calls, and the jobs whose files could not be sent, with the reason."""
-    from watchd.reports.estimating import Estimator  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
+    from watchd.reports.estimating import Estimator, Measured  # noqa: PLC0415 -- `watchd --help` pays for no command's imports
 
     estimator = Estimator(settings, view)
     cost = 0
@@ -90,7 +90,7 @@ def _cost(
         match estimator.measure(folder, str(root), below):
             case str() as reason:
                 refused[job] = reason
-            case sha256, parameters:
-                cost += 0 if (sha256, parameters.identity) in counted else parameters.price
-                counted.add((sha256, parameters.identity))
+            case Measured(_, picture, parameters):
+                cost += 0 if (picture, parameters.identity) in counted else parameters.price
+                counted.add((picture, parameters.identity))
     return cost, refused

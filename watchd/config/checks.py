@@ -231,8 +231,9 @@ def _place_of(section: FolderSection, key: str, at: Path, around: Whereabouts, r
     if key == "archive" and not report.broken((*at, "originals")) and not report.broken((*at, "archive")):
         if section.originals == "archive" and written is None:
             report.add((*at, "originals"), "nothing says where to, expected `archive:` with a folder beside it")
-        elif section.originals != "archive" and written is not None:
-            report.add((*at, "archive"), "nothing would go there, expected it with `originals: archive`, or left out")
+        elif section.originals == "keep" and written is not None:
+            why = "nothing would go there, expected it with `originals: archive` or `delete`, or left out"
+            report.add((*at, "archive"), why)
     return None if written is None else _path(written, (*at, key), around, report)
 
 

@@ -127,7 +127,10 @@ class FolderSection(Section):
     originals: Annotated[Literal["keep", "archive", "delete"], Choice(("keep", "archive", "delete"))] = key(
         "keep", description="What becomes of an original after its output is safe."
     )
-    archive: Annotated[str, PathText()] | None = key(None, description="Where originals go with `originals: archive`.")
+    archive: Annotated[str, PathText()] | None = key(
+        None,
+        description="Where originals go with `originals: archive`; with `delete`, files of more than one picture.",
+    )
     failed: Annotated[str, PathText()] | None = key(
         None, description="Where failed originals go, with NAME.error.json beside them; null: they stay."
     )
@@ -144,6 +147,11 @@ class FolderSection(Section):
     )
     chain: Annotated[bool, Flag()] = key(
         False, description="Whether pictures that watchd itself published may be input here."
+    )
+    pages: Annotated[Literal["first", "fail"], Choice(("first", "fail"))] = key(
+        "first",
+        description="Files of several pages, frames or pictures: only the first is sent, and the file is never deleted"
+        " for it; or they are refused.",
     )
     oversize: Annotated[Literal["fit", "tile", "fail"], Choice(("fit", "tile", "fail"))] = key(
         "fit", description="When the result would pass the service's 16,777,216 pixels: lower the scale, tile, or fail."

@@ -128,6 +128,7 @@ def _folder(ready: Ready, file: FileSection) -> Folder:
         metadata=section.metadata,
         send_metadata=section.send_metadata,
         chain=section.chain,
+        pages=section.pages,
         oversize=section.oversize,
         hours=section.hours,
         priority=section.priority,

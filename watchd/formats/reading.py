@@ -30,6 +30,13 @@ class Original:
             return self.picture.height, self.picture.width
         return self.picture.width, self.picture.height
 
+    @property
+    def besides(self) -> str | None:
+        """What else the file holds, that no output of its picture has; None: nothing."""
+        more = self.picture.frames - 1
+        told = self.picture.besides or ((f"{more} more picture{'s' if more > 1 else ''}",) if more > 0 else ())
+        return ", ".join(told) or None
+
 
 def read(data: bytes) -> Original | Incomplete | Unreadable:
     """Judge all the bytes of a file; see `containers.inspect`. No pixel is decoded."""

@@ -21,6 +21,7 @@ from watchd.interfaces.ledger import (
     OriginalBook,
     OwnerDesk,
     Recovery,
+    ResultBook,
     RunProgress,
     SightingBook,
     StatusView,
@@ -33,6 +34,6 @@ from watchd.interfaces.studio import Developed, Studio
 __all__ = [
     "CallBook", "Clock", "Developed", "Endpoint", "FigureView", "GateBook", "HistoryView", "IdentityView", "InHand",
     "JobQueue", "Ledger", "LedgerHealth", "LedgerUpkeep", "LedgerView", "NameBook", "Notes", "OriginalBook",
-    "Originals", "Outputs", "OwnerDesk", "Presence", "Recovery", "RunProgress", "SightingBook", "Spool", "SpoolFile",
-    "StatusView", "Streamed", "Studio", "TargetBook", "Tree", "Upload",
+    "Originals", "Outputs", "OwnerDesk", "Presence", "Recovery", "ResultBook", "RunProgress", "SightingBook", "Spool",
+    "SpoolFile", "StatusView", "Streamed", "Studio", "TargetBook", "Tree", "Upload",
 ]  # fmt: skip

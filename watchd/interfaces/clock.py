@@ -25,8 +25,8 @@ class Clock(Protocol):
         """CPU seconds that the calling thread has used so far."""
         ...
 
-    def local(self) -> datetime:
-        """The host's local time, with its zone, for days, hours and dates."""
+    def local(self, moment: Wall | None = None) -> datetime:
+        """The host's local time, now or at a moment in Unix seconds, with its zone, for days, hours and dates."""
         ...
 
     def day_of(self, moment: Wall) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from watchd.core.request import sendable
 from watchd.core.request.appraising import Refused, appraise, too_large
 from watchd.errors import SourceLostError
+from watchd.formats.metadata.stripping import without_private
 
 if TYPE_CHECKING:
     from watchd.core.request.appraising import Appraisal
@@ -79,6 +80,12 @@ class Examiner:
             return self._appraised(file, folder)
         except MemoryError:
             return Refused(TOO_MUCH)
+
+    def picture_of(self, file: FileRead, found: Appraisal, folder: Folder) -> str:
+        """What its payment is known by: SHA-256 (hex) of what is sent where that is the file, else of the file."""
+        if not found.goes_as_it_is or folder.send_metadata:
+            return file.sha256
+        return hashlib.sha256(without_private(file.data, found.original.picture.format)).hexdigest()
 
     def _appraised(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
         if file.sample.size > sendable.MOST_FILE_BYTES:

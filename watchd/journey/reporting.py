@@ -27,9 +27,9 @@ class Recorder:
         self._notes = notes
         self._clock = clock
 
-    def published(self, job: Job, published: Published, price: int, reused_from: int | None) -> None:
-        """A picture came out."""
-        paid = f"from job {reused_from}, nothing paid" if reused_from else f"paid {usd(price)}"
+    def published(self, job: Job, published: Published, served_by: Job | None) -> None:
+        """A picture came out, bought or `served_by` the result of an earlier job."""
+        paid = f"from job {served_by.id}, nothing paid" if served_by is not None else f"paid {usd(job.booked)}"
         logger.info(
             "Published %s/%s as %s (%s)", job.folder, on_one_line(job.path), on_one_line(published.output), paid,
             extra={"action": "published", "job": job.id},

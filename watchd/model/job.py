@@ -72,7 +72,9 @@ class Job:
     the spool file of the paid answer, while it is needed. `tiles`: how many of its tiles have come, where it is cut
     into some. `due`: something is still to be done with its original; `moved`: where that has gone since, `moving`:
     where it was about to. `note`: what was written beside it, with these bytes. `claim`: which claim of it this is: a
-    fencing token, since whoever claims it later has a higher one.
+    fencing token, since whoever claims it later has a higher one. `picture`: what its payment is known by, a SHA-256
+    (hex), where that is another than the file's. `besides`: what else its file holds, that its output will not have, in
+    words. `written`: how its output is written (`output_formats.written`); `keeps`: its paid answer is kept beside it.
     """
 
     id: int
@@ -106,6 +108,15 @@ class Job:
     note: str | None = None
     note_sha256: str | None = None
     claim: int = 0
+    picture: str | None = None
+    besides: str | None = None
+    written: str | None = None
+    keeps: bool = False
+
+    @property
+    def known_by(self) -> str:
+        """What its payment is known by."""
+        return self.picture or self.sha256
 
     @property
     def tries(self) -> int:
@@ -126,7 +137,8 @@ class Published:
 class Asked:
     """What a job asks of the service: the identity of its parameters, its price, the size of the answer in pixels.
 
-    `words`: the same for people.
+    `words`: the same for people. `picture`: the SHA-256 (hex) of what is sent, where that is the file as it is, else of
+    the file; empty: that is not known.
     """
 
     parameters: str
@@ -134,6 +146,7 @@ class Asked:
     width: int
     height: int
     words: str = ""
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +154,7 @@ class Admission:
     """A settled file, read and measured, on its way into the ledger. `refusal`: why it ends as failed at once.
 
     `chain`: the folder takes pictures that watchd itself published. `due`: its refused original is to be moved away.
+    `besides`: what else the file holds than its picture, in words.
     """
 
     folder: str
@@ -153,6 +167,7 @@ class Admission:
     asked: Asked | None = None
     refusal: Failure | None = None
     due: bool = False
+    besides: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 READABLE = (
-    "*.jpg", "*.jpeg", "*.png", "*.webp", "*.tif", "*.tiff", "*.bmp", "*.gif", "*.avif", "*.jp2", "*.j2k", "*.jpx",
-    "*.heic", "*.heif",
+    "*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.jif", "*.mpo", "*.png", "*.apng", "*.webp", "*.tif", "*.tiff", "*.btf",
+    "*.bmp", "*.dib", "*.gif", "*.avif", "*.avifs", "*.jp2", "*.j2k", "*.j2c", "*.jpc", "*.jpf", "*.jpx",
+    "*.heic", "*.heics", "*.heif", "*.heifs", "*.hif",
 )  # fmt: skip
 """Patterns of all pictures that can be read. HEIC needs an extra: without it such a file fails, and says so."""
 
@@ -103,6 +104,7 @@ class Folder:
     metadata: Literal["keep", "strip"] = "keep"
     send_metadata: bool = False
     chain: bool = False
+    pages: Literal["first", "fail"] = "first"
     oversize: Literal["fit", "tile", "fail"] = "fit"
     hours: Hours | None = None
     priority: int = 0

@@ -145,6 +145,7 @@ class Engine:
             raise LedgerError(f"a paid answer in the spool cannot be made safe at present ({error})") from error
         for job, conclusion in ended:
             self.journey.recorder.concluded(job, conclusion)
+        self.journey.finisher.bound_kept_answers()
         if as_they_are:
             self._roots.accept_as_they_are()
         api = self.settings.api

@@ -102,12 +102,15 @@ class Journey:
             self.silent,
         )
         self.publisher = Publisher(outside.outputs, spool, outside.studio, ledger, clock)
+        self.finisher = Finisher(
+            self.publisher, self.recorder, ledger, spool, clock, settings.folders, self.hints.lost, self.targets.served
+        )  # fmt: skip
         stages = Stages(
             Preparer(outside.tree, examiner, spool, outside.studio, outside.in_hand),
             self.publisher,
             Sender(outside.endpoint, spool, ledger, outside.fingerprint),
             self.recorder,
-            Finisher(self.publisher, self.recorder, ledger, spool, clock, self.hints.lost, self.targets.served),
+            self.finisher,
             Archiver(outside.originals, outside.outputs, ledger, self.recorder, clock),
         )
         self.dispatcher = Dispatcher(ledger, keeper, clock, self.online)

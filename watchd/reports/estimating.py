@@ -41,6 +41,15 @@ def _is_done_with(known: KnownFile | None, sample: Sample) -> bool:
     return known is not None and known.sample == sample and (known.own or known.state in _ENDED)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A file's SHA-256 (hex), that by which its payment is known, and what would be asked."""
+
+    sha256: str
+    picture: str
+    parameters: Parameters
+
+
 class Estimator:
     """Looks at folders one after the other; pictures of the same bytes and parameters are counted once."""
 
@@ -69,20 +78,20 @@ class Estimator:
             case str() as reason:
                 estimate.files += 1
                 estimate.refused[path] = reason
-            case sha256, parameters:
+            case Measured(sha256, picture, parameters):
                 if self._reader.is_ended(folder.name, path, sha256):
                     return
                 estimate.files += 1
-                picture = (sha256, parameters.identity)
-                if picture in self._counted or self._reader.is_paid(folder.name, *picture):
+                payment = (picture, parameters.identity)
+                if payment in self._counted or self._reader.is_paid(folder.name, sha256, *payment):
                     estimate.twins += 1
                     return
-                self._counted.add(picture)
+                self._counted.add(payment)
                 estimate.calls += max(1, len(parameters.tiles))
                 estimate.cost += parameters.price
 
-    def measure(self, folder: Folder, root: str, path: str) -> tuple[str, Parameters] | str:
-        """(SHA-256, what would be asked) of one file, or why it would be refused."""
+    def measure(self, folder: Folder, root: str, path: str) -> Measured | str:
+        """What one file comes to, or why it would be refused."""
         try:
             file = self._examiner.read(root, path)
         except SourceLostError as error:
@@ -90,8 +99,8 @@ class Estimator:
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
         match self._examiner.judge(file, folder):
-            case Appraisal(_, planned):
-                return file.sha256, planned
+            case Appraisal(_, planned) as found:
+                return Measured(file.sha256, self._examiner.picture_of(file, found, folder), planned)
             case Incomplete(reason):
                 return f"not complete yet: {reason}"
             case Refused(reason):

@@ -34,7 +34,7 @@ TEMPLATES = st.lists(
 def facts(path: str = "sub/portrait.final.jpg", **changes: Any) -> NameFacts:
     given_facts: dict[str, Any] = {
         "path": path, "sha256": "0123456789abcdef" * 4, "width": 800, "height": 600, "scale": 2.0,
-        "date": "2026-11-22", "extension": "png",
+        "profile": "gold", "date": "2026-11-22", "extension": "png",
     }  # fmt: skip
     return NameFacts(**(given_facts | changes))
 
@@ -67,7 +67,7 @@ def test_what_a_field_holds_is_not_filled_again() -> None:
 
 
 def test_a_profile_with_a_slash_makes_no_folder() -> None:
-    assert output_path(folder("{profile}.{ext}", "a/../b"), facts("x.jpg")) == "a_.._b.png"
+    assert output_path(folder("{profile}.{ext}"), facts("x.jpg", profile="a/../b")) == "a_.._b.png"
 
 
 @given(TEMPLATES, PATHS)

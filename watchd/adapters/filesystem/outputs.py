@@ -118,7 +118,7 @@ class FileOutputs:
                     raise TargetOfflineError(f"{root} is not the folder that it was a moment ago")
                 if not made.give_name(name, replace=replace):
                     return None
-            self.folders.sync(root, inside.folder)
+            self.folders.sync_named(inside, name)
         return digest.hexdigest()
 
     def make_durable(self, root: str, path: str) -> None:
@@ -130,7 +130,7 @@ class FileOutputs:
                 os.fsync(file)
             finally:
                 os.close(file)
-            self.folders.sync(root, inside.folder)
+            self.folders.sync_named(inside, name)
 
     @contextmanager
     def _opened(self, root: str, path: str) -> Iterator[int | None]:

@@ -99,6 +99,16 @@ class TargetFolders:
         if not placing.sync_folder(folder):
             self.tell_once(root, "names in folders cannot be synced, so the last may be lost with the power", None)
 
+    def sync_named(self, inside: Inside, name: str) -> None:
+        """Make a name durable that a file bears by now: what fails is no trouble of that name any more."""
+        try:
+            self.sync(inside.root, inside.folder)
+        except OSError as error:
+            found = self.trouble(error, inside, name)
+            if isinstance(found, NameUnavailableError):
+                found = LaterError(f"{inside.where}/{on_one_line(name)} cannot be made durable: {error.strerror}")
+            raise found from error
+
     def tell_once(self, root: str, what: str, error: OSError | None) -> None:
         """What cannot be done with files in a root, and is no reason not to publish them."""
         if (root, what) not in self._told:

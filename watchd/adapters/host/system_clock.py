@@ -32,13 +32,14 @@ class SystemClock:
         """CPU seconds that the calling thread has used so far."""
         return time.thread_time()
 
-    def local(self) -> datetime:
+    def local(self, moment: Wall | None = None) -> datetime:
         """Local time with its zone, which knows of the days on which clocks are changed."""
-        return datetime.now(UTC).astimezone(self._zone)
+        then = datetime.now(UTC) if moment is None else datetime.fromtimestamp(moment, UTC)
+        return then.astimezone(self._zone)
 
     def day_of(self, moment: Wall) -> str:
         """The host's own day (ISO) that a moment fell on."""
-        return datetime.fromtimestamp(moment, UTC).astimezone(self._zone).date().isoformat()
+        return self.local(moment).date().isoformat()
 
 
 def _zone() -> tzinfo | None:

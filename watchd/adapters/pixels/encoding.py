@@ -14,6 +14,7 @@ from PIL import Image
 
 from watchd.adapters.pixels.png_stream import PngStream
 from watchd.adapters.pixels.tiff_stream import TiffStream
+from watchd.core.outgoing import output_formats
 from watchd.formats.metadata import dressing, jpeg_segments
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from watchd.formats.metadata.collecting import Metadata
     from watchd.model import OutputFormat
 
-_QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 85}
-"""Where nobody would tell the output from the result."""
 _FULL_COLOUR_FROM: Final = 90
 """The quality of a JPEG from which on its colours are as fine as its light."""
 _AVIF_SPEED: Final = 7
@@ -96,7 +95,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _write_jpeg(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
-    quality = form.quality or _QUALITY["jpeg"]
+    quality = form.quality or output_formats.DEFAULT_QUALITY["jpeg"]
     options: dict[str, Any] = {"dpi": _dots_per_inch(dressed)} if dressed.pixels_per_metre is not None else {}
     _on_white(image).save(
         target, "JPEG", quality=quality, subsampling=0 if quality >= _FULL_COLOUR_FROM else 2,
@@ -119,7 +118,7 @@ def _beside(dressed: Metadata) -> dict[str, Any]:
 
 def _write_webp(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
     coloured = image.convert("RGBA" if image.mode in {"LA", "RGBA"} else "RGB")
-    quality = form.quality or (100 if form.lossless else _QUALITY["webp"])
+    quality = form.quality or (100 if form.lossless else output_formats.DEFAULT_QUALITY["webp"])
     coloured.save(
         target, "WEBP", quality=quality, lossless=bool(form.lossless), method=4, exact=bool(form.lossless),
         **_beside(_fitting(dressed, coloured.mode)),
@@ -130,7 +129,8 @@ def _write_avif(image: Image.Image, target: BinaryIO, form: OutputFormat, dresse
     file = io.BytesIO()
     coloured = image.convert("RGBA" if image.mode in {"LA", "RGBA"} else "RGB")
     coloured.save(
-        file, "AVIF", quality=form.quality or _QUALITY["avif"], subsampling="4:4:4", speed=_AVIF_SPEED, max_threads=1,
+        file, "AVIF", quality=form.quality or output_formats.DEFAULT_QUALITY["avif"], subsampling="4:4:4",
+        speed=_AVIF_SPEED, max_threads=1,
         **_beside(_fitting(dressed, coloured.mode)),
     )  # fmt: skip
     target.write(file.getbuffer())

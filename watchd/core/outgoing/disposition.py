@@ -16,7 +16,9 @@ _NOT_THERE_OR_NOT_WHOLE: Final = frozenset({FailureKind.GONE, FailureKind.TRUNCA
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """It stays where it is."""
+    """It stays where it is, and why."""
+
+    reason: str = "its folder keeps originals by now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,10 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """It goes below this folder."""
+    """It goes below this folder; `reason`: why there, where it was to be deleted."""
 
     target: str
+    reason: str | None = None
 
 
 def is_due_when_done(folder: Folder) -> bool:
@@ -48,7 +51,10 @@ def step(job: Job, folder: Folder) -> Keep | Delete | Move:
     match folder.originals:
         case "archive" if folder.archive is not None:
             return Move(folder.archive)
-        case "delete":
+        case "delete" if job.besides is None:
             return Delete()
+        case "delete":
+            why = f"beside its picture it holds {job.besides}, which is not in the output"
+            return Keep(why) if folder.archive is None else Move(folder.archive, why)
         case _:
             return Keep()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from watchd.model import OutputFormat
+from watchd.model import OutputFormat
 
 _EXTENSIONS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif", "avif": "avif"}
 _ON_ONE_CANVAS: Final = 150_000_000
@@ -43,6 +42,24 @@ def holds_alpha(form: OutputFormat) -> bool:
 def is_lossless(form: OutputFormat) -> bool:
     """Whether every pixel comes back as it was."""
     return form.type in {"png", "tiff"} or (form.type == "webp" and bool(form.lossless))
+
+
+LOSSLESS: Final = OutputFormat()
+"""The answer as it came."""
+DEFAULT_QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 85}
+"""Where nobody would tell the output from the result."""
+
+
+def quality(form: OutputFormat) -> int:
+    """1 to 100; 100 where nothing is lost."""
+    return 100 if is_lossless(form) else form.quality or DEFAULT_QUALITY[form.type]
+
+
+def written(form: OutputFormat) -> str | None:
+    """How an output is written, for the ledger: type and, where it is lossy, quality; None: its name says it."""
+    if form.type in {"png", "tiff"}:
+        return None
+    return form.type if is_lossless(form) else f"{form.type} {quality(form)}"
 
 
 def is_as_answered(form: OutputFormat) -> bool:

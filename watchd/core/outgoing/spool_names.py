@@ -69,6 +69,11 @@ def passing(job: Job) -> tuple[str, ...]:
     return snapshot(job), upload(job), dress(job), alpha(job), answer(job), rendered(job), earlier(job)
 
 
+def beside_answer(job: Job) -> tuple[str, ...]:
+    """The same but for the answer."""
+    return tuple(name for name in passing(job) if name != answer(job))
+
+
 def paid(job: Job, tiles: Iterable[int]) -> tuple[str, ...]:
     """Answers that stay as long as the job may be taken up again: they are paid for."""
     return tuple(answer(job, number) for number in tiles)

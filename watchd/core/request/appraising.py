@@ -81,6 +81,8 @@ def plan(original: Original, folder: Folder, api: Api, reads: Collection[Format]
     picture = original.picture
     if picture.format not in reads:
         return MISSING.get(picture.format, f"{picture.format} pictures cannot be decoded here")
+    if folder.pages == "fail" and original.besides is not None:
+        return f"beside its first picture it holds {original.besides}, and this folder has `pages: fail`"
     objection = sendable.objection(picture)
     if objection is not None:
         return objection

@@ -14,6 +14,7 @@ from watchd.interfaces.ledger.name_book import NameBook
 from watchd.interfaces.ledger.original_book import OriginalBook
 from watchd.interfaces.ledger.owner_desk import OwnerDesk
 from watchd.interfaces.ledger.recovery import Recovery
+from watchd.interfaces.ledger.result_book import ResultBook
 from watchd.interfaces.ledger.run_progress import RunProgress
 from watchd.interfaces.ledger.sighting_book import SightingBook
 from watchd.interfaces.ledger.target_book import TargetBook
@@ -22,6 +23,6 @@ from watchd.interfaces.ledger.whole import Ledger
 
 __all__ = [
     "CallBook", "FigureView", "GateBook", "HistoryView", "IdentityView", "JobQueue", "Ledger", "LedgerHealth",
-    "LedgerUpkeep", "LedgerView", "NameBook", "OriginalBook", "OwnerDesk", "Recovery", "RunProgress", "SightingBook",
-    "StatusView", "TargetBook",
+    "LedgerUpkeep", "LedgerView", "NameBook", "OriginalBook", "OwnerDesk", "Recovery", "ResultBook", "RunProgress",
+    "SightingBook", "StatusView", "TargetBook",
 ]  # fmt: skip

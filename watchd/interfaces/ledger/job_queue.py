@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from watchd.model import AT_ONCE, Steady
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from watchd.model import Asked, ClaimLost, Failure, Job
 
@@ -27,10 +27,6 @@ class JobQueue(Protocol):
         """One job as it stands."""
         ...
 
-    def paid_results(self, job: Job) -> Sequence[Job]:
-        """Finished jobs whose output can serve this one, the best first."""
-        ...
-
     def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was, to be taken again at `not_before` (steady)."""
         ...
@@ -41,11 +37,12 @@ class JobQueue(Protocol):
 
     def finish(
         self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str,
-        due: bool = False,
+        written: str | None = None, keeps: bool = False, due: bool = False,
     ) -> ClaimLost | None:  # fmt: skip
         """Published and safe (or nothing to publish, where a collision is to be skipped).
 
-        `due`: something is to be done with the original now.
+        `written`: how the output is written; `keeps`: the paid answer stays in the spool beside it. `due`: something is
+        to be done with the original now.
         """
         ...
 

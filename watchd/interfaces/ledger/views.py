@@ -113,7 +113,7 @@ class IdentityView(Protocol):
         """Whether these bytes under this name have come to an end in this folder."""
         ...
 
-    def is_paid(self, folder: str, sha256: str, parameters: str) -> bool:
+    def is_paid(self, folder: str, sha256: str, picture: str, parameters: str) -> bool:
         """Whether a call for this picture was made, or is under way, that serves this folder too."""
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.incoming import settling
@@ -85,8 +85,11 @@ class Admitter:
 
     def _judge(self, folder: Folder, path: str, file: FileRead, seen: Observation) -> Admission | NotYet:
         match self._examiner.judge(file, folder):
-            case Appraisal(_, planned):
-                return _admission(folder, path, file, endpoint.asked(planned, folder.profile))
+            case Appraisal(original, planned) as found:
+                asked = replace(
+                    endpoint.asked(planned, folder.profile), picture=self._examiner.picture_of(file, found, folder)
+                )  # fmt: skip
+                return replace(_admission(folder, path, file, asked), besides=original.besides)
             case Incomplete(reason):
                 now = self._clock.steady()
                 given_up = settling.truncated_at(seen, folder.settle, once=self._once)

@@ -52,7 +52,9 @@ class Archiver:
         """Move or delete the original of a claimed job, or put it off."""
         step = disposition.step(job, folder)
         if isinstance(step, Keep):
-            self._ledger.end_original(job, None, "it stays: its folder keeps originals by now")
+            self._ledger.end_original(job, None, f"it stays: {step.reason}")
+            if job.besides is not None:
+                self._tell_of_staying(job, step.reason)
             return
         try:
             self._carry_out(job, folder, place, step)
@@ -78,8 +80,8 @@ class Archiver:
                     "Deleted the original %s/%s: its output is safe", job.folder, on_one_line(job.path),
                     extra={"action": "deleted", "job": job.id},
                 )  # fmt: skip
-            case Move(target):
-                self._move(job, folder, place, target)
+            case Move(target, reason):
+                self._move(job, folder, place, target, reason)
             case unexpected:
                 assert_never(unexpected)
 
@@ -92,17 +94,18 @@ class Archiver:
                 return
         raise SourceLostError("its output is not there as it was published, so the original stays")
 
-    def _move(self, job: Job, folder: Folder, place: Place, target: str) -> None:
+    def _move(self, job: Job, folder: Folder, place: Place, target: str, reason: str | None) -> None:
+        because = "" if reason is None else f" and not deleted: {reason}"
         self._originals.make_ready(target)  # before any file is read for it
         moved = self._moved_to(job, folder, place, target)
         if moved is None:
             return
-        if self._ledger.end_original(job, moved, f"moved to {display(moved)}") is not None:
+        if self._ledger.end_original(job, moved, f"moved to {display(moved)}{because}") is not None:
             # The owner has taken the job up again meanwhile, and it is looked for in its place.
             self._originals.bring_back(moved, place.root, job.path, job.sha256)
             return
         logger.info(
-            "Moved the original %s/%s to %s", job.folder, on_one_line(job.path), on_one_line(moved),
+            "Moved the original %s/%s to %s%s", job.folder, on_one_line(job.path), on_one_line(moved), because,
             extra={"action": "moved", "job": job.id},
         )  # fmt: skip
         if job.state is JobState.FAILED:

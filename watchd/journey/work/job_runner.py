@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from watchd.core.calls import planning, scheduling
 from watchd.core.calls.outcomes import Received, Sent
 from watchd.core.calls.retrying import Conclusion
+from watchd.core.outgoing.reusing import Made
 from watchd.core.request.endpoint import asked, profile_of
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError, TargetOfflineError
@@ -190,8 +191,7 @@ class JobRunner:
         behind = self._ledger.job(job.behind) if job.behind is not None else None
         match planning.next_step(job, behind, self._ledger.paid_results(job)):
             case planning.Reuse(results):
-                if self._has_name(job, folder, prepared):
-                    self._finisher.reuse(job, folder, results)
+                self._finisher.reuse(job, folder, prepared, results)
             case planning.EndWith(failure):
                 self._finisher.fail(job, folder, failure)
             case planning.AskService():
@@ -217,20 +217,12 @@ class JobRunner:
             return None
         return prepared
 
-    def _has_name(self, job: Job, folder: Folder, prepared: Prepared) -> bool:
-        """Whether the output has its name reserved; where the folder says `skip` and it is taken, the job is done."""
-        taken = self._stages.publisher.reserve(job, folder, prepared)
-        if isinstance(taken, ClaimLost):
-            return False
-        if taken is not None:
-            return True
-        self._finisher.skip(job)
-        return False
-
     def _call(self, claim: Claim, folder: Folder, prepared: Prepared) -> None:
         """The paid call: once in at the gate, and once out."""
         job = claim.job
-        if not self._has_name(job, folder, prepared):
+        planned = prepared.parameters
+        made = Made(planned.width, planned.height, planned.effective_scale, folder.profile.name)
+        if not self._finisher.has_name(job, folder, prepared, made):
             return
         permit = self._keeper.enter(again=job.tries > 0, probe=claim.probe)
         if not isinstance(permit, Permit):

@@ -26,6 +26,7 @@ from watchd.model import ClaimLost, Published, Rect
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from watchd.core.outgoing.reusing import Made
     from watchd.interfaces import Clock, NameBook, Outputs, Spool, Studio
     from watchd.journey.work.preparing import Prepared
     from watchd.model import Folder, Job
@@ -54,24 +55,28 @@ class Publisher:
         self._ledger = ledger
         self._clock = clock
 
-    def reserve(self, job: Job, folder: Folder, prepared: Prepared) -> str | ClaimLost | None:
+    def reserve(self, job: Job, folder: Folder, prepared: Prepared, made: Made) -> str | ClaimLost | None:
         """Take the output's name before anything is paid; None: it is taken and the folder says `skip`.
 
-        Lays what else of the original the output needs into the spool too: it may be gone when the answer is published.
+        `made`: what the result will be, or is. Lays what else of the original the output needs into the spool too: it
+        may be gone when the answer is published.
         """
         planned = prepared.parameters
-        room = reserve_bytes(planned) if not planned.tiles else planned.width * planned.height * BYTES_PER_PIXEL
+        room = reserve_bytes(planned) if not planned.tiles else made.width * made.height * BYTES_PER_PIXEL
         self._outputs.make_ready(folder.output, room)
         parts, lacks_alpha = max(1, len(planned.tiles)), prepared.has_alpha
         if not rendering.passes(folder.format, parts=parts, lacks_alpha=lacks_alpha):
             self._spool.make_ready(room)
-        self._lay_out(job, folder, prepared)
+        self._lay_out(job, folder, prepared, made)
         facts = naming.NameFacts(
-            path=job.path, sha256=job.sha256, width=planned.width, height=planned.height,
-            scale=planned.effective_scale, date=self._clock.local().date().isoformat(),
+            path=job.path, sha256=job.sha256, width=made.width, height=made.height, scale=made.scale,
+            profile=made.profile, date=self._clock.local().date().isoformat(),
             extension=output_formats.extension(folder.format),
         )  # fmt: skip
         wanted = naming.output_path(folder, facts)
+        held = self._ledger.name_of(job) if made.at is not None else None
+        if held is not None and naming.is_candidate(held, wanted):
+            return held  # a copy that was made and not recorded before a crash is found there
         may_replace = folder.on_collision == "overwrite"
         if folder.on_collision == "suffix":
             taken: str | ClaimLost | None = self._take(job, folder, wanted)
@@ -81,12 +86,11 @@ class Publisher:
             self._outputs.prove(folder.output, taken, room, replace=may_replace)
         return taken
 
-    def _lay_out(self, job: Job, folder: Folder, prepared: Prepared) -> None:
-        planned = prepared.parameters
-        at = self._clock.local().isoformat(timespec="seconds")
+    def _lay_out(self, job: Job, folder: Folder, prepared: Prepared, made: Made) -> None:
+        at = self._clock.local(made.at).isoformat(timespec="seconds")
         dressed = dressing.dress(
-            prepared.metadata, keep=folder.metadata == "keep", width=planned.width, height=planned.height,
-            done=Done(__version__, folder.profile.name, planned.effective_scale, at),
+            prepared.metadata, keep=folder.metadata == "keep", width=made.width, height=made.height,
+            done=Done(__version__, made.profile, made.scale, at),
             srgb_profile=self._studio.srgb() if prepared.in_srgb else None,
         )  # fmt: skip
         self._spool.write(spool_names.dress(job), dressing.as_png_chunks(dressed))
@@ -118,16 +122,19 @@ class Publisher:
             return self._publish(job, folder, answer.parts[0].open, lambda file: self._rewritten(job, file, drop))
         return self._render(job, folder, answer)
 
-    def _answer(self, job: Job, tiles: Mapping[int, Rect]) -> PaidPicture:
+    def _answer(self, job: Job, tiles: Mapping[int, Rect], paid: Job | None = None) -> PaidPicture:
+        """What was paid for `job`, or for an earlier one of the same picture, with the transparency of this one."""
+        paid = paid or job
+
         def part(rect: Rect, name: str) -> Part:
             self._spool.size(name)  # raises where it is gone
             return Part(rect, lambda: self._spool.open(name))
 
-        parts = [part(rect, spool_names.answer(job, number)) for number, rect in sorted(tiles.items())]
+        parts = [part(rect, spool_names.answer(paid, number)) for number, rect in sorted(tiles.items())]
         if not parts:
-            parts = [part(Rect(0, 0, job.width, job.height), spool_names.answer(job))]
-        scale = endpoint.effective_scale(job.parameters)
-        return PaidPicture((*parts,), job.width, job.height, scale, self._read(spool_names.alpha(job)) or None)
+            parts = [part(Rect(0, 0, paid.width, paid.height), spool_names.answer(paid))]
+        scale = endpoint.effective_scale(paid.parameters)
+        return PaidPicture((*parts,), paid.width, paid.height, scale, self._read(spool_names.alpha(job)) or None)
 
     def _passes(self, folder: Folder, answer: PaidPicture) -> bool:
         lacks_alpha = False
@@ -145,26 +152,41 @@ class Publisher:
     def _dressed(self, job: Job) -> Metadata:
         return dressing.from_png_chunks(self._read(spool_names.dress(job)))
 
-    def reuse(self, job: Job, folder: Folder, earlier: Job) -> Published | ClaimLost | None:
-        """Make the output from another's; None if that is no longer there as it was published.
+    def fetch(self, job: Job, folder: Folder, earlier: Job) -> bool:
+        """Have another's output at hand; False if it is no longer there as it was published.
 
-        It is copied into the spool first, through one descriptor and hashed on the way: what is read from then on is
-        what was published then, whatever is put in its place meanwhile.
+        It is copied into the spool, through one descriptor and hashed on the way: what is read from then on is what was
+        published then, whatever is put in its place meanwhile.
 
         Raises:
             LaterError: it cannot be read at present.
         """
         if earlier.output is None or earlier.output_sha256 is None:
-            return None
+            return False
         root, path = naming.beneath(earlier.output, folder.output)
-        name = spool_names.earlier(job)
-        with self._spool.draft(name) as target:
-            if not self._outputs.fetch(root, path, earlier.output_sha256, target):
-                return None
-        return self._again(job, folder, earlier, lambda: self._spool.open(name))
+        with self._spool.draft(spool_names.earlier(job)) as target:
+            return self._outputs.fetch(root, path, earlier.output_sha256, target)
 
-    def _again(self, job: Job, folder: Folder, earlier: Job, source: _Opener) -> Published | ClaimLost:
+    def publish_kept(
+        self, job: Job, folder: Folder, earlier: Job, tiles: Mapping[int, Rect]
+    ) -> Published | ClaimLost | None:  # fmt: skip
+        """Make the output from another's paid answer, which is kept in the spool; None if it is not there."""
+        try:
+            answer = self._answer(job, tiles, earlier)
+        except FileNotFoundError:
+            return None
+        if self._passes(folder, answer):
+            return self._publish(
+                job, folder, answer.parts[0].open, lambda file: self._rewritten(job, file, OF_THE_ORIGINAL)
+            )  # fmt: skip
+        return self._render(job, folder, answer)
+
+    def publish_fetched(self, job: Job, folder: Folder, earlier: Job) -> Published | ClaimLost:
         """The same result as this folder wants it: without encoding it again wherever that can be."""
+
+        def source() -> BinaryIO:
+            return self._spool.open(spool_names.earlier(job))
+
         answer = PaidPicture(
             (Part(Rect(0, 0, earlier.width, earlier.height), source),),
             earlier.width, earlier.height, endpoint.effective_scale(earlier.parameters),
@@ -175,9 +197,15 @@ class Publisher:
         if head == png_chunks.SIGNATURE:
             if self._passes(folder, answer):
                 return self._publish(job, folder, source, lambda file: self._rewritten(job, file, OF_THE_ORIGINAL))
-        elif head.startswith(output_formats.START[folder.format.type]) and self._is_dressed_alike(job, folder, source):
+        elif earlier.written in {None, output_formats.written(folder.format)} and self._is_the_same(
+            job, folder, head, source
+        ):
             return self._publish(job, folder, source, _pieces)
         return self._render(job, folder, answer)
+
+    def _is_the_same(self, job: Job, folder: Folder, head: bytes, source: _Opener) -> bool:
+        """Whether an earlier output is what would be made of it, but for its date."""
+        return head.startswith(output_formats.START[folder.format.type]) and self._is_dressed_alike(job, folder, source)
 
     def _is_dressed_alike(self, job: Job, folder: Folder, source: _Opener) -> bool:
         """Whether an output of the same picture says as much beside its pixels as this one is to say."""

@@ -89,6 +89,13 @@ class MemoryArrivals(MemoryRole):
         self.store.sightings[place] = Sighting(admission.path, admission.sample, job)
         return job
 
+    def _known_by(self, admission: Admission) -> str | None:
+        same = next((row.now for row in self.store.jobs.values() if row.now.sha256 == admission.sha256), None)
+        if same is not None:
+            return same.picture
+        known_by = (admission.asked.picture if admission.asked is not None else "") or admission.sha256
+        return None if known_by == admission.sha256 else known_by
+
     def _new_job(self, admission: Admission) -> int:
         asked, refusal, now = admission.asked or Asked("", 0, 0, 0), admission.refusal, self.clock.wall()
         number = len(self.store.jobs) + 1
@@ -97,7 +104,7 @@ class MemoryArrivals(MemoryRole):
             admission.profile, JobState.QUEUED if refusal is None else JobState.FAILED, price=asked.price,
             width=asked.width, height=asked.height, error=None if refusal is None else refusal.words,
             failure=None if refusal is None else refusal.kind, finished_at=None if refusal is None else now,
-            due=admission.due,
+            due=admission.due, picture=self._known_by(admission), besides=admission.besides,
         )  # fmt: skip
         row = self.store.jobs[number] = JobRow(job, admission.sample.size, admission.priority, now)
         first = [other.now.id for other in self.store.twins(job) if other.now.state in UNDER_WAY]

@@ -10,7 +10,7 @@ from watchd.interfaces.ledger.name_book import NameHolder
 from watchd.model import AT_ONCE, ClaimLost, FailureKind, JobState, after
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from watchd.adapters.ledgers.memory.memory_store import JobRow
     from watchd.model import Asked, Failure, Job, Steady
@@ -56,11 +56,6 @@ class MemoryJobs(MemoryRole):
         return None if row is None else row.now
 
     @locked
-    def paid_results(self, job: Job) -> Sequence[Job]:
-        """Finished jobs whose output can serve this one, the best first."""
-        return [row.now for row in self.store.paid(self.store.jobs[job.id])]
-
-    @locked
     def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was."""
         row = self.store.held_by(job, self.owner)
@@ -90,7 +85,7 @@ class MemoryJobs(MemoryRole):
     @locked
     def finish(
         self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str,
-        due: bool = False,
+        written: str | None = None, keeps: bool = False, due: bool = False,
     ) -> ClaimLost | None:  # fmt: skip
         """Published and safe (or nothing to publish, where a collision is to be skipped)."""
         row = self.store.standing(job, self.owner)
@@ -99,7 +94,7 @@ class MemoryJobs(MemoryRole):
         row.ended = len(self.store.events)
         row.change(
             state=JobState.DONE, error=None, failure=None, result=None, finished_at=self.clock.wall(), output=output,
-            output_sha256=sha256, reused_from=reused_from, due=due,
+            output_sha256=sha256, reused_from=reused_from, written=written, keeps=keeps, due=due,
         )  # fmt: skip
         row.free(AT_ONCE)
         self.store.event(job.id, "done", detail)

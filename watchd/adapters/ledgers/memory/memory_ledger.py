@@ -9,6 +9,7 @@ from watchd.adapters.ledgers.memory.memory_calls import MemoryCalls
 from watchd.adapters.ledgers.memory.memory_desk import MemoryDesk
 from watchd.adapters.ledgers.memory.memory_jobs import MemoryJobs
 from watchd.adapters.ledgers.memory.memory_originals import MemoryOriginals
+from watchd.adapters.ledgers.memory.memory_results import MemoryResults
 from watchd.adapters.ledgers.memory.memory_role import locked
 from watchd.adapters.ledgers.memory.memory_store import UNDER_WAY, JobRow, keeps_tiles
 from watchd.adapters.ledgers.memory.memory_tiles import MemoryTiles
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 IN_SPOOL = frozenset({JobState.QUEUED, JobState.SENDING, JobState.ARMED, JobState.RECEIVED})
 
 
-class MemoryLedger(MemoryArrivals, MemoryJobs, MemoryOriginals, MemoryCalls, MemoryTiles, MemoryDesk):
+class MemoryLedger(
+    MemoryArrivals, MemoryJobs, MemoryResults, MemoryOriginals, MemoryCalls, MemoryTiles, MemoryDesk
+):  # fmt: skip
     """Implements `interfaces.Ledger`. There is always room, and nothing to close."""
 
     trouble: str | None = None

@@ -82,9 +82,9 @@ class TileRow:
 
 
 def same_picture(one: Job, other: Job) -> bool:
-    """Two jobs of one picture: their bytes are equal, and either what is asked of the service or the folder is."""
+    """Two jobs of one picture: what is sent of them is equal, and either what is asked for or the folder is."""
     is_same_request = one.parameters == other.parameters or one.folder == other.folder
-    return one.sha256 == other.sha256 and one.id != other.id and is_same_request
+    return one.known_by == other.known_by and one.id != other.id and is_same_request
 
 
 @dataclass(slots=True)

@@ -96,13 +96,21 @@ class Admissions(Transactions):
         self._sight(admission.folder, Sighting(admission.path, admission.sample, None, reason, own=True))
         return True
 
+    def _known_by(self, admission: Admission) -> str:
+        """What its payment is known by: all files of the same bytes by the same, whatever is sent of each."""
+        same = self.run("picture_of_bytes", sha256=admission.sha256).fetchone()
+        if same is not None:
+            return str(same["picture"] or admission.sha256)
+        return (admission.asked.picture if admission.asked is not None else "") or admission.sha256
+
     def _new_job(self, admission: Admission, path: bytes) -> int:
         asked = admission.asked or Asked("", 0, 0, 0)
         now = self.clock.wall()
         refusal = admission.refusal
         row = self.run(
             "insert_job", sha256=admission.sha256, parameters=asked.parameters, folder=admission.folder, path=path,
-            path_text=text_of(admission.path), size=admission.sample.size,
+            path_text=text_of(admission.path), picture=self._known_by(admission), besides=admission.besides,
+            size=admission.sample.size,
             mtime_ns=admission.sample.mtime_ns, profile=admission.profile, priority=admission.priority,
             price=asked.price, width=asked.width, height=asked.height, approved=False,
             state=JobState.QUEUED if refusal is None else JobState.FAILED,
@@ -113,10 +121,21 @@ class Admissions(Transactions):
         first = self.run("under_way", id=job_id).fetchone()["id"]
         if first is not None:
             self.run("put_behind", id=job_id, behind=first)
-        words = f"; asked for: {admission.asked.words}" if admission.asked and admission.asked.words else ""
-        self.event(job_id, "admitted", f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}{words}")
+        self.event(job_id, "admitted", admitted(admission))
         if refusal is not None:
             self.event(job_id, "failed", refusal.words)
         elif first is not None:
             self.event(job_id, "queued", f"the same picture is under way as job {first}; waits behind it")
         return job_id
+
+
+def admitted(admission: Admission) -> str:
+    """What is told of a file that has become a job."""
+    words = [f"{admission.sample.size:,} bytes, SHA-256 {admission.sha256}"]
+    if admission.asked is not None and admission.asked.picture not in {"", admission.sha256}:
+        words.append(f"paid for as what is sent of it, SHA-256 {admission.asked.picture}")
+    if admission.asked is not None and admission.asked.words:
+        words.append(f"asked for: {admission.asked.words}")
+    if admission.besides is not None:
+        words.append(f"beside its picture it holds {admission.besides}")
+    return "; ".join(words)

@@ -12,7 +12,7 @@ from watchd.core.calls.retrying import PUBLISH_AGAIN_S
 from watchd.model import AT_ONCE, ClaimLost, FailureKind, Steady, after
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from watchd.model import Asked, Failure, Job
 
@@ -44,10 +44,6 @@ class Claims(Transactions):
         rows = self.rows("job", id=job_id)
         return job_of(rows[0]) if rows else None
 
-    def paid_results(self, job: Job) -> Sequence[Job]:
-        """Finished jobs whose output can serve this one, the best first."""
-        return [job_of(row) for row in self.rows("paid_result", id=job.id)]
-
     @transaction
     def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was."""
@@ -71,14 +67,14 @@ class Claims(Transactions):
     @transaction
     def finish(
         self, job: Job, output: str | None, sha256: str | None, *, reused_from: int | None, detail: str,
-        due: bool = False,
+        written: str | None = None, keeps: bool = False, due: bool = False,
     ) -> ClaimLost | None:  # fmt: skip
         """Published and safe (or nothing to publish, where a collision is to be skipped)."""
         encoded = None if output is None else os.fsencode(output)
         shown = None if output is None else text_of(output)
         lost = self.write(
             job, "finish", at=self.clock.wall(), output=encoded, output_text=shown, output_sha256=sha256,
-            reused_from=reused_from, due=due,
+            reused_from=reused_from, written=written, keeps=keeps, due=due,
         )  # fmt: skip
         if lost is None:
             self.event(job.id, "done", detail)

@@ -90,9 +90,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _make(path: Path, known: list[tuple[str, list[str]]]) -> None:
     """Make a ledger beside its name and give it that when it is whole: an empty file is never taken for a ledger."""
     making = path.with_name(f"{path.name}.new")
-    for leftover in (making, *(making.with_name(making.name + ending) for ending in ("-wal", "-shm"))):
+    for leftover in (making, *(making.with_name(making.name + ending) for ending in ("-journal", "-wal", "-shm"))):
         leftover.unlink(missing_ok=True)
-    _prepare(_connect(making), making, known).close()
+    connection = _connect(making)
+    try:
+        # Without a write-ahead log: what a close cannot bring from one into the file, it loses without a word.
+        connection.execute("PRAGMA synchronous = FULL")
+        _migrate(connection, making, known)
+    finally:
+        connection.close()
     making.rename(path)
 
 

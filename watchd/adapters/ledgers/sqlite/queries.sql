@@ -2,10 +2,10 @@
 -- `INDEXED BY` stands where SQLite would choose an index in which every finished job stands: the ledger has millions.
 
 -- macro: same_picture(one, other)
--- Two jobs of one picture: their bytes are equal, and either what is asked of the service or the folder is. The one place
--- that says so; a macro rather than a view, so that each statement keeps to the index of job.sha256, which holds its
--- first 64 bits.
-substr(one.sha256, 1, 16) = substr(other.sha256, 1, 16) AND one.sha256 = other.sha256 AND one.id <> other.id AND (one.parameters = other.parameters OR one.folder = other.folder)
+-- Two jobs of one picture: what is sent of them is equal, and either what is asked of the service or the folder is. The
+-- one place that says so; a macro rather than a view, so that each statement keeps to the index that holds the first 64
+-- bits of what a picture is known by.
+substr(coalesce(one.picture, one.sha256), 1, 16) = substr(coalesce(other.picture, other.sha256), 1, 16) AND coalesce(one.picture, one.sha256) = coalesce(other.picture, other.sha256) AND one.id <> other.id AND (one.parameters = other.parameters OR one.folder = other.folder)
 
 -- macro: is_held_up(candidate)
 -- A job of the same picture is under way or in doubt, or waits before this one in a folder that may call. One that is
@@ -98,7 +98,7 @@ UPDATE job SET not_before = :not_before, owner = NULL, lease_until = NULL WHERE 
 -- name: brought_back
 -- The original lies where it was again, for every job that knew where it had gone: all of them have its bytes.
 UPDATE job SET moved = NULL
-WHERE moved = :moved AND substr(sha256, 1, 16) = substr(:sha256, 1, 16) AND +sha256 = :sha256;
+WHERE moved = :moved AND substr(sha256, 1, 8) = substr(:sha256, 1, 8) AND +sha256 = :sha256;
 
 -- name: last_call
 -- How the last call of a job ended.
@@ -118,6 +118,17 @@ SELECT min(at) AS at FROM (
 SELECT paid.* FROM job AS mine JOIN job AS paid ON same_picture(paid, mine)
 WHERE mine.id = :id AND paid.state = 'done' AND paid.output_sha256 IS NOT NULL AND paid.ended >= mine.fresh_after
 ORDER BY paid.folder = mine.folder DESC, paid.id DESC;
+
+-- name: demand_new
+-- None of the results that there are is as good as what the folder wants: the job goes back, for one of its own.
+UPDATE job SET fresh_after = (SELECT max(id) FROM event), behind = NULL, owner = NULL, lease_until = NULL
+WHERE id = :id AND owner = :me AND claim = :claim AND state = 'queued';
+
+-- name: kept_answers
+SELECT * FROM job INDEXED BY job_that_keeps WHERE keeps = 1 ORDER BY finished_at, id;
+
+-- name: give_up_answer
+UPDATE job SET keeps = 0 WHERE id = :id AND keeps = 1;
 
 -- name: job
 SELECT * FROM job WHERE id = :id;
@@ -144,10 +155,15 @@ WHERE mine.id = :id AND other.state IN ('queued', 'sending', 'armed', 'received'
 -- name: put_behind
 UPDATE job SET behind = :behind WHERE id = :id;
 
+-- name: picture_of_bytes
+-- What the first file of these very bytes is known by: all of them are one picture, whatever is sent of each.
+SELECT picture FROM job INDEXED BY job_by_bytes
+WHERE substr(sha256, 1, 8) = substr(:sha256, 1, 8) AND +sha256 = :sha256 ORDER BY id LIMIT 1;
+
 -- name: insert_job
-INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
+INSERT INTO job (folder, path, path_text, sha256, picture, besides, size, mtime_ns, parameters, profile, price, width, height, priority,
                  state, error, failure, approved, due, created_at, finished_at)
-VALUES (:folder, :path, CASE WHEN :path_text = CAST(:path AS TEXT) THEN '' ELSE :path_text END, :sha256, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
+VALUES (:folder, :path, CASE WHEN :path_text = CAST(:path AS TEXT) THEN '' ELSE :path_text END, :sha256, nullif(:picture, :sha256), :besides, :size, :mtime_ns, :parameters, :profile, :price, :width, :height,
         :priority, :state, :error, :failure, :approved, :due, :at, :finished_at)
 RETURNING id;
 
@@ -315,7 +331,7 @@ WHERE id = :id AND owner = :me AND claim = :claim AND state = 'queued';
 UPDATE job SET state = 'done', owner = NULL, lease_until = NULL, error = NULL, failure = NULL, result = NULL, finished_at = :at,
     ended = (SELECT max(id) FROM event),
     output = :output, output_text = nullif(:output_text, CAST(:output AS TEXT)), output_sha256 = :output_sha256, reused_from = :reused_from,
-    due = :due, not_before = 0
+    written = :written, keeps = :keeps, due = :due, not_before = 0
 WHERE id = :id AND owner = :me AND claim = :claim;
 
 -- name: fail
@@ -424,10 +440,13 @@ SELECT started_at FROM attempt
 WHERE id > (SELECT max(id) FROM attempt) - 5000 AND started_at > :since ORDER BY started_at;
 
 -- name: spool_names
--- Spool files that are still needed: paid tiles of a job that ended without the others, too, until it is tried again.
+-- Spool files that are still needed: paid tiles of a job that ended without the others, too, until it is tried again; and
+-- paid answers that are kept for another folder.
 SELECT id FROM job WHERE state IN ('queued', 'sending', 'armed', 'received')
 UNION
-SELECT job_id FROM kept_tile;
+SELECT job_id FROM kept_tile
+UNION
+SELECT id FROM job INDEXED BY job_that_keeps WHERE keeps = 1;
 
 -- name: bound_delays
 -- After a clock that went backwards no deadline may lie further ahead than the longest wait there is.
@@ -526,9 +545,9 @@ WHERE id = :id AND state = 'unknown';
 -- name: reprocess
 -- A finished file once more: a job of its own, which no result from before serves. Copies are served by the first of
 -- them. What it asks for is settled when it is claimed.
-INSERT INTO job (folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
-                 state, fresh_after, approved, moved, created_at)
-SELECT folder, path, path_text, sha256, size, mtime_ns, parameters, profile, price, width, height, priority,
+INSERT INTO job (folder, path, path_text, sha256, picture, besides, size, mtime_ns, parameters, profile, price, width,
+                 height, priority, state, fresh_after, approved, moved, created_at)
+SELECT folder, path, path_text, sha256, picture, besides, size, mtime_ns, parameters, profile, price, width, height, priority,
        'queued', (SELECT max(id) FROM event), 1, moved, :at
 FROM job WHERE id = :id AND state = 'done'
 RETURNING id;

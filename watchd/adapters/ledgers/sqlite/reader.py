@@ -214,9 +214,10 @@ class LedgerReader:
         """Whether these bytes under this name have come to an end in this folder."""
         return any(True for _ in self._rows("ended", folder=folder, path=os.fsencode(path), sha256=sha256))
 
-    def is_paid(self, folder: str, sha256: str, parameters: str) -> bool:
+    def is_paid(self, folder: str, sha256: str, picture: str, parameters: str) -> bool:
         """Whether a call for this picture was made, or is under way, that serves this folder too."""
-        return any(True for _ in self._rows("paid", folder=folder, sha256=sha256, parameters=parameters))
+        given = {"folder": folder, "sha256": sha256, "picture": picture, "parameters": parameters}
+        return any(True for _ in self._rows("paid", **given))
 
     def finished(self, folder: str, path: str | None) -> list[tuple[int, str]]:
         """(job, path) of the last finished job of a path, or of every path of the folder."""

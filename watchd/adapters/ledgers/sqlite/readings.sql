@@ -57,7 +57,12 @@ SELECT id FROM job WHERE folder = :folder AND path = :path AND sha256 = :sha256
   AND state IN ('done', 'failed', 'unknown') AND coalesce(failure, '') <> 'gone' LIMIT 1;
 
 -- name: paid
-SELECT job.id FROM job, (SELECT 0 AS id, :sha256 AS sha256, :parameters AS parameters, :folder AS folder) AS asked
+-- Whether a call for this picture was made, or is under way: known by its first file's bytes, or by what is sent of it.
+SELECT job.id FROM job, (
+    SELECT 0 AS id, :sha256 AS sha256, :parameters AS parameters, :folder AS folder, coalesce((
+        SELECT coalesce(picture, sha256) FROM job INDEXED BY job_by_bytes
+        WHERE substr(sha256, 1, 8) = substr(:sha256, 1, 8) AND +sha256 = :sha256 ORDER BY id LIMIT 1), :picture) AS picture
+) AS asked
 WHERE same_picture(job, asked) AND job.state IN ('sending', 'armed', 'received', 'done', 'unknown') LIMIT 1;
 
 -- name: finished

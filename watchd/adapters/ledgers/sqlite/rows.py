@@ -47,6 +47,10 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
         note=None if row["note"] is None else os.fsdecode(row["note"]),
         note_sha256=row["note_sha256"],
         claim=row["claim"],
+        picture=row["picture"],
+        besides=row["besides"],
+        written=row["written"],
+        keeps=bool(row["keeps"]),
     )
 
 

@@ -19,6 +19,7 @@ from watchd.adapters.ledgers.sqlite.leftovers import Leftovers
 from watchd.adapters.ledgers.sqlite.names import Names
 from watchd.adapters.ledgers.sqlite.operations import Operations
 from watchd.adapters.ledgers.sqlite.original_rows import OriginalRows
+from watchd.adapters.ledgers.sqlite.results import Results
 from watchd.adapters.ledgers.sqlite.target_rows import TargetRows
 from watchd.core.calls.retrying import LONGEST_JOB_WAIT_S
 from watchd.errors import LedgerError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SqliteLedger(
-    Admissions, Claims, CallPoints, Names, GateRows, OriginalRows, TargetRows, Operations, Leftovers, Keeping
+    Admissions, Claims, Results, CallPoints, Names, GateRows, OriginalRows, TargetRows, Operations, Leftovers, Keeping
 ):  # fmt: skip
     """Implements `interfaces.Ledger`. The caller holds the daemon's lock on the folder of `path`."""
 

@@ -18,6 +18,7 @@ from benchmarks.processes import BenchError
 from watchd.adapters.pixels.pillow_studio import PillowStudio
 from watchd.core.request import sendable, tiling
 from watchd.core.request.appraising import Appraisal, appraise
+from watchd.formats.colour.told import told_by
 from watchd.formats.metadata import dressing
 from watchd.formats.metadata.collecting import Metadata
 from watchd.formats.metadata.xmp import Done
@@ -145,8 +146,10 @@ def _as_is() -> float:
         raise BenchError(f"the photo was not taken for one: {found}")
 
     def decide() -> object:
-        other = studio.is_other_than_srgb(found.metadata.icc or b"")
-        return sendable.reasons_to_convert(found.picture, found.metadata, len(data), other_colours=other)
+        space = told_by(data, found.picture, found.metadata)
+        other = space is not None and space.profile is not None and studio.is_other_than_srgb(space.profile)
+        words = space.words if space is not None and other else None
+        return sendable.reasons_to_convert(found.picture, found.metadata, len(data), other_colours=words)
 
     if decide():
         raise BenchError("the photo would be converted")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from PIL import Image
 
-from watchd.adapters.pixels import decoding, encoding, joining, uploading
+from watchd.adapters.pixels import colours, decoding, encoding, joining, uploading
 from watchd.formats.picture import Broken, Format
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class PillowStudio:
 
     def is_other_than_srgb(self, icc: bytes) -> bool:
         """Whether a profile means visibly other colours than sRGB."""
-        return decoding.is_other_than_srgb(icc)
+        return colours.is_other_than_srgb(icc)
 
     def srgb(self) -> bytes:
         """The profile of converted pixels."""
-        return decoding.srgb_profile()
+        return colours.srgb_profile()
 
     def decode(self, data: bytes, picture: Picture, metadata: Metadata) -> PillowRaster | Broken:
         """The first picture in a file whose container is whole."""

@@ -12,6 +12,7 @@ from watchd.core.request import sendable
 from watchd.core.request.appraising import Appraisal, Refused
 from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
+from watchd.formats.colour.told import told_by
 from watchd.formats.metadata.stripping import without_private
 from watchd.formats.picture import Broken, Incomplete
 from watchd.journey.examining import DEADLY, TOO_MUCH, FileRead
@@ -20,6 +21,7 @@ from watchd.model import Failure, FailureKind, Rect
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from watchd.formats.colour.told import ColourTold
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.picture import Format, Picture
     from watchd.interfaces import InHand, Raster, Spool, Studio, Tree
@@ -48,7 +50,8 @@ class Prepared:
 
     `parameters`: what is asked for the picture as a whole; `upload.parameters`: for this call. `tile`: the part that
     is sent; None: all of it. `converted`: why it is not sent byte for byte, if it is not. `in_srgb`: its colours were
-    converted to sRGB. `alpha`: how opaque its pixels are, as a grey PNG; None where all are.
+    converted to sRGB, or are it whatever its profile says. `alpha`: how opaque its pixels are, as a grey PNG; None
+    where all are.
     """
 
     parameters: Parameters
@@ -156,7 +159,8 @@ class Preparer:
         """What is sent, in the spool: the file as it is where that will do, else its pixels in another."""
         picture, metadata, planned = found.picture, found.metadata, found.parameters
         tile = next((tile for tile in planned.tiles if tile.number not in have), None)
-        reasons = self._reasons_to_convert(picture, metadata, len(data))
+        space = told_by(data, picture, metadata)
+        reasons = self._reasons_to_convert(picture, metadata, len(data), space)
         if planned.tiles or reasons or picture.alpha:
             raster = self._studio.decode(data, picture, metadata)
             if isinstance(raster, Broken):
@@ -169,10 +173,15 @@ class Preparer:
         sent = data if folder.send_metadata else without_private(data, picture.format)
         if sent != data:  # else it lies there as it came
             self._spool.write(spool_names.snapshot(job), sent)
-        return Prepared(planned, metadata, self._snapshot(job, planned, picture.format, len(sent)), alpha=alpha)
+        upload = self._snapshot(job, planned, picture.format, len(sent))
+        return Prepared(planned, metadata, upload, in_srgb=space is not None and space.overrules, alpha=alpha)
 
-    def _reasons_to_convert(self, picture: Picture, metadata: Metadata, size: int) -> tuple[str, ...]:
-        other = metadata.icc is not None and self._studio.is_other_than_srgb(metadata.icc)
+    def _reasons_to_convert(
+        self, picture: Picture, metadata: Metadata, size: int, space: ColourTold | None
+    ) -> tuple[str, ...]:
+        other = None
+        if space is not None and space.profile is not None and self._studio.is_other_than_srgb(space.profile):
+            other = space.words
         return sendable.reasons_to_convert(picture, metadata, size, other_colours=other)
 
     def _converted(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from PIL import Image
 
 from watchd.adapters.pixels import colours
 from watchd.adapters.pixels.colours import CANNOT_DECODE
+from watchd.formats import tiff_plain
 from watchd.formats.colour import told
 from watchd.formats.picture import Broken, Format
+from watchd.formats.tiff_plain import PlainTiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -42,6 +45,7 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }  # fmt: skip
 _MOST_PAGES: Final = 10
+_EIGHT_BITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,14 @@ def decode(data: bytes, picture: Picture, metadata: Metadata) -> Pixels | Broken
         with warnings.catch_warnings():
             # Of what is odd in a file and was decoded all the same there is nothing to tell to anybody.
             warnings.simplefilter("ignore")
-            image = _opened(data, picture)
+            plain = tiff_plain.plainly(data) if picture.format is Format.TIFF else PlainTiff(data, None)
+            image = _opened(plain.data, picture)
             if image is None:
                 return Broken("have another size than its header says")
             image.load()
             space = told.told_by(data, picture, metadata)
-            image, converted = colours.as_srgb(image, space.profile if space is not None else None)
+            again = partial(_opened, plain.data, picture) if picture.depth > _EIGHT_BITS else None
+            image, converted = colours.as_srgb(image, space.profile if space else None, plain.lab, again)
             turn = _TURNS.get(metadata.orientation)
             in_srgb = converted or (space is not None and space.overrules)
             return Pixels(image if turn is None else image.transpose(turn), in_srgb)

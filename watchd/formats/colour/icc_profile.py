@@ -22,6 +22,9 @@ Point: TypeAlias = tuple[float, float]
 HEADER_BYTES: Final = 128
 _ENTRY: Final = struct.Struct(">4sII")
 _MOST_TAGS: Final = 100
+_COLORANTS: Final = (b"rXYZ", b"gXYZ", b"bXYZ")
+_TRCS: Final = (b"rTRC", b"gTRC", b"bTRC")
+_TABLES: Final = frozenset({b"A2B0", b"A2B1", b"D2B0", b"D2B1"})
 _VERSION: Final = 0x04400000
 _MADE: Final = (2026, 1, 1, 0, 0, 0)
 _D50: Final[Vector] = (0.9642, 1.0, 0.8249)
@@ -86,16 +89,39 @@ def of_grey(curve: bytes) -> bytes:
 
 def coding_points(profile: bytes) -> tuple[int, int] | None:
     """Primaries and transfer of a profile's `cicp` tag (9.2.17): how HDR is said in one; None: it has none."""
+    body = _elements(profile).get(b"cicp", b"")
+    return (body[8], body[9]) if body[:4] == b"cicp" and len(body) >= 12 else None  # noqa: PLR2004 -- bytes of it
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A matrix-based RGB profile in two steps: levels to sRGB's by `curves`, each a grey profile, then `matrix`."""
+
+    curves: tuple[bytes, bytes, bytes]
+    matrix: bytes
+
+
+def split(profile: bytes, curve: bytes) -> Split | None:
+    """`curve`: that of the levels in between. None: the profile is made of tables, or for another space than RGB."""
+    found = _elements(profile)
+    if profile[16:20] != b"RGB " or not found.keys() >= {*_COLORANTS, *_TRCS} or found.keys() & _TABLES:
+        return None
+    red, green, blue = (of_grey(found[name]) for name in _TRCS)
+    tags = {name: found[name] for name in _COLORANTS} | dict.fromkeys(_TRCS, curve)
+    return Split((red, green, blue), _profile(b"RGB ", tags))
+
+
+def _elements(profile: bytes) -> dict[bytes, bytes]:
+    """Each tag's element, of a profile that may be hostile."""
     count = int.from_bytes(profile[HEADER_BYTES : HEADER_BYTES + 4], "big")
+    found: dict[bytes, bytes] = {}
     for number in range(min(count, _MOST_TAGS)):
         at = HEADER_BYTES + 4 + number * _ENTRY.size
         if at + _ENTRY.size > len(profile):
-            return None
+            break
         name, start, size = _ENTRY.unpack_from(profile, at)
-        body = profile[start : start + size]
-        if name == b"cicp" and body[:4] == b"cicp" and len(body) >= 12:  # noqa: PLR2004 -- type, reserved, four bytes
-            return body[8], body[9]
-    return None
+        found.setdefault(name, profile[start : start + size])
+    return found
 
 
 def _profile(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:

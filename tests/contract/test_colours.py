@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any, cast
@@ -60,6 +61,10 @@ def power(exponent: float) -> Light:
 
 def of_srgb(level: float) -> float:
     return colorimetry.srgb_light(level * 255)
+
+
+def of_dci(level: float) -> float:
+    return min(1.0, 52.37 / 48 * math.pow(level, 2.6))
 
 
 def toned(nits: float) -> float:
@@ -162,8 +167,12 @@ EIGHT: dict[str, tuple[bytes, Reckoned]] = {
     "Display P3 by nclx in a HEIC": (
         with_nclx("HEIF", 12, 13), decoded(with_nclx("HEIF", 12, 13), of_srgb, P3),
     ),
-    "DCI-P3 by cICP": (png(charts.cicp(11, 17)), reckoned(power(2.6), P3, (0.314, 0.351))),
-    "BT.2020 by cICP": (png(charts.cicp(9, 14)), reckoned(of_srgb, BT2020)),
+    "DCI-P3 by cICP": (png(charts.cicp(11, 17)), reckoned(of_dci, P3, (0.314, 0.351))),
+    "BT.2020 by cICP": (png(charts.cicp(9, 13)), reckoned(of_srgb, BT2020)),
+    "BT.2020 of video by cICP": (png(charts.cicp(9, 14)), reckoned(power(2.4), BT2020)),
+    "BT.2020 of video in an AVIF": (
+        with_nclx("AVIF", 9, 14), decoded(with_nclx("AVIF", 9, 14), of_srgb, BT2020),
+    ),
     "linear light by cICP": (png(charts.cicp(1, 8)), reckoned(power(1.0), SRGB)),
     "PQ by cICP": (png(charts.cicp(9, 16)), reckoned(of_pq, BT2020)),
     "PQ in P3 by cICP": (png(charts.cicp(12, 16)), reckoned(of_pq, P3)),
@@ -177,7 +186,7 @@ EIGHT: dict[str, tuple[bytes, Reckoned]] = {
     "linear light by gAMA": (png(charts.gama(1.0)), reckoned(power(1.0), SRGB)),
     "gAMA 1.8": (png(charts.gama(1.8)), reckoned(power(100_000 / 55_556), SRGB)),
     "Adobe RGB by gAMA and cHRM": (png(charts.gama(2.2), charts.chrm(ADOBE)), reckoned(power(2.2), ADOBE)),
-    "a wide space by cHRM alone": (png(charts.chrm(BT2020)), reckoned(of_srgb, BT2020)),
+    "cHRM without a curve": (png(charts.chrm(BT2020)), reckoned(of_srgb, SRGB)),
     "TIFF tags": (described_tiff(), reckoned(power(1.8), ADOBE)),
     "BMP endpoints": (charts.bmp(tristimulus(ADOBE), (2.2, 2.2, 2.2)), reckoned(power(2.2), ADOBE)),
     "BMP endpoints that are chromaticities": (

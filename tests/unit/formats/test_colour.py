@@ -94,8 +94,18 @@ def test_numbers_that_are_none_say_nothing(primaries: int) -> None:
     assert cicp.space(1, primaries if primaries != 13 else 3, grey=False) is None
 
 
-@pytest.mark.parametrize("curve", [1, 2, 6, 13, 14, 15])
-def test_the_curves_of_video_are_srgbs_in_stills(curve: int) -> None:
+@pytest.mark.parametrize("curve", [1, 6, 11, 12, 14, 15])
+def test_the_curves_of_video_are_srgbs_in_stills_but_not_in_a_png(curve: int) -> None:
+    assert cicp.is_srgb(1, cicp.in_stills(curve))
+    assert not cicp.is_srgb(1, curve)
+    picture = Picture(Format.PNG, *charts.SIZE)
+    found = told.told_by(charts.png(charts.cicp(1, curve)), picture, Metadata())
+    assert found is not None
+    assert found.words == "its colours are gamma 2.4 by its cICP chunk"
+
+
+@pytest.mark.parametrize("curve", [2, 13])
+def test_numbers_of_srgb_say_nothing_that_were_to_be_done(curve: int) -> None:
     assert cicp.is_srgb(1, curve)
     assert cicp.space(1, curve, grey=False) is None
     assert cicp.space(9, curve, grey=True) is None
@@ -147,7 +157,7 @@ def test_a_number_that_overrules_a_profile_says_so() -> None:
 def test_what_everybody_writes_beside_srgb_says_srgb_alone_too() -> None:
     assert calibrated.of_png({b"gAMA": struct.pack(">I", 45_455)}, grey=False) is None
     assert calibrated.of_png({b"gAMA": struct.pack(">I", 0)}, grey=False) is None
-    assert calibrated.of_png({b"cHRM": bytes(32)}, grey=False) is None
+    assert calibrated.of_png({b"cHRM": bytes(32), b"gAMA": struct.pack(">I", 45_455)}, grey=False) is None
     assert calibrated.of_png({b"gAMA": struct.pack(">I", 55_556)}, grey=False) is not None
 
 

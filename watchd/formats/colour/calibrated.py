@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from watchd.formats import tiff
-from watchd.formats.colour import cicp, icc_profile, transfer
+from watchd.formats.colour import cicp, icc_profile
 from watchd.formats.colour.icc_profile import Primaries
 
 if TYPE_CHECKING:
@@ -52,13 +52,12 @@ class Calibrated:
 def of_png(chunks: Mapping[bytes, bytes], *, grey: bool) -> Calibrated | None:
     """The space of gAMA and cHRM; None: they say sRGB, or nothing that makes sense."""
     encoded, corners = _png_gamma(chunks.get(b"gAMA")), _png_primaries(chunks.get(b"cHRM"))
-    if encoded is None and (corners is None or grey):
+    # Chromaticities alone are passed over by browsers and ImageMagick: without a curve they describe no space.
+    if encoded is None or (encoded in _GAMMA_OF_SRGB and (corners is None or grey)):
         return None
-    if encoded in _GAMMA_OF_SRGB and (corners is None or grey):
-        return None
-    curve = transfer.SRGB if encoded is None else icc_profile.gamma(_HUNDRED_THOUSAND / encoded)
-    by = " and ".join(name for name, found in (("gAMA", encoded), ("cHRM", corners)) if found is not None)
-    return _calibrated(corners or cicp.BT709, [curve], f"its {by}", grey=grey)
+    curve = icc_profile.gamma(_HUNDRED_THOUSAND / encoded)
+    by = "its gAMA" if corners is None or grey else "its gAMA and cHRM"
+    return _calibrated(corners or cicp.BT709, [curve], by, grey=grey)
 
 
 def _png_gamma(body: bytes | None) -> int | None:

@@ -48,9 +48,9 @@ def told_by(data: bytes, picture: Picture, metadata: Metadata) -> ColourTold | N
     grey = picture.colour is Colour.GREY
     match picture.format:
         case Format.AVIF | Format.HEIC:
-            found = _by_numbers(isobmff.nclx(data), "nclx box", grey=grey)
+            found = _by_numbers(_in_stills(isobmff.nclx(data)), "nclx box", grey=grey)
         case Format.JPEG2000:
-            found = _by_numbers(jpeg2000.coding_points(data), "colour box", grey=grey)
+            found = _by_numbers(_in_stills(jpeg2000.coding_points(data)), "colour box", grey=grey)
         case Format.TIFF:
             found = _by_figures(calibrated.of_tiff(data, picture))
         case Format.BMP:
@@ -96,6 +96,10 @@ def _by_profile(profile: bytes) -> ColourTold:
         if coded is not None and coded.hdr is not None:
             return ColourTold(coded.icc, _in_hdr(coded.hdr), hdr=True)
     return ColourTold(profile, "its colour profile is no sRGB")
+
+
+def _in_stills(numbers: tuple[int, int] | None) -> tuple[int, int] | None:
+    return None if numbers is None else (numbers[0], cicp.in_stills(numbers[1]))
 
 
 def _in_hdr(kind: str) -> str:

@@ -1,6 +1,7 @@
 """Curves from levels to light: those of ordinary pictures, and HDR's with a plain tone curve behind it.
 
-Sources: ITU-T H.273 (2021), table 3; SMPTE ST 2084 (PQ); ITU-R BT.2100 (HLG); BT.2408 (reference white, 203 cd/m²).
+Sources: ITU-T H.273 (2021), table 3; SMPTE ST 2084 (PQ); ITU-R BT.1886, BT.2100 (HLG) and BT.2408 (the reference white
+of 203 cd/m²).
 
 The tone curve, the same for PQ and HLG and for each of red, green and blue: light up to half the reference white stays
 as it is; above that an extended Reinhard curve, smooth at the knee, brings 1000 cd/m² to full white, and what is
@@ -27,9 +28,14 @@ _SYSTEM_GAMMA: Final = 1.2
 """Of a display of 1000 cd/m². BT.2100 applies it to the luminance; here to each channel, as a profile can."""
 
 SRGB: Final = icc_profile.parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-"""For BT.709, BT.601 and BT.2020 too: still pictures that say so are shown like sRGB by browsers and libavif's kin."""
+BT1886: Final = icc_profile.gamma(2.4)
 LINEAR: Final = icc_profile.gamma(1.0)
 SMPTE_240: Final = icc_profile.parametric(1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913)
+
+
+def dci() -> bytes:
+    """The curve of SMPTE ST 428-1, whose white lies a little below the largest level."""
+    return icc_profile.table([52.37 / 48 * (at / (SAMPLES - 1)) ** 2.6 for at in range(SAMPLES)])
 
 
 def pq() -> bytes:

@@ -90,6 +90,7 @@ BY_PROFILE = {
 OTHERWISE = {
     "cicp.png": png(charts.cicp(12, 13)),
     "2020.png": png(charts.cicp(9, 14)),
+    "both.png": png(charts.cicp(1, 13), charts.iccp(IN_ADOBE)),
     "gama.png": png(charts.gama(2.2), charts.chrm(ADOBE)),
     "linear.png": png(charts.gama(1.0)),
     "p3.avif": with_nclx(),
@@ -201,8 +202,8 @@ def test_explain_tells_why_colours_were_converted(house: House, name: str) -> No
     assert TELLING[name] in " ".join(told.split()), told
 
 
-def test_an_output_whose_pixels_were_converted_is_tagged_so(house: House) -> None:
+def test_an_output_whose_pixels_are_srgb_against_its_profile_or_were_converted_is_tagged_so(house: House) -> None:
     for kind, ending in KINDS.items():
-        for name in ("camera.jpg", "cicp.png", "p3.avif", "gama.png", "adobe.png", "ink.jpg"):
+        for name in ("camera.jpg", "cicp.png", "both.png", "p3.avif", "gama.png", "adobe.png", "ink.jpg"):
             with Image.open(house.root / f"{kind}-out" / f"{name}.{ending}") as image:
                 assert image.info["icc_profile"] == colours.srgb_profile(), (kind, name)

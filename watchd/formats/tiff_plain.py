@@ -78,15 +78,16 @@ def _changed(data: bytes, at: int, changes: Mapping[int, tuple[int, ...]]) -> by
     entries = dict[int, bytes]()
     for start in range(begin, begin + step * count, step):
         entries.setdefault(struct.unpack_from(order + "H", data, start)[0], data[start : start + step])
-    copy = bytearray(data + bytes(len(data) % 2))
+    padding = bytes(len(data) % 2)
+    tail, begun = bytearray(), len(data) + len(padding)
     for tag, values in changes.items():
         packed = struct.pack(f"{order}{len(values)}H", *values)
         if len(packed) > inline:
-            where = struct.pack(order + link, len(copy))
-            copy += packed
-            packed = where
+            tail, packed = tail + packed, struct.pack(order + link, begun + len(tail))
         entries[tag] = struct.pack(order + entry, tag, _SHORT, len(values)) + packed.ljust(inline, b"\0")
-    struct.pack_into(order + link, copy, pointer, len(copy))
+    where = struct.pack(order + link, begun + len(tail))
+    tail += struct.pack(order + head, len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
     after = begin + step * count
-    copy += struct.pack(order + head, len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
-    return bytes(copy + data[after : after + struct.calcsize("=" + link)])
+    tail += data[after : after + len(where)]
+    view = memoryview(data)  # one copy of a file that may be large
+    return b"".join((view[:pointer], where, view[pointer + len(where) :], padding, tail))

@@ -145,8 +145,10 @@ def _as_is() -> float:
         raise BenchError(f"the photo was not taken for one: {found}")
 
     def decide() -> object:
-        other = studio.is_other_than_srgb(found.original.metadata.icc or b"")
-        return sendable.reasons_to_convert(found.original, len(data), other_colours=other)
+        space = found.original.colours
+        other = space is not None and space.profile is not None and studio.is_other_than_srgb(space.profile)
+        words = space.words if space is not None and other else None
+        return sendable.reasons_to_convert(found.original, len(data), other_colours=words)
 
     if decide():
         raise BenchError("the photo would be converted")

@@ -26,6 +26,7 @@ _HEAD_BYTES: Final = 12
 _TAIL: Final = 64
 _MOST_ITEMS: Final = 100_000
 _QUARTERS: Final = 2
+_NCLX_BYTES: Final = 10  # kind, primaries, transfer, matrix
 
 
 @dataclass(slots=True)
@@ -246,3 +247,15 @@ def said(data: bytes) -> Said:
 
 def _bytes_of(data: bytes, meta: _Meta, item: int) -> bytes:
     return b"".join(data[at : at + size] for at, size in meta.places.get(item, ()))
+
+
+def nclx(data: bytes) -> tuple[int, int] | None:
+    """Primaries and transfer of the picture, by the numbers of ITU-T H.273; None where it does not say them."""
+    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
+    meta = _read_meta(data, outer.start + 4, outer.end) if outer is not None else _Meta()
+    for name, start, end in _properties(meta, meta.primary):
+        if name == b"colr" and data[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES and end <= len(data):
+            return int.from_bytes(data[start + 4 : start + 6], "big"), int.from_bytes(
+                data[start + 6 : start + 8], "big"
+            )
+    return None

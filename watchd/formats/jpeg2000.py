@@ -120,6 +120,17 @@ def icc(data: bytes) -> bytes | None:
     return None
 
 
+def coding_points(data: bytes) -> tuple[int, int] | None:
+    """Primaries and transfer of a JP2 file, by the numbers of ITU-T H.273 (T.801, method 5); None: it says none."""
+    for outer in boxes(data, 0, len(data)):
+        if outer.kind == b"jp2h":
+            for box in boxes(data, outer.start, min(outer.end, len(data))):
+                if box.kind == b"colr" and data[box.start : box.start + 1] == b"\x05" and box.end <= len(data):
+                    numbers = data[box.start + 3 : box.end].ljust(4, b"\0")
+                    return int.from_bytes(numbers[:2], "big"), int.from_bytes(numbers[2:4], "big")
+    return None
+
+
 def xmp(data: bytes) -> bytes | None:
     """The XMP packet of a JP2 file, in the box that Adobe has for it; None where it has none."""
     for box in boxes(data, 0, len(data)):

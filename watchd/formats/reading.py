@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from watchd.formats import containers
+from watchd.formats.colour.told import told_by
 from watchd.formats.metadata.collecting import collect
 from watchd.formats.picture import Picture
 
 if TYPE_CHECKING:
+    from watchd.formats.colour.told import ColourTold
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.picture import Incomplete, Unreadable
 
@@ -18,10 +20,14 @@ _ON_ITS_SIDE: Final = range(5, 9)
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What a file holds: its picture as stored, and what it says beside the pixels, its way up included."""
+    """What a file holds: its picture as stored, and what it says beside the pixels, its way up included.
+
+    `colours`: which space they are in; None: sRGB, or nothing is said.
+    """
 
     picture: Picture
     metadata: Metadata
+    colours: ColourTold | None = None
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -41,4 +47,7 @@ class Original:
 def read(data: bytes) -> Original | Incomplete | Unreadable:
     """Judge all the bytes of a file; see `containers.inspect`. No pixel is decoded."""
     seen = containers.inspect(data)
-    return Original(seen, collect(data, seen.format)) if isinstance(seen, Picture) else seen
+    if not isinstance(seen, Picture):
+        return seen
+    metadata = collect(data, seen.format)
+    return Original(seen, metadata, told_by(data, seen, metadata))

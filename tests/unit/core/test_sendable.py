@@ -14,10 +14,10 @@ PHOTO = Picture(Format.JPEG, 4000, 3000)
 PLAIN = Metadata()
 
 
-def reasons(picture: Picture = PHOTO, metadata: Metadata = PLAIN, size: int = 1000, **also: bool) -> tuple[str, ...]:
-    return sendable.reasons_to_convert(
-        Original(picture, metadata), size, other_colours=also.get("other_colours", False)
-    )
+def reasons(
+    picture: Picture = PHOTO, metadata: Metadata = PLAIN, size: int = 1000, said: str | None = None
+) -> tuple[str, ...]:
+    return sendable.reasons_to_convert(Original(picture, metadata), size, other_colours=said)
 
 
 @pytest.mark.parametrize("kind", [Format.JPEG, Format.PNG, Format.WEBP])
@@ -57,8 +57,8 @@ def test_a_picture_is_planned_as_it_is_shown(orientation: int, size: tuple[int, 
     assert Original(PHOTO, Metadata(orientation=orientation)).upright == size
 
 
-def test_colours_other_than_srgb_are_a_reason() -> None:
-    assert reasons(other_colours=True) == ("its colour profile is no sRGB",)
+def test_colours_other_than_srgb_are_a_reason_in_the_words_of_whoever_told_them() -> None:
+    assert reasons(said="its colours are Display P3 by its nclx box") == ("its colours are Display P3 by its nclx box",)
 
 
 def test_a_file_is_converted_from_the_very_first_byte_that_is_too_many() -> None:

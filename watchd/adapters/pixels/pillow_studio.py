@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 
 from PIL import Image, ImageChops
 
-from watchd.adapters.pixels import decoding, encoding, joining, uploading
+from watchd.adapters.pixels import colours, decoding, encoding, joining, uploading
 from watchd.formats.picture import Broken, Format
 from watchd.interfaces.studio import Developed
 
@@ -39,11 +39,11 @@ class PillowStudio:
 
     def is_other_than_srgb(self, icc: bytes) -> bool:
         """Whether a profile means visibly other colours than sRGB."""
-        return decoding.is_other_than_srgb(icc)
+        return colours.is_other_than_srgb(icc)
 
     def srgb(self) -> bytes:
         """The profile of converted pixels."""
-        return decoding.srgb_profile()
+        return colours.srgb_profile()
 
     def prove(self, versions: Sequence[bytes], original: Original) -> Broken | None:
         """Why files cannot be this picture; None: all are decoded to their last pixel, and all to the same ones."""

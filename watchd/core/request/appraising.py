@@ -63,8 +63,9 @@ def appraise(data: bytes, folder: Folder, api: Api, decoder: Decoder) -> Apprais
             planned = plan(original, folder, api, decoder.reads)
             if isinstance(planned, str):
                 return Refused(planned)
-            icc = original.metadata.icc
-            other = icc is not None and decoder.is_other_than_srgb(icc)
+            space = original.colours
+            is_other = space is not None and space.profile is not None and decoder.is_other_than_srgb(space.profile)
+            other = space.words if space is not None and is_other else None
             return Appraisal(
                 original, planned, sendable.reasons_to_convert(original, len(data), other_colours=other)
             )  # fmt: skip

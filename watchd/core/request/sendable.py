@@ -28,10 +28,11 @@ NAMES: Final = {
 }  # fmt: skip
 
 
-def reasons_to_convert(original: Original, size: int, *, other_colours: bool) -> tuple[str, ...]:
+def reasons_to_convert(original: Original, size: int, *, other_colours: str | None) -> tuple[str, ...]:
     """Why a file of `size` bytes cannot be sent as it is, each completing the sentence "it is converted: …".
 
-    `other_colours`: its profile means visibly other colours than sRGB. Nothing: it goes out byte for byte.
+    `other_colours`: how it says that its colours are visibly others than sRGB, if it does. Nothing: it goes out byte
+    for byte.
     """
     picture = original.picture
     said = (
@@ -41,7 +42,7 @@ def reasons_to_convert(original: Original, size: int, *, other_colours: bool) ->
         (picture.colour is Colour.OTHER, "its colours are no RGB"),
         (picture.depth > _EIGHT_BITS, f"it has {picture.depth} bits a channel"),
         (original.metadata.orientation != exif.UPRIGHT, "it is turned upright"),
-        (other_colours, "its colour profile is no sRGB"),
+        (other_colours is not None, other_colours or ""),
         (size > MAX_UPLOAD_BYTES, f"the service takes files below {MAX_UPLOAD_BYTES + 1:,} bytes"),
     )
     return tuple(why for applies, why in said if applies)

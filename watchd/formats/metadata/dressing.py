@@ -11,6 +11,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from watchd.formats.colour import dcf
 from watchd.formats.metadata import exif, iptc, xmp
 from watchd.formats.metadata.collecting import Metadata, collect
 from watchd.formats.picture import Format
@@ -39,6 +40,7 @@ def dress(
     block = metadata.exif
     if block is not None:
         block = exif.describing(block, width=width, height=height, orientation=exif.UPRIGHT)
+        block = block if srgb_profile is None else dcf.saying_srgb(block)
     packet = metadata.xmp
     if packet is not None:
         packet = xmp.true_of(packet, width, height)

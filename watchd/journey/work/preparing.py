@@ -48,7 +48,8 @@ class Prepared:
 
     `parameters`: what is asked for the picture as a whole; `upload.parameters`: for this call. `tile`: the part that
     is sent; None: all of it. `converted`: why it is not sent byte for byte, if it is not. `in_srgb`: its colours were
-    converted to sRGB. `has_alpha`: some pixels are not opaque; how opaque, lies in the spool.
+    converted to sRGB, or are it whatever its profile says. `has_alpha`: some pixels are not opaque; how opaque, lies in
+    the spool.
     """
 
     parameters: Parameters
@@ -175,7 +176,8 @@ class Preparer:
         if sent != data:  # else it lies there as it came
             self._spool.write(spool_names.snapshot(job), sent)
         upload = Snapshot(self._spool, spool_names.snapshot(job), planned, original.picture.format, len(sent))
-        return Prepared(planned, original.metadata, upload, has_alpha=has_alpha)
+        in_srgb = original.colours is not None and original.colours.overrules
+        return Prepared(planned, original.metadata, upload, in_srgb=in_srgb, has_alpha=has_alpha)
 
     def _converted(self, job: Job, found: Appraisal, tile: Tile | None) -> Prepared | Unfit:
         """Nothing of the original's metadata is in it, whatever the folder says: EXIF speaks of other pixels."""

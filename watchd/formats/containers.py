@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from watchd.formats import bmp, foreign, gif, isobmff, jpeg, jpeg2000, tiff, webp
 from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
-from watchd.formats.png import png_chunks, structure
+from watchd.formats.png import mending, png_chunks
 from watchd.formats.png.proof import PngProof
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Format", "Incomplete", "Picture", "PngProof", "Unreadable", "inspect"]
 
 _FORMATS: Final = {
-    png_chunks.SIGNATURE: structure.inspect, jpeg.START: jpeg.inspect, webp.RIFF: webp.inspect, bmp.START: bmp.inspect,
+    png_chunks.SIGNATURE: mending.inspect, jpeg.START: jpeg.inspect, webp.RIFF: webp.inspect, bmp.START: bmp.inspect,
     jpeg2000.BOXES: jpeg2000.inspect, jpeg2000.CODESTREAM: jpeg2000.inspect,
     **dict.fromkeys(gif.STARTS, gif.inspect), **dict.fromkeys(tiff.STARTS, tiff.inspect),
 }  # fmt: skip

@@ -127,9 +127,9 @@ def phrases(data: bytes, end: int, index: tuple[Further, ...], said: bytes) -> t
     tail = data[end : end + _HEAD].lstrip(b"\0")
     gain, depth = False, any(name in said for name in _DEPTH_INSIDE)
     pictures = 0
-    there = [one for one in index if data.startswith(_START, one.at) and not one.is_preview]
-    heads = [data[one.at : one.at + min(one.size, _HEAD)] for one in there]
-    if not index and tail.startswith(_START):
+    wanted = [one for one in index if not one.is_preview]
+    heads = [data[one.at : one.at + min(one.size, _HEAD)] for one in wanted if data.startswith(_START, one.at)]
+    if not heads and tail.startswith(_START) and (wanted or not index):  # an index may be off, or not be there
         heads.append(tail)
     for head in heads:
         if any(name in head for name in _GAIN) or (b"hdrgm:" in said and len(heads) == 1):

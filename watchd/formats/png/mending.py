@@ -95,6 +95,7 @@ class _FileWalk:
             return Unreadable(reason)
         end = at + HEADER_BYTES + length + CRC_BYTES
         if end > len(data):
+            self._seen |= {kind} & {b"IDAT"}  # there are pixels, if not all of them
             short = f"{end - len(data)} bytes short of that chunk's end"
             return Incomplete(f"it ends inside its {kind.decode()} chunk, {short}")
         return _Span(kind, at, end)

@@ -74,6 +74,11 @@ def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
     return picture if lack is None or isinstance(picture, Unreadable) else Incomplete(lack, Unended(picture, len(data)))
 
 
+def ended(data: bytes) -> bytes:
+    """The picture of an `Unended` as decoders read it: of a sequence that is cut they read nothing."""
+    return data[:8] + b"avif" + data[_HEAD_BYTES:] if data[8:12] == b"avis" else data
+
+
 def _lacks_beside(data: bytes, meta: Meta) -> str | None:
     last = max((at + size for places in meta.places.values() for at, size in places), default=0)
     missing = last - len(data)

@@ -207,7 +207,8 @@ class _FileWalk:
     def _out_of_sequence(self, span: _Span, body: int) -> str | None:
         """Chunks of an animation are numbered; common decoders give up the first picture for the others' sake."""
         number, self._film = self._film, self._film + 1
-        if self._number_at(body) == number and b"acTL" in self._seen:
+        follows = b"acTL" if span.kind == b"fcTL" else b"fcTL"
+        if self._number_at(body) == number and follows in self._seen:
             return None
         return f"its {span.kind.decode()} chunk does not fit the others of its animation"
 

@@ -214,12 +214,10 @@ def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
     if not isinstance(walked, JpegWalked):
         unended = _unended(data, met.segments)
         return walked if unended is None else Incomplete(walked.reason, unended)
-    if len(data) > walked.end:
-        scan = max(one.body for one in walked.segments if one.marker == SOS)
-        foreign = jpeg_beside.trailer(data, scan)
-        if foreign is not None and foreign < walked.end:  # what seems to be its EOI is a part of that
-            reason = "its picture data goes over into something else, without an end marker (EOI)"
-            return Incomplete(reason, _unended(data, met.segments))
+    scan = max(one.body for one in walked.segments if one.marker == SOS)
+    if len(data) > walked.end and jpeg_beside.is_inside_trailer(data, scan, walked.end):
+        reason = "its picture data goes over into something else, without an end marker (EOI)"
+        return Incomplete(reason, _unended(data, met.segments))
     hole = holes.whole_pages_missing(data, 0, walked.end)
     if hole is not None:
         return Incomplete(f"whole pages of zeros from byte {hole}: it may still be copied")

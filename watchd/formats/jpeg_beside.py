@@ -29,6 +29,7 @@ _BRANDS: Final = re.compile(rb"mp4|isom|iso[2-9]|qt  |avc1|M4V|MSNV|3g[p2]|dash|
 _MOST_FTYP: Final = 1024
 _LAST: Final = b"SEFT"
 _DIRECTORY: Final = b"SEFH"
+_NEAR: Final = 64
 _MOST_BLOCKS: Final = 256
 _HEAD: Final = 128 * 1024
 """Of a further picture: what its first segments say of it."""
@@ -86,6 +87,14 @@ def trailer(data: bytes, after: int) -> int | None:
     sef = _blocks(data)
     places = [at for at in (sef[0] if sef else None, _film(data, after)) if at is not None and at >= after]
     return min(places, default=None)
+
+
+def is_inside_trailer(data: bytes, after: int, end: int) -> bool:
+    """Whether what seems to be an end marker, before the offset `end`, is a part of such a trailer."""
+    if data.startswith(_START, end) or _FTYP in data[end : end + _NEAR]:
+        return False  # what follows begins as it should; a film is long to look through
+    began = trailer(data, after)
+    return began is not None and began < end
 
 
 def _blocks(data: bytes) -> tuple[int, list[bytes]] | None:

@@ -25,6 +25,8 @@ XMP, IPTC, PHOTOSHOP, ICC, EXIF, GPS = 0x02BC, 0x83BB, 0x8649, 0x8773, 0x8769, 0
 _DNG_VERSION: Final = 0xC612
 _MOST_PAGES: Final = 1000
 _MOST_ENTRIES: Final = 4096
+_MOST_ENTRIES_IN_ALL: Final = 100_000
+"""And values of all further pages that are looked at: more are made to keep a reader busy."""
 _MOST_VALUES: Final = 2_000_000
 _TYPES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -104,9 +106,10 @@ class Reader:
 
     def chain(self) -> Iterator[_Link]:
         """Each directory: its offset, its tags, and whether it is all there; one that is not is the last."""
-        at, met = self.first(), set[int]()
-        while at and at not in met and len(met) < _MOST_PAGES:
+        at, met, entries = self.first(), set[int](), 0
+        while at and at not in met and len(met) < _MOST_PAGES and entries < _MOST_ENTRIES_IN_ALL:
             met.add(at)
+            entries += min((self._numbers("Q" if self._big else "H", at) or (0,))[0], _MOST_ENTRIES)
             tags, following = self._entries(at) or ({}, None)
             yield at, tags, following is not None
             at = following
@@ -125,7 +128,7 @@ class Reader:
 
     def integer(self, tag: Tag | None, default: int = 0) -> int:
         """The first of them."""
-        return next(iter(self.integers(tag)), default)
+        return next(iter(self.integers(None if tag is None else Tag(tag.type, min(tag.count, 1), tag.at))), default)
 
     def raw(self, tag: Tag | None) -> bytes | None:
         """The bytes of all values as they stand in the file."""
@@ -212,7 +215,11 @@ def _asked(reader: Reader, tags: dict[int, Tag]) -> tiff_pixels.Page:
 
 def _lacks_beside(reader: Reader, chain: list[_Link], data: bytes) -> str | None:
     """Why something may be missing that the picture itself does not need."""
+    values = 0
     for _, tags, is_whole in chain:
+        values += sum(tags[one].count for one in (STRIPS, TILES) if one in tags)
+        if values > _MOST_VALUES:
+            return None
         if not is_whole:
             return "it ends inside a directory"
         if not all(reader.lies_inside(tag) for tag in tags.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 from typing import TYPE_CHECKING
 
@@ -331,3 +332,24 @@ def test_a_hole_in_the_picture_of_an_avif_is_none_of_a_hole_beside_it() -> None:
     assert perhaps_of(data[:at] + bytes(4096) + data[at + 4096 :])
     at = -(-data.index(b"\1" * 100) // 4096) * 4096
     assert not perhaps_of(data[:at] + bytes(4096) + data[at + 4096 :])
+
+
+def timed(data: bytes) -> float:
+    began = time.process_time()
+    inspect(data)
+    return time.process_time() - began
+
+
+def chained(pages: int, *entries: tuple[int, int, int, int]) -> bytes:
+    """A TIFF of so many directories that say the same, and room behind them."""
+    one = directory(*entries)[8:]
+    made = [one[:-4] + (8 + (page + 1) * len(one)).to_bytes(4, "little") for page in range(pages)]
+    return b"II*\0\x08\0\0\0" + b"".join(made)
+
+
+def test_a_tiff_that_is_made_to_keep_a_reader_busy_does_not() -> None:
+    many = 500_000
+    repeated = chained(400, (0x00FE, 4, many, 0), (0x0100, 4, 1, 4), (0x0101, 4, 1, 4), (0x0111, 4, many, 0),
+                       (0x0117, 4, many, 0))  # fmt: skip
+    assert timed(repeated + bytes(4 * many)) < 5
+    assert timed(chained(900, *[(number, 4, 1, 4) for number in range(1, 4000)])) < 5

@@ -9,7 +9,7 @@ import struct
 from typing import Final
 
 from watchd.formats import holes
-from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
+from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unended, Unreadable
 
 START: Final = b"BM"
 _FILE_HEADER: Final = struct.Struct("<2sIHHI")
@@ -21,6 +21,8 @@ _DEPTHS: Final = (1, 2, 4, 8, 16, 24, 32)
 _PALETTE_UP_TO: Final = 8
 _PLAIN, _RLE8, _RLE4, _MASKS, _MASKS_WITH_ALPHA = 0, 1, 2, 3, 6
 _MOST_HEADER: Final = 4096
+_COLOURS_USED_AT: Final = 46
+_END_OF_BITMAP: Final = b"\0\1"
 
 
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
@@ -54,18 +56,45 @@ def _measure(
     if width <= 0 or height <= 0 or depth not in _DEPTHS:
         return _odd(data, f"its header claims {width} x {height} pixels of {depth} bits")
     announced, start = struct.unpack_from("<I", data, 2)[0], struct.unpack_from("<I", data, 10)[0]
-    if compression in {_PLAIN, _MASKS, _MASKS_WITH_ALPHA}:
-        needed = start + (width * depth + 31) // 32 * 4 * height
-    elif compression in {_RLE8, _RLE4}:
-        needed = max(announced, start + 2)
-    else:
+    start = start or _behind_palette(data, depth, compression)
+    if compression not in {_PLAIN, _MASKS, _MASKS_WITH_ALPHA, _RLE8, _RLE4}:
         return Unreadable(f"its pixels are compressed in a way (number {compression}) that few programs read")
     if start < _FILE_HEADER.size + _CORE_BYTES:
         return _odd(data, f"its pixels would begin at byte {start}, inside its header")
+    colour = Colour.PALETTE if depth <= _PALETTE_UP_TO else Colour.RGB
+    picture = Picture(Format.BMP, width, height, colour, alpha=alpha)
+    if compression in {_RLE8, _RLE4}:
+        return _packed(data, start, announced, picture)
+    return _plain(data, start, (width * depth + 7) // 8, picture)
+
+
+def _plain(data: bytes, start: int, row: int, picture: Picture) -> Picture | Incomplete:
+    padded = start + (row + 3) // 4 * 4 * picture.height
+    missing = padded - len(data)
+    if missing <= 0:
+        return picture
+    # What fills up the last row to four bytes shows nothing.
+    perhaps = Unended(picture, len(data)) if missing <= -row % 4 else None
+    return Incomplete(f"it is {missing} bytes short of the {padded} that it announces", perhaps)
+
+
+def _packed(data: bytes, start: int, announced: int, picture: Picture) -> Picture | Incomplete:
+    needed = max(announced, start + 2)
     if len(data) < needed:
-        return Incomplete(f"it is {needed - len(data)} bytes short of the {needed} that it announces")
-    hole = holes.whole_pages_missing(data, start, needed) if compression in {_RLE8, _RLE4} else None
+        reason = f"it is {needed - len(data)} bytes short of the {needed} that it announces"
+        ends = data.endswith(_END_OF_BITMAP) and len(data) > start
+        return Incomplete(reason, Unended(picture, len(data)) if ends else None)
+    hole = holes.whole_pages_missing(data, start, needed)
     if hole is not None:
         return Incomplete(f"whole pages of zeros from byte {hole}: it may still be copied")
-    colour = Colour.PALETTE if depth <= _PALETTE_UP_TO else Colour.RGB
-    return Picture(Format.BMP, width, height, colour, alpha=alpha)
+    return picture
+
+
+def _behind_palette(data: bytes, depth: int, compression: int) -> int:
+    """Where pixels begin whose header does not say so."""
+    (header_bytes,) = struct.unpack_from("<I", data, _FILE_HEADER.size)
+    is_core = header_bytes == _CORE_BYTES
+    used = 0 if is_core else struct.unpack_from("<I", data, _COLOURS_USED_AT)[0]
+    colours = used or (1 << depth if depth <= _PALETTE_UP_TO else 0)
+    masks = 12 if compression == _MASKS and header_bytes == _INFO.size else 0
+    return _FILE_HEADER.size + int(header_bytes) + masks + colours * (3 if is_core else 4)

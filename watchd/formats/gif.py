@@ -1,19 +1,22 @@
 """GIF on paper: block after block up to its trailer, without decoding a pixel.
 
-Source: Graphics Interchange Format, Version 89a (CompuServe).
+Source: Graphics Interchange Format, Version 89a (CompuServe). Like every decoder, it steps over what is no block, and
+widens the screen to the first frame.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from watchd.formats import holes
-from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
+from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unended, Unreadable, counted
 
 STARTS: Final = (b"GIF87a", b"GIF89a")
 _HEADER_BYTES: Final = 13
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
+_BLOCK: Final = re.compile(b"[,!;]")
 _CONTROL, _APPLICATION = 0xF9, 0xFF
 _IMAGE_BYTES: Final = 10  # its separator included
 _TRANSPARENT: Final = 0x01
@@ -44,14 +47,17 @@ class GifWalked:
 
 
 class _BlockWalk:
-    __slots__ = ("_applications", "_at", "_blocks", "_data", "_frames", "_transparent")
+    __slots__ = ("_applications", "_at", "_blocks", "_data", "_frames", "_size", "_transparent", "whole")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = _HEADER_BYTES + _table_bytes(data[10])
         self._frames = self._blocks = 0
+        self._size = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
         self._transparent = False
         self._applications: list[Application] = []
+        self.whole: GifWalked | None = None
+        """The file up to the last frame that is all there."""
 
     def run(self) -> GifWalked | Incomplete | Unreadable:
         data = self._data
@@ -59,26 +65,29 @@ class _BlockWalk:
             kind = data[self._at]
             if kind == _TRAILER:
                 return self._ended()
-            if kind == 0:  # a stray end of a block, which every decoder passes over
-                self._at += 1
-            elif kind == _EXTENSION:
+            if kind == _EXTENSION:
                 self._extension()
             elif kind == _IMAGE:
                 self._image()
             else:
-                return _damaged(data, f"at byte {self._at} no block begins where one must", self._at)
+                found = _BLOCK.search(data, self._at)
+                stray, self._at = self._at, len(data) if found is None else found.start()
+                if holes.touched_by_zeros(data, stray, self._at):
+                    return Incomplete(f"at byte {stray} no block begins where one must: it may still be copied")
             self._blocks += 1
             if self._blocks > _MOST_BLOCKS:
                 return Unreadable(f"it is cut into more than {_MOST_BLOCKS:,} blocks")
         return Incomplete("it ends before its trailer")
 
-    def _ended(self) -> GifWalked | Unreadable:
-        width, height = int.from_bytes(self._data[6:8], "little"), int.from_bytes(self._data[8:10], "little")
+    def _ended(self) -> GifWalked | Incomplete | Unreadable:
         if not self._frames:
             return Unreadable("it holds no picture")
-        if not width or not height:
-            return Unreadable(f"its header claims {width} x {height} pixels")
-        return GifWalked(width, height, self._frames, self._transparent, (*self._applications,), self._at + 1)
+        if not all(self._size):
+            return Unreadable("its header claims {} x {} pixels".format(*self._size))
+        return self._so_far(self._at + 1)
+
+    def _so_far(self, end: int) -> GifWalked:
+        return GifWalked(*self._size, self._frames, self._transparent, (*self._applications,), end)
 
     def _extension(self) -> None:
         label = self._data[self._at + 1 : self._at + 2]
@@ -93,8 +102,13 @@ class _BlockWalk:
     def _image(self) -> None:
         head = self._data[self._at : self._at + _IMAGE_BYTES]
         table = _table_bytes(head[9]) if len(head) == _IMAGE_BYTES else 0
+        if not self._frames:
+            left, top, width, height = (int.from_bytes(head[at : at + 2], "little") for at in (1, 3, 5, 7))
+            self._size = max(self._size[0], left + width), max(self._size[1], top + height)
         self._frames += 1
         self._at = self._past_sub_blocks(self._at + _IMAGE_BYTES + table + 1)  # and the size of its first code
+        if (self._at <= len(self._data) or self._frames == 1) and all(self._size):
+            self.whole = self._so_far(min(self._at, len(self._data)))
 
     def _past_sub_blocks(self, at: int) -> int:
         data = self._data
@@ -108,25 +122,39 @@ def _table_bytes(packed: int) -> int:
     return 3 << (packed & 7) + 1 if packed & _HAS_TABLE else 0
 
 
-def _damaged(data: bytes, reason: str, at: int) -> Incomplete | Unreadable:
-    if holes.explains_damage(data, max(0, at - holes.SECTOR), at + 1):
-        return Incomplete(f"{reason}, and zeros stand before it: it may still be copied")
-    return Unreadable(reason)
-
-
 def walk(data: bytes) -> GifWalked | Incomplete | Unreadable:
     """The blocks of `data`, which begins as a GIF does, if they lead to its trailer."""
     return _BlockWalk(data).run() if len(data) >= _HEADER_BYTES else Incomplete("it ends inside its header")
 
 
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
-    """Whether `data`, which begins as a GIF does, is whole up to its trailer; what follows that is ignored."""
-    walked = walk(data)
-    if not isinstance(walked, GifWalked):
-        return walked
-    hole = holes.whole_pages_missing(data, 0, walked.end)
+    """Whether `data`, which begins as a GIF does, is whole up to its trailer; what follows that is ignored.
+
+    Without a trailer the frames that are there may be all; only the first is ever sent.
+    """
+    if len(data) < _HEADER_BYTES:
+        return Incomplete("it ends inside its header")
+    met = _BlockWalk(data)
+    walked = met.run()
+    found = walked if isinstance(walked, GifWalked) else met.whole
+    hole = None if found is None else holes.whole_pages_missing(data, 0, found.end)
     if hole is not None:
         return Incomplete(f"whole pages of zeros from byte {hole}: it may still be copied")
+    if isinstance(walked, GifWalked):
+        return _picture(walked)
+    if found is None or isinstance(walked, Unreadable):
+        return walked
+    return Incomplete(walked.reason, Unended(_picture(found), found.end))
+
+
+def _picture(walked: GifWalked) -> Picture:
+    beside = (counted(walked.frames - 1, "frame"),) if walked.frames > 1 else ()
     return Picture(
-        Format.GIF, walked.width, walked.height, Colour.PALETTE, alpha=walked.transparent, frames=walked.frames
+        Format.GIF, walked.width, walked.height, Colour.PALETTE, alpha=walked.transparent, frames=walked.frames,
+        besides=beside,
     )  # fmt: skip
+
+
+def ended(data: bytes, end: int) -> bytes:
+    """The picture of an `Unended` as a file of its own: no more sub-blocks, and a trailer."""
+    return data[:end] + bytes((0, _TRAILER))

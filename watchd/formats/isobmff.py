@@ -6,15 +6,24 @@ Sources: ISO/IEC 14496-12 (boxes), 23008-12 (HEIF: items, properties, transforma
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import Final
 
-from watchd.formats import holes
+from watchd.formats import holes, jpeg_beside
+from watchd.formats.isobmff_meta import Meta, Track, properties, read_meta, tracks
 from watchd.formats.jpeg2000 import boxes
-from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from watchd.formats.picture import (
+    A_DEPTH_MAP,
+    A_FILM,
+    A_GAIN_MAP,
+    A_SOUND,
+    Format,
+    Incomplete,
+    Picture,
+    Unended,
+    Unreadable,
+    counted,
+)
 
 _FTYP: Final = slice(4, 8)
 _AVIF: Final = frozenset({b"avif", b"avis"})
@@ -24,20 +33,9 @@ _SEQUENCES: Final = frozenset({b"avis", b"hevc", b"hevx", b"msf1"})
 _ALPHA: Final = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _HEAD_BYTES: Final = 12
 _TAIL: Final = 64
-_MOST_ITEMS: Final = 100_000
-_QUARTERS: Final = 2
 _NCLX_BYTES: Final = 10  # kind, primaries, transfer, matrix
-
-
-@dataclass(slots=True)
-class _Meta:
-    """What the `meta` box says; offsets are of the file."""
-
-    primary: int = 0
-    kinds: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
-    places: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    properties: list[tuple[bytes, int, int]] = field(default_factory=list)
-    of_item: dict[int, list[int]] = field(default_factory=dict)
+_PICTURES: Final = frozenset(b"av01 hvc1 hvt1 vvc1 avc1 jpeg j2k1 unci grid iovl iden".split())
+_DEPTH: Final = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", b"urn:mpeg:hevc:2015:auxid:2")
 
 
 def kind_of(data: bytes) -> Format | None:
@@ -52,31 +50,119 @@ def kind_of(data: bytes) -> Format | None:
 
 
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
-    """Whether `data` holds every box whole, and every byte of every item; the size is after `irot`, as it is shown."""
+    """Whether `data` holds every byte of its primary picture; the size is after `irot`, as it is shown.
+
+    Other items and boxes may be missing: it is the picture all the same, if nothing more comes. What follows the last
+    box and is none is ignored.
+    """
     if len(data) <= _HEAD_BYTES:
         return Incomplete("only its first bytes are there")
     kind = kind_of(data)
     if kind is None:
         return Unreadable("it is a film or another file made of boxes, no AVIF or HEIC picture")
-    meta = _Meta()
-    for box in boxes(data, 0, len(data)):
-        if box.end > len(data):
-            return Incomplete(f"it is {box.end - len(data)} bytes short of the end of a box")
-        if box.kind == b"meta":
-            meta = _read_meta(data, box.start + 4, box.end)
-        elif box.kind == b"mdat" and _is_unwritten(data, box.start, box.end):
-            return Incomplete("zeros stand where its pixels should: it may still be copied")
-    return _judge(data, kind, meta)
-
-
-def _judge(data: bytes, kind: Format, meta: _Meta) -> Picture | Incomplete | Unreadable:
-    if not meta.primary:
-        return Incomplete("its picture is not described")
-    places = [place for of_item in meta.places.values() for place in of_item]
-    furthest = max((at + size for at, size in places), default=0)
+    outline = _outline(data)
+    meta = outline.meta
+    if meta is None or not meta.primary:
+        return Incomplete(outline.lack or "its picture is not described")
+    spans = [(at, at + size) for item in _needed(data, meta) for at, size in meta.places.get(item, ())]
+    furthest = max((end for _, end in spans), default=0)
     if furthest > len(data):
         return Incomplete(f"it is {furthest - len(data)} bytes short of the end of its pixels")
-    return _measure(data, kind, meta)
+    if any(_is_unwritten(data, start, end) for start, end in spans):
+        return Incomplete("zeros stand where its pixels should: it may still be copied")
+    picture = _measure(data, kind, outline, meta)
+    lack = outline.lack or _lacks_beside(data, meta)
+    return picture if lack is None or isinstance(picture, Unreadable) else Incomplete(lack, Unended(picture, len(data)))
+
+
+def ended(data: bytes) -> bytes:
+    """The picture of an `Unended` as decoders read it: of a sequence that is cut they read nothing."""
+    return data[:8] + b"avif" + data[_HEAD_BYTES:] if data[8:12] == b"avis" else data
+
+
+def _lacks_beside(data: bytes, meta: Meta) -> str | None:
+    last = max((at + size for places in meta.places.values() for at, size in places), default=0)
+    missing = last - len(data)
+    return f"it is {missing} bytes short of the end of what it holds beside its pixels" if missing > 0 else None
+
+
+@dataclass(slots=True)
+class _Outline:
+    """The outermost boxes of a file. `lack`: why not all of them are there."""
+
+    meta: Meta | None = None
+    tracks: tuple[Track, ...] = ()
+    has_film: bool = False
+    lack: str | None = None
+
+
+def _outline(data: bytes) -> _Outline:
+    found = _Outline()
+    for box in boxes(data, 0, len(data)):
+        if not (box.kind.isascii() and box.kind.isalnum()):  # no box: the trailer of a phone, or what was never written
+            at = box.start - 8
+            if holes.explains_damage(data, at, box.start):
+                found.lack = f"zeros stand at byte {at}, where a box should: it may still be copied"
+            found.has_film |= jpeg_beside.trailer(data, at) is not None
+            return found
+        if box.end > len(data):
+            found.lack = f"it is {box.end - len(data)} bytes short of the end of a box"
+            return found
+        if box.kind == b"ftyp" and box.start > _HEAD_BYTES:  # another file begins
+            found.has_film = True
+            return found
+        if box.kind == b"meta" and found.meta is None:
+            found.meta = read_meta(data, box.start + 4, box.end)
+        elif box.kind == b"moov":
+            found.tracks = tuple(tracks(data, box.start, box.end))
+        elif box.kind == b"mpvd":
+            found.has_film = True
+        elif box.kind == b"mdat" and _is_unwritten(data, box.start, box.end):
+            found.lack = "zeros stand where its data should: it may still be copied"
+    return found
+
+
+def _needed(data: bytes, meta: Meta) -> list[int]:
+    """The primary item, what it is made of, and its transparency."""
+    parts = meta.led_to(b"dimg")
+    alphas: dict[int, list[int]] = {}
+    for item, masters in meta.led_to(b"auxl").items():
+        if _auxiliary(data, meta, item) in _ALPHA:
+            for master in masters:
+                alphas.setdefault(master, []).append(item)
+    found, left = {meta.primary: None}, [meta.primary]
+    while left:
+        item = left.pop()
+        more = [one for one in (*parts.get(item, ()), *alphas.get(item, ())) if one not in found]
+        found |= dict.fromkeys(more)
+        left += more
+    return [*found]
+
+
+def _auxiliary(data: bytes, meta: Meta, item: int) -> bytes:
+    """What an auxiliary picture is; nothing where it is none."""
+    for name, start, end in properties(meta, item):
+        if name == b"auxC":
+            return data[start + 4 : end].split(b"\0", 1)[0]
+    return b""
+
+
+def _beside(data: bytes, outline: _Outline, meta: Meta, frames: int) -> tuple[str, ...]:
+    """What is in no output: further pictures, frames, maps, films."""
+    parts = {one for kind, _, ends in meta.references if kind == b"dimg" for one in ends}
+    lesser = {start for kind, start, _ in meta.references if kind in {b"thmb", b"auxl"}}
+    pictures = [item for item, (kind, _) in meta.kinds.items() if kind in _PICTURES]
+    more = len(set(pictures) - parts - lesser - meta.hidden - {meta.primary})
+    auxiliary = {_auxiliary(data, meta, item) for item in pictures}
+    gain = any(kind == b"tmap" for kind, _ in meta.kinds.values()) or any(b"hdrgainmap" in one for one in auxiliary)
+    depth = any(one in _DEPTH or one.endswith((b":depth", b":disparity")) for one in auxiliary)
+    is_film = frames == 1 and any(track.handler == b"vide" and track.samples > 1 for track in outline.tracks)
+    told = (
+        (more > 0, counted(more, "picture")), (frames > 1, counted(frames - 1, "frame")), (gain, A_GAIN_MAP),
+        (depth, A_DEPTH_MAP), (outline.has_film or is_film, A_FILM),
+        (any(track.handler == b"soun" for track in outline.tracks), A_SOUND),
+    )  # fmt: skip
+    return tuple(phrase for applies, phrase in told if applies)
 
 
 def _is_unwritten(data: bytes, start: int, end: int) -> bool:
@@ -85,10 +171,10 @@ def _is_unwritten(data: bytes, start: int, end: int) -> bool:
     return (len(tail) == _TAIL and not any(tail)) or holes.whole_pages_missing(data, start, end) is not None
 
 
-def _measure(data: bytes, kind: Format, meta: _Meta) -> Picture | Incomplete | Unreadable:
+def _measure(data: bytes, kind: Format, outline: _Outline, meta: Meta) -> Picture | Unreadable:
     width = height = 0
     depth = 8
-    for name, start, end in _properties(meta, meta.primary):
+    for name, start, end in properties(meta, meta.primary):
         body = data[start:end]
         if name == b"ispe" and len(body) >= 12:  # noqa: PLR2004 -- version, flags, two numbers
             width, height = struct.unpack_from(">II", body, 4)
@@ -101,119 +187,19 @@ def _measure(data: bytes, kind: Format, meta: _Meta) -> Picture | Incomplete | U
             width, height = height, width
     if not width or not height:
         return Unreadable(f"its header claims {width} x {height} pixels")
-    frames = 2 if data[8:12] in _SEQUENCES else 1
-    return Picture(kind, width, height, depth=max(8, depth), alpha=_has_alpha(data, meta), frames=frames)
+    frames = 1
+    if data[8:12] in _SEQUENCES:
+        frames = max((one.samples for one in outline.tracks if one.handler in {b"pict", b"vide"}), default=0) or 2
+    beside = _beside(data, outline, meta, frames)
+    alpha = _has_alpha(data, meta)
+    return Picture(kind, width, height, depth=max(8, depth), alpha=alpha, frames=frames, besides=beside)
 
 
-def _has_alpha(data: bytes, meta: _Meta) -> bool:
+def _has_alpha(data: bytes, meta: Meta) -> bool:
     for name, start, end in meta.properties:
         if name == b"auxC" and data[start + 4 : end].split(b"\0", 1)[0] in _ALPHA:
             return True
     return False
-
-
-def _properties(meta: _Meta, item: int) -> Iterator[tuple[bytes, int, int]]:
-    for number in meta.of_item.get(item, ()):
-        if 0 < number <= len(meta.properties):
-            yield meta.properties[number - 1]
-
-
-def _read_meta(data: bytes, start: int, end: int) -> _Meta:
-    """All that is asked of a `meta` box; what is damaged in it is absent."""
-    meta = _Meta()
-    inner = {box.kind: box for box in boxes(data, start, end) if box.end <= end}
-    try:
-        if b"pitm" in inner:
-            at = inner[b"pitm"].start
-            meta.primary = _number(data, at + 4, 2 if data[at] == 0 else 4)
-        if b"iinf" in inner:
-            _read_items(data, inner[b"iinf"].start, inner[b"iinf"].end, meta)
-        if b"iloc" in inner:
-            idat = inner[b"idat"].start if b"idat" in inner else 0
-            _Places(data, inner[b"iloc"].start, inner[b"iloc"].end, idat).read(meta)
-        if b"iprp" in inner:
-            _read_properties(data, inner[b"iprp"].start, inner[b"iprp"].end, meta)
-    except IndexError:
-        return _Meta()
-    return meta
-
-
-def _number(data: bytes, at: int, size: int) -> int:
-    if at + size > len(data):
-        raise IndexError(at)
-    return int.from_bytes(data[at : at + size], "big")
-
-
-def _read_items(data: bytes, start: int, end: int, meta: _Meta) -> None:
-    at = start + (6 if _number(data, start, 1) == 0 else 8)
-    for box in boxes(data, at, end):
-        if box.kind == b"infe" and box.end <= end and data[box.start] >= 2:  # noqa: PLR2004 -- its version
-            wide = 2 if data[box.start] == 2 else 4  # noqa: PLR2004 -- its version
-            item = _number(data, box.start + 4, wide)
-            body = box.start + 4 + wide + 2
-            meta.kinds[item] = data[body : body + 4], data[body + 4 : box.end]
-
-
-@dataclass(slots=True)
-class _Places:
-    """The `iloc` box: where the bytes of each item lie."""
-
-    data: bytes
-    at: int
-    end: int
-    idat: int
-
-    def _take(self, size: int) -> int:
-        if self.at + size > self.end:
-            raise IndexError(self.at)
-        value = _number(self.data, self.at, size)
-        self.at += size
-        return value
-
-    def read(self, meta: _Meta) -> None:
-        version = self._take(1)
-        self._take(3)
-        sizes = self._take(2)
-        offset_bytes, length_bytes, base_bytes, index_bytes = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
-        wide = 2 if version < 2 else 4  # noqa: PLR2004 -- versions
-        for _ in range(min(self._take(wide), _MOST_ITEMS)):
-            item = self._take(wide)
-            method = self._take(2) & 15 if version else 0
-            self._take(2)
-            base = self._take(base_bytes)
-            extents = []
-            for _ in range(min(self._take(2), _MOST_ITEMS)):
-                if version and index_bytes:
-                    self._take(index_bytes)
-                start, size = self._take(offset_bytes), self._take(length_bytes)
-                extents.append((base + start + (self.idat if method == 1 else 0), size))
-            if method in {0, 1}:
-                meta.places[item] = extents
-
-
-def _read_properties(data: bytes, start: int, end: int, meta: _Meta) -> None:
-    for box in boxes(data, start, end):
-        if box.end > end:
-            return
-        if box.kind == b"ipco":
-            meta.properties = [(one.kind, one.start, one.end) for one in boxes(data, box.start, box.end)]
-        elif box.kind == b"ipma":
-            _read_associations(data, box.start, box.end, meta)
-
-
-def _read_associations(data: bytes, at: int, end: int, meta: _Meta) -> None:
-    version, flags = _number(data, at, 1), _number(data, at + 1, 3)
-    count = _number(data, at + 4, 4)
-    at += 8
-    wide, index = (2 if version == 0 else 4), (2 if flags & 1 else 1)
-    for _ in range(min(count, _MOST_ITEMS)):
-        item, number = _number(data, at, wide), _number(data, at + wide, 1)
-        at += wide + 1
-        if at + index * number > end:
-            return
-        mask = 0x7FFF if flags & 1 else 0x7F
-        meta.of_item[item] = [_number(data, at + index * place, index) & mask for place in range(number)]
-        at += index * number
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +216,7 @@ def said(data: bytes) -> Said:
     outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
     if outer is None:
         return Said()
-    meta = _read_meta(data, outer.start + 4, outer.end)
+    meta = read_meta(data, outer.start + 4, outer.end)
     exif = xmp = icc = None
     for item, (kind, rest) in meta.kinds.items():
         if kind == b"Exif" and exif is None:
@@ -239,21 +225,21 @@ def said(data: bytes) -> Said:
             exif = body[skipped:] or None
         elif kind == b"mime" and b"application/rdf+xml" in rest and xmp is None:
             xmp = _bytes_of(data, meta, item) or None
-    for name, start, end in _properties(meta, meta.primary):
+    for name, start, end in properties(meta, meta.primary):
         if name == b"colr" and data[start : start + 4] in {b"prof", b"rICC"}:
             icc = data[start + 4 : end]
     return Said(exif, xmp, icc)
 
 
-def _bytes_of(data: bytes, meta: _Meta, item: int) -> bytes:
+def _bytes_of(data: bytes, meta: Meta, item: int) -> bytes:
     return b"".join(data[at : at + size] for at, size in meta.places.get(item, ()))
 
 
 def nclx(data: bytes) -> tuple[int, int] | None:
     """Primaries and transfer of the picture, by the numbers of ITU-T H.273; None where it does not say them."""
     outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
-    meta = _read_meta(data, outer.start + 4, outer.end) if outer is not None else _Meta()
-    for name, start, end in _properties(meta, meta.primary):
+    meta = read_meta(data, outer.start + 4, outer.end) if outer is not None else Meta()
+    for name, start, end in properties(meta, meta.primary):
         if name == b"colr" and data[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES and end <= len(data):
             return int.from_bytes(data[start + 4 : start + 6], "big"), int.from_bytes(
                 data[start + 6 : start + 8], "big"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from watchd.formats import holes
-from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
+from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unended, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,9 @@ _GREY_SPACES: Final = (17,)
 _MOST_BOXES: Final = 10_000
 _XMP: Final = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _MOST_COMPONENTS: Final = 4
+_SOT: Final = b"\xff\x90"
+_SOT_BYTES: Final = 12
+_MOST_PARTS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +85,71 @@ def _has_alpha(cdef: bytes) -> bool:
     return any(int.from_bytes(cdef[at + 2 : at + 4], "big") in {1, 2} for at in range(2, 2 + 6 * min(count, 16), 6))
 
 
-def _unfinished(data: bytes, start: int, end: int) -> str | None:
-    """Why the codestream may not be all there."""
-    if end > len(data):
-        return f"it is {end - len(data)} bytes short of the end of its picture"
-    if len(data) < start + _SIZ_AT + _SIZ.size + 1:
-        return "it ends inside its header"
-    if data[end - len(_END) : end] != _END:
-        return "its picture has no end marker (EOC)"
-    hole = holes.whole_pages_missing(data, start, end)
-    return None if hole is None else f"whole pages of zeros from byte {hole}: it may still be copied"
-
-
 def _measure(data: bytes, start: int, end: int, *, grey: bool, alpha: bool) -> Picture | Incomplete | Unreadable:
-    reason = _unfinished(data, start, end)
-    if reason is not None:
-        return Incomplete(reason)
+    if len(data) < start + _SIZ_AT + _SIZ.size + 1:
+        return Incomplete("it ends inside its header")
     if not data.startswith(CODESTREAM, start):
         return Unreadable("its picture does not begin as a codestream does")
-    _, _, right, bottom, left, top, *_, components = _SIZ.unpack_from(data, start + _SIZ_AT)
+    _, _, right, bottom, left, top, *tiling, components = _SIZ.unpack_from(data, start + _SIZ_AT)
     width, height = right - left, bottom - top
     if width <= 0 or height <= 0 or not components:
         return Unreadable(f"its header claims {width} x {height} pixels in {components} channels")
     depth = (data[start + _SIZ_AT + _SIZ.size] & 0x7F) + 1
     few = components <= 2  # noqa: PLR2004 -- grey, and grey with alpha
     colour = Colour.GREY if grey or few else Colour.RGB if components <= _MOST_COMPONENTS else Colour.OTHER
-    return Picture(Format.JPEG2000, width, height, colour, max(8, depth), alpha=alpha or components in {2, 4})
+    picture = Picture(Format.JPEG2000, width, height, colour, max(8, depth), alpha=alpha or components in {2, 4})
+    across, down, left_of_tiles, top_of_tiles = tiling
+    tiles = -(-(right - left_of_tiles) // max(1, across)) * -(-(bottom - top_of_tiles) // max(1, down))
+    return _unfinished(data, start, end, tiles, picture) or picture
+
+
+def _unfinished(data: bytes, start: int, end: int, tiles: int, picture: Picture) -> Incomplete | None:
+    """Why the codestream may not be all there: it has no checksum, but each part of a tile tells its length."""
+    hole = holes.whole_pages_missing(data, start, min(end, len(data)))
+    if hole is not None:
+        return Incomplete(f"whole pages of zeros from byte {hole}: it may still be copied")
+    if end <= len(data) and data.endswith(_END, start, end):
+        return None
+    reached = _reached(data, start, tiles)
+    perhaps = None if reached is None else Unended(picture, reached)
+    if end > len(data):
+        return Incomplete(f"it is {end - len(data)} bytes short of the end of its picture", perhaps)
+    return Incomplete("its picture has no end marker (EOC)", perhaps)
+
+
+def _reached(data: bytes, start: int, tiles: int) -> int | None:
+    """Where the last part of the last tile ends, if the file holds that much; None: it does not, or does not tell."""
+    at, met = start + 2, set[int]()
+    for _ in range(_MOST_PARTS):
+        if not data.startswith(_SOT, at):
+            if met or at + 4 > len(data) or data[at] != _SOT[0]:
+                break
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            continue
+        head = data[at : at + _SOT_BYTES]
+        length = int.from_bytes(head[6:10], "big")
+        if len(head) < _SOT_BYTES or length < _SOT_BYTES or at + length > len(data):
+            return None
+        met.add(int.from_bytes(head[4:6], "big"))
+        at += length
+    return at if len(met) == tiles else None
+
+
+def ended(data: bytes, end: int) -> bytes:
+    """The picture of an `Unended` as a file of its own, with an end marker."""
+    start = data.find(CODESTREAM)
+    return data[:end] + _END if start == 0 else _boxed(data, start, end)
+
+
+def _boxed(data: bytes, start: int, end: int) -> bytes:
+    """The same in its boxes: the last one, which has no length, goes on to the end."""
+    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"jp2c"), None)
+    if outer is None:
+        return data[start:end] + _END
+    head = data[: outer.start - 8]
+    if data.startswith(b"\0\0\0\1", outer.start - 16) and data.startswith(b"jp2c", outer.start - 12):
+        head = data[: outer.start - 16]
+    return head + b"\0\0\0\0jp2c" + data[outer.start : end] + _END
 
 
 def icc(data: bytes) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 class Format(StrEnum):
@@ -87,3 +87,13 @@ class Broken:
 
 
 Verdict: TypeAlias = Picture | Incomplete | Unreadable
+
+A_FILM: Final = "a film (motion photo)"
+A_GAIN_MAP: Final = "a gain map (HDR)"
+A_DEPTH_MAP: Final = "a depth map"
+A_SOUND: Final = "a sound"
+
+
+def counted(more: int, what: str) -> str:
+    """How `besides` says that a file holds so many more than the one that is sent: "a second page", "3 more pages"."""
+    return f"a second {what}" if more == 1 else f"{more} more {what}s"

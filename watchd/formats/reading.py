@@ -47,7 +47,10 @@ class Original:
 def read(data: bytes) -> Original | Incomplete | Unreadable:
     """Judge all the bytes of a file; see `containers.inspect`. No pixel is decoded."""
     seen = containers.inspect(data)
-    if not isinstance(seen, Picture):
-        return seen
-    metadata = collect(data, seen.format)
-    return Original(seen, metadata, told_by(data, seen, metadata))
+    return read_as(seen, data) if isinstance(seen, Picture) else seen
+
+
+def read_as(picture: Picture, data: bytes) -> Original:
+    """What a file says of a picture that it is known to hold."""
+    metadata = collect(data, picture.format)
+    return Original(picture, metadata, told_by(data, picture, metadata))

@@ -1,17 +1,18 @@
-"""TIFF on paper: its directories, and whether all that they point at lies in the file. BigTIFF too.
+"""TIFF on paper: its directories, and whether all that its pixels need lies in the file. BigTIFF too.
 
-Sources: TIFF 6.0; Adobe's technical notes on it; the BigTIFF design (AWare Systems); DNG 1.7 for what is a camera raw.
+Sources: TIFF 6.0; Adobe's technical notes on it; the BigTIFF design (AWare Systems); DNG 1.7 for what is a camera raw;
+libtiff 4 for the sloppy counts that every reader repairs.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from watchd.formats import holes
+from watchd.formats import holes, tiff_pixels
 from watchd.formats.metadata import ifd
-from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
+from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unended, Unreadable, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +25,11 @@ XMP, IPTC, PHOTOSHOP, ICC, EXIF, GPS = 0x02BC, 0x83BB, 0x8649, 0x8773, 0x8769, 0
 _DNG_VERSION: Final = 0xC612
 _MOST_PAGES: Final = 1000
 _MOST_ENTRIES: Final = 4096
+_MOST_ENTRIES_IN_ALL: Final = 100_000
+"""And values of all further pages that are looked at: more are made to keep a reader busy."""
 _MOST_VALUES: Final = 2_000_000
 _TYPES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_INTEGERS: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_INTEGERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _COLOURS: Final = {
     0: Colour.GREY, 1: Colour.GREY, 2: Colour.RGB, 3: Colour.PALETTE, 5: Colour.CMYK, 6: Colour.RGB,
 }  # fmt: skip
@@ -35,6 +38,8 @@ _FLOAT: Final = 3
 _FLOAT_BITS: Final = 32
 _REDUCED: Final = 1
 _MASK: Final = 4
+_OLD_SUBFILE: Final = 0x00FF
+_OLD_REDUCED: Final = 2
 _RAW: Final = "a camera raw file made like a TIFF"
 
 
@@ -50,6 +55,9 @@ class Tag:
     def size(self) -> int:
         """Bytes of all its values; 0 for a type that nobody knows."""
         return _TYPES.get(self.type, 0) * self.count
+
+
+_Link: TypeAlias = tuple[int, dict[int, Tag], bool]
 
 
 class Reader:
@@ -73,39 +81,43 @@ class Reader:
 
     def directory(self, at: int) -> tuple[dict[int, Tag], int] | None:
         """The tags of a directory, the first of each, and the offset of the next (0: none); None: it is not whole."""
+        found = self._entries(at)
+        return None if found is None or found[1] is None else (found[0], found[1])
+
+    def _entries(self, at: int) -> tuple[dict[int, Tag], int | None] | None:
+        """The same of one that may be cut, which has no next; None: not even its count is there."""
         head, entry, link = ("Q", "HHQ", "Q") if self._big else ("H", "HHI", "I")
-        counted = self._numbers(head, at)
-        if counted is None:
+        told = self._numbers(head, at)
+        if told is None:
             return None
         at += struct.calcsize("=" + head)
         step, inline = (20, 8) if self._big else (12, 4)
         tags: dict[int, Tag] = {}
-        for start in range(at, at + step * min(counted[0], _MOST_ENTRIES), step):
+        for start in range(at, at + step * min(told[0], _MOST_ENTRIES), step):
             found = self._numbers(entry, start)
-            if found is None or start + step > len(self._data):
-                return None
+            pointed = self._numbers(link, start + step - inline)
+            if found is None or pointed is None:
+                return tags, None
             tag, kind, count = found
-            where: int | None = start + step - inline
-            if _TYPES.get(kind, 0) * count > inline:
-                pointed = self._numbers(link, start + step - inline)
-                where = None if pointed is None else pointed[0]
-            if where is None:
-                return None
-            tags.setdefault(tag, Tag(kind, count, where))
-        after = self._numbers(link, at + step * counted[0])
-        return None if after is None else (tags, after[0])
+            is_inline = _TYPES.get(kind, 0) * count <= inline
+            tags.setdefault(tag, Tag(kind, count, start + step - inline if is_inline else pointed[0]))
+        after = self._numbers(link, at + step * told[0])
+        return tags, None if after is None else after[0]
+
+    def chain(self) -> Iterator[_Link]:
+        """Each directory: its offset, its tags, and whether it is all there; one that is not is the last."""
+        at, met, entries = self.first(), set[int](), 0
+        while at and at not in met and len(met) < _MOST_PAGES and entries < _MOST_ENTRIES_IN_ALL:
+            met.add(at)
+            entries += min((self._numbers("Q" if self._big else "H", at) or (0,))[0], _MOST_ENTRIES)
+            tags, following = self._entries(at) or ({}, None)
+            yield at, tags, following is not None
+            at = following
 
     def pages(self) -> Iterator[dict[int, Tag] | None]:
-        """Each directory of the chain; None for one that is not all there, which is the last."""
-        at, met = self.first(), set[int]()
-        while at and at not in met and len(met) < _MOST_PAGES:
-            met.add(at)
-            found = self.directory(at)
-            if found is None:
-                yield None
-                return
-            tags, at = found
-            yield tags
+        """The tags of each; None for one that is not all there, which is the last."""
+        for _, tags, is_whole in self.chain():
+            yield tags if is_whole else None
 
     def integers(self, tag: Tag | None) -> tuple[int, ...]:
         """The values of a tag that holds whole numbers; nothing where it does not, or where they are not all there."""
@@ -116,13 +128,17 @@ class Reader:
 
     def integer(self, tag: Tag | None, default: int = 0) -> int:
         """The first of them."""
-        return next(iter(self.integers(tag)), default)
+        return next(iter(self.integers(None if tag is None else Tag(tag.type, min(tag.count, 1), tag.at))), default)
 
     def raw(self, tag: Tag | None) -> bytes | None:
         """The bytes of all values as they stand in the file."""
         if tag is None or not tag.size or tag.at + tag.size > len(self._data):
             return None
         return self._data[tag.at : tag.at + tag.size]
+
+    def lies_inside(self, tag: Tag) -> bool:
+        """Whether all values of a tag lie in the file."""
+        return tag.at + tag.size <= len(self._data)
 
     def has_hole(self, start: int, end: int) -> bool:
         """Whether whole pages of zeros stand between two offsets, as in a file that is still being copied."""
@@ -136,10 +152,27 @@ class Reader:
                 yield ifd.Entry(number, tag.type, ifd.little(values, tag.type, self._order))
 
 
+def main_page(reader: Reader) -> dict[int, Tag] | None:
+    """The directory that is the picture: the first with pixels of full size, else the first with any."""
+    pages = [tags for _, tags, _ in reader.chain() if _has_pixels(tags)]
+    return next((tags for tags in pages if _is_full(reader, tags)), pages[0] if pages else None)
+
+
+def _has_pixels(tags: dict[int, Tag]) -> bool:
+    return STRIPS in tags or TILES in tags
+
+
+def _is_full(reader: Reader, tags: dict[int, Tag]) -> bool:
+    """Whether a page is neither a smaller copy of another nor its mask."""
+    is_reduced = reader.integer(tags.get(SUBFILE)) & (_REDUCED | _MASK)
+    return not is_reduced and reader.integer(tags.get(_OLD_SUBFILE)) != _OLD_REDUCED
+
+
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
     """Whether `data`, which begins as a TIFF does, holds everything that its directories point at.
 
-    Of several pages the first of full size is the picture.
+    Of several pages the first of full size is the picture. What its pixels do not need, other pages too, may still be
+    on its way; if nothing more comes, it is the picture all the same.
     """
     reader = Reader(data)
     first = reader.first()
@@ -149,15 +182,24 @@ def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
         return _odd(data, "it has no directory")
     if data[8:10] == b"CR":
         return Unreadable(f"it is {_RAW} (CR2)")
-    pages: list[dict[int, Tag]] = []
-    for tags in reader.pages():
-        if tags is None:
-            return Incomplete("it ends inside a directory")
-        reason = _missing(reader, tags, len(data))
-        if reason is not None:
-            return Incomplete(reason)
-        pages.append(tags)
-    return _judge(data, reader, pages)
+    return _judge(data, reader, list(reader.chain()))
+
+
+def _judge(data: bytes, reader: Reader, chain: list[_Link]) -> Picture | Incomplete | Unreadable:
+    if _is_raw(reader, chain[0][1]):
+        return Unreadable(f"it is {_RAW}")
+    page = main_page(reader)
+    if page is None:
+        is_whole = chain[-1][2]
+        return _odd(data, "it holds no picture") if is_whole else Incomplete("it ends inside a directory")
+    lack = tiff_pixels.lack(_asked(reader, page), data, max(at for at, _, _ in chain))
+    if lack is not None and not lack.may_be_whole:
+        return Incomplete(lack.reason)
+    picture = _measured(data, reader, page, sum(_has_pixels(tags) and _is_full(reader, tags) for _, tags, _ in chain))
+    reason = lack.reason if lack is not None else _lacks_beside(reader, chain, data)
+    if reason is None or not isinstance(picture, Picture):
+        return picture
+    return Incomplete(reason, Unended(picture, len(data)))
 
 
 def _odd(data: bytes, reason: str) -> Incomplete | Unreadable:
@@ -166,36 +208,41 @@ def _odd(data: bytes, reason: str) -> Incomplete | Unreadable:
     return Unreadable(reason)
 
 
-def _missing(reader: Reader, tags: dict[int, Tag], length: int) -> str | None:
-    """Why a page may not be all there."""
-    if any(tag.at + tag.size > length for tag in tags.values()):
-        return "what a directory says lies beyond its end"
-    for places, sizes in ((STRIPS, STRIP_BYTES), (TILES, TILE_BYTES)):
-        starts, counts = reader.integers(tags.get(places)), reader.integers(tags.get(sizes))
-        end = max((start + count for start, count in zip(starts, counts, strict=False)), default=0)
-        if end > length:
-            return f"it is {end - length} bytes short of the end of its pixels"
-        if end and reader.integer(tags.get(COMPRESSION), 1) > 1 and reader.has_hole(min(starts), end):
-            return "zeros stand where its pixels should: it may still be copied"
+def _asked(reader: Reader, tags: dict[int, Tag]) -> tiff_pixels.Page:
+    outside = {number for number, tag in tags.items() if not reader.lies_inside(tag)}
+    return tiff_pixels.Page(lambda number: reader.integers(tags.get(number)), outside)
+
+
+def _lacks_beside(reader: Reader, chain: list[_Link], data: bytes) -> str | None:
+    """Why something may be missing that the picture itself does not need."""
+    values = 0
+    for _, tags, is_whole in chain:
+        values += sum(tags[one].count for one in (STRIPS, TILES) if one in tags)
+        if values > _MOST_VALUES:
+            return None
+        if not is_whole:
+            return "it ends inside a directory"
+        if not all(reader.lies_inside(tag) for tag in tags.values()):
+            return "what a directory says lies beyond its end"
+        lack = tiff_pixels.lack(_asked(reader, tags), data, len(data))
+        if lack is not None:
+            return f"of a further page: {lack.reason}"
     return None
 
 
-def _judge(data: bytes, reader: Reader, pages: list[dict[int, Tag]]) -> Picture | Incomplete | Unreadable:
-    if not pages or not any(STRIPS in page or TILES in page for page in pages):
-        return _odd(data, "it holds no picture")
-    full = [page for page in pages if not reader.integer(page.get(SUBFILE)) & (_REDUCED | _MASK)]
-    if _is_raw(reader, pages[0]):
-        return Unreadable(f"it is {_RAW}")
-    page = (full or pages)[0]
+def _measured(data: bytes, reader: Reader, page: dict[int, Tag], pages: int) -> Picture | Incomplete | Unreadable:
     width, height = reader.integer(page.get(WIDTH)), reader.integer(page.get(HEIGHT))
-    if not width or not height:
+    if width <= 0 or height <= 0:
         return _odd(data, f"its header claims {width} x {height} pixels")
     bits = max(reader.integers(page.get(BITS)), default=1)
     if reader.integer(page.get(SAMPLE_FORMAT), 1) == _FLOAT:
         bits = max(bits, _FLOAT_BITS)
     colour = _COLOURS.get(reader.integer(page.get(PHOTOMETRIC), 1), Colour.OTHER)
     alpha = any(reader.integers(page.get(EXTRA_SAMPLES))) and colour is not Colour.CMYK
-    return Picture(Format.TIFF, width, height, colour, max(8, bits), alpha=alpha, frames=max(1, len(full)))
+    beside = (counted(pages - 1, "page"),) if pages > 1 else ()
+    return Picture(
+        Format.TIFF, width, height, colour, max(8, bits), alpha=alpha, frames=max(1, pages), besides=beside
+    )  # fmt: skip
 
 
 def _is_raw(reader: Reader, first: dict[int, Tag]) -> bool:

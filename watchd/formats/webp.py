@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from watchd.formats import foreign, holes
-from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
+from watchd.formats.picture import Format, Incomplete, Picture, Unended, Unreadable, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,11 @@ def riff_end(data: bytes) -> int:
 
 def chunks(data: bytes) -> Iterator[Chunk]:
     """Chunks in order, up to the RIFF's end or the file's; the last one's `end` may lie beyond both."""
-    at, stop = FILE_HEADER_BYTES, min(len(data), riff_end(data))
+    return _chunks(data, min(len(data), riff_end(data)))
+
+
+def _chunks(data: bytes, stop: int) -> Iterator[Chunk]:
+    at = FILE_HEADER_BYTES
     while at + CHUNK_HEADER_BYTES <= stop:
         body = at + CHUNK_HEADER_BYTES
         end = body + int.from_bytes(data[at + 4 : body], "little")
@@ -66,30 +70,55 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
     """Whether `data`, which begins with RIFF, is a WebP, whole up to the length in its RIFF header.
 
-    Bytes after that length are ignored, as every decoder ignores them.
+    Bytes after that length are ignored, as every decoder ignores them. If the picture is there, what else should follow
+    may be missing, and the length may be wrong: it is the picture all the same, if nothing more comes.
     """
     form, end = data[_FORM], riff_end(data)
     if form != WEBP and WEBP.startswith(form.rstrip(b"\0")):
         return Incomplete("only its first bytes are there")
     if form != WEBP:
         return Unreadable(f"it is {foreign.name_of(data)}; only PNG, JPEG and WebP are sent")
-    if end <= FILE_HEADER_BYTES:
-        return Incomplete("its length is not written yet")
-    return _inspect_chunks(data, end)
+    found, trouble = _walk(data, end)
+    if trouble is None:
+        return _measure(data, found)
+    if isinstance(trouble, Unreadable) and not found:
+        return trouble
+    return _perhaps(data, found, trouble)
 
 
-def _inspect_chunks(data: bytes, end: int) -> Picture | Incomplete | Unreadable:
+def _walk(data: bytes, end: int) -> tuple[list[Chunk], Incomplete | Unreadable | None]:
+    """The chunks that are there whole, and why they are not all."""
     found: list[Chunk] = []
-    for chunk in chunks(data):
-        found.append(chunk)
-        trouble = _trouble(data, chunk, end)
+    announced = end if end > FILE_HEADER_BYTES else len(data)
+    for chunk in _chunks(data, min(len(data), announced)):
+        trouble = _trouble(data, chunk, announced)
         if trouble is not None:
-            return trouble
+            return found, trouble
+        if chunk.end > len(data):
+            break
+        found.append(chunk)
         if len(found) > MOST_CHUNKS:
-            return Unreadable(f"it is cut into more than {MOST_CHUNKS} chunks")
+            return found, Unreadable(f"it is cut into more than {MOST_CHUNKS} chunks")
+    if end <= FILE_HEADER_BYTES:
+        return found, Incomplete("its length is not written yet")
     if len(data) < end:
-        return Incomplete(f"it is {end - len(data)} bytes short of the {end} that it announces")
-    return _measure(data, found)
+        return found, Incomplete(f"it is {end - len(data)} bytes short of the {end} that it announces")
+    return found, None
+
+
+def _perhaps(data: bytes, found: list[Chunk], trouble: Incomplete | Unreadable) -> Incomplete | Unreadable:
+    """The trouble of a file whose picture may be there without what is missing of it."""
+    picture = _measure(data, found)
+    if not isinstance(picture, Picture):
+        return trouble
+    return Incomplete(trouble.reason, Unended(picture, found[-1].end))
+
+
+def ended(data: bytes, end: int) -> bytes:
+    """The picture of an `Unended` as a file of its own: a RIFF of the length that is there."""
+    body = data[CHUNK_HEADER_BYTES:end]
+    body += bytes(len(body) % 2)
+    return RIFF + len(body).to_bytes(4, "little") + body
 
 
 def _trouble(data: bytes, chunk: Chunk, end: int) -> Incomplete | Unreadable | None:
@@ -134,7 +163,10 @@ def _measure_animation(data: bytes, head: bytes, frames: list[Chunk]) -> Picture
         return Unreadable("it is an animation without a frame")
     if (reason := _unwritten(data, frames[-1])) is not None:
         return Incomplete(reason)
-    return Picture(Format.WEBP, *_canvas(head), alpha=bool(head[0] & _ALPHA_FLAG), frames=len(frames))
+    beside = (counted(len(frames) - 1, "frame"),) if len(frames) > 1 else ()
+    return Picture(
+        Format.WEBP, *_canvas(head), alpha=bool(head[0] & _ALPHA_FLAG), frames=len(frames), besides=beside
+    )  # fmt: skip
 
 
 def _canvas(head: bytes) -> tuple[int, int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from watchd.core.request import sendable
-from watchd.core.request.appraising import Refused, appraise, too_large
+from watchd.core.request.appraising import Appraisal, Refused, appraise, assess, too_large
 from watchd.errors import SourceLostError
+from watchd.formats import containers, reading
 from watchd.formats.metadata.stripping import without_private
+from watchd.formats.picture import Incomplete, Unended
 
 if TYPE_CHECKING:
-    from watchd.core.request.appraising import Appraisal
-    from watchd.formats.picture import Incomplete
     from watchd.interfaces import Studio, Tree
     from watchd.model import Api, Folder, Sample
 
@@ -34,8 +34,21 @@ class FileRead:
     """Why it is not looked into."""
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A picture with the bytes that it is decoded and sent from: the file's, mended where decoders need that.
+
+    `picture`: the SHA-256 (hex) that its payment is known by; `sha256`: that of the file.
+    """
+
+    data: bytes
+    found: Appraisal
+    picture: str
+    sha256: str
+
+
 class Examiner:
-    """Knows what can be sent under a configuration. No pixel is decoded here.
+    """Knows what can be sent under a configuration. Pixels are decoded only where nothing else can tell.
 
     Threads: any; it holds nothing that changes.
     """
@@ -72,22 +85,46 @@ class Examiner:
             raise SourceLostError("it is gone, or no longer a regular file")
         return FileRead(b"", sample, self._tree.digest(root, path), set_aside=why)
 
-    def judge(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
-        """What it comes to under its folder as it is now."""
+    def judge(self, file: FileRead, folder: Folder, *, given_up: bool = False) -> Examined | Incomplete | Refused:
+        """What it comes to under its folder as it is now.
+
+        `given_up`: nothing more comes of it, so that what may be whole although its end is missing is decoded to tell.
+        """
         if file.set_aside is not None:
             return Refused(file.set_aside)
+        if file.sample.size > sendable.MOST_FILE_BYTES:
+            return Refused(too_large(file.sample.size))
         try:
-            return self._appraised(file, folder)
+            return self._judged(file, folder, given_up=given_up)
         except MemoryError:
             return Refused(TOO_MUCH)
 
-    def picture_of(self, file: FileRead, found: Appraisal, folder: Folder) -> str:
-        """What its payment is known by: SHA-256 (hex) of what is sent where that is the file, else of the file."""
-        if not found.goes_as_it_is or folder.send_metadata:
-            return file.sha256
-        return hashlib.sha256(without_private(file.data, found.original.picture.format)).hexdigest()
+    def _judged(self, file: FileRead, folder: Folder, *, given_up: bool) -> Examined | Incomplete | Refused:
+        match appraise(file.data, folder, self._api, self._studio):
+            case Appraisal() as found:
+                return self._examined(containers.mended(file.data, found.original.picture), file, found, folder)
+            case Incomplete(_, Unended() as perhaps) as incomplete if given_up:
+                return self._proven(file, folder, perhaps) or incomplete
+            case (Incomplete() | Refused()) as other:
+                return other
+            case unexpected:
+                assert_never(unexpected)
 
-    def _appraised(self, file: FileRead, folder: Folder) -> Appraisal | Incomplete | Refused:
-        if file.sample.size > sendable.MOST_FILE_BYTES:
-            return Refused(too_large(file.sample.size))
-        return appraise(file.data, folder, self._api, self._studio)
+    def _proven(self, file: FileRead, folder: Folder, perhaps: Unended) -> Examined | Refused | None:
+        """The picture of a file that lacks its end, if its pixels are all there; None: they are not."""
+        data = containers.ended(file.data, perhaps)
+        original = reading.read_as(perhaps.picture, data)
+        found = assess(original, len(data), folder, self._api, self._studio)
+        if isinstance(found, Refused):
+            return found
+        if self._studio.prove(containers.closings(file.data, perhaps), original) is not None:
+            return None
+        return self._examined(data, file, found, folder)
+
+    @staticmethod
+    def _examined(data: bytes, file: FileRead, found: Appraisal, folder: Folder) -> Examined:
+        """With what it is known by: the hash of what is sent where that is the file, else of the file."""
+        if not found.goes_as_it_is:
+            return Examined(data, found, file.sha256, file.sha256)
+        sent = data if folder.send_metadata else without_private(data, found.original.picture.format)
+        return Examined(data, found, hashlib.sha256(sent).hexdigest(), file.sha256)

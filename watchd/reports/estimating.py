@@ -9,10 +9,10 @@ from watchd.adapters.darkroom.darkroom import Darkroom
 from watchd.adapters.filesystem.tree import FileTree
 from watchd.core.incoming.known import NOTHING
 from watchd.core.incoming.matching import Matcher
-from watchd.core.request.appraising import Appraisal, Refused
+from watchd.core.request.appraising import Refused
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.picture import Incomplete
-from watchd.journey.examining import Examiner
+from watchd.journey.examining import Examined, Examiner
 from watchd.model import JobState
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class Estimator:
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
         match self._examiner.judge(file, folder):
-            case Appraisal(_, planned) as found:
-                return Measured(file.sha256, self._examiner.picture_of(file, found, folder), planned)
+            case Examined(_, found, picture):
+                return Measured(file.sha256, picture, found.parameters)
             case Incomplete(reason):
                 return f"not complete yet: {reason}"
             case Refused(reason):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes.decoder import Decodes
 from tests.unit.formats import sample_pictures as sample
 from watchd.core.request.appraising import Appraisal, Refused, appraise, plan
 from watchd.formats.metadata.collecting import Metadata
@@ -15,15 +16,6 @@ from watchd.model import Api, Folder, OutputFormat, Parameters, Profile
 
 FOLDER = Folder("hot", "/hot", Profile("p", scale=2.0), "/out")
 ALL = list(Format)
-
-
-class Decodes:
-    """Every format; no profile is another than sRGB."""
-
-    reads = ALL
-
-    def is_other_than_srgb(self, icc: bytes) -> bool:
-        return not icc
 
 
 def planned(picture: Picture, folder: Folder = FOLDER, **said: int) -> Parameters | str:

@@ -13,8 +13,9 @@ from PIL import Image
 
 from tests.unit.formats import sample_pictures as sample
 from watchd.formats import holes
-from watchd.formats.containers import Format, Incomplete, Picture, Unreadable, inspect
+from watchd.formats.containers import Format, Incomplete, Picture, PngProof, Unreadable, inspect
 from watchd.formats.metadata.stripping import without_private
+from watchd.formats.png import mending
 from watchd.formats.png.png_chunks import SIGNATURE, chunk
 
 if TYPE_CHECKING:
@@ -120,14 +121,27 @@ def test_no_flip_of_a_byte_in_a_png_goes_unseen(name: str) -> None:
     for at in range(len(data)):
         flipped = bytearray(data)
         flipped[at] ^= 0x40 if at % 2 else 0x01
-        assert not isinstance(inspect(bytes(flipped)), Picture), at
+        assert is_seen(bytes(flipped), data), at
 
 
 @given(name=st.sampled_from(sorted(PNGS)), at=st.integers(0), change=st.integers(1, 255))
 def test_no_change_of_a_byte_in_a_png_goes_unseen(name: str, at: int, change: int) -> None:
     data = bytearray(made("png", name))
     data[at % len(data)] ^= change
-    assert not isinstance(inspect(bytes(data)), Picture)
+    assert is_seen(bytes(data), made("png", name))
+
+
+def is_seen(changed: bytes, data: bytes) -> bool:
+    """Whether a changed PNG is refused, or mended to a strict one whose pixel data is that of `data`."""
+    if not isinstance(inspect(changed), Picture):
+        return True
+    mended = mending.mended(changed)
+    proof = PngProof()
+    return proof.feed(mended) is None and isinstance(proof.finish(), Picture) and pixels_of(mended) == pixels_of(data)
+
+
+def pixels_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    return [(kind, body) for kind, body in sample.taken_apart(data) if kind in {b"IHDR", b"PLTE", b"IDAT"}]
 
 
 @given(
@@ -188,17 +202,6 @@ def test_an_empty_file_or_one_that_begins_with_zeros_is_incomplete(data: bytes) 
     assert isinstance(inspect(data), Incomplete)
 
 
-def test_a_png_with_bytes_after_its_end_is_unreadable() -> None:
-    for junk in (b"x", b"x\0\0\0\0", b"junk after it", sample.png()):
-        verdict = inspect(sample.png() + junk)
-        assert isinstance(verdict, Unreadable)
-        assert "IEND" in verdict.reason
-
-
-def test_a_png_with_room_made_after_its_end_is_incomplete() -> None:
-    assert isinstance(inspect(sample.png() + bytes(3000)), Incomplete)
-
-
 def test_a_png_with_a_wrong_checksum_is_unreadable_and_names_the_chunk() -> None:
     data = bytearray(sample.png())
     data[data.index(b"IDAT") + 20] ^= 0x55
@@ -219,11 +222,8 @@ def test_a_png_with_a_wrong_checksum_is_unreadable_and_names_the_chunk() -> None
         chunk(b"gAMA", bytes(4)),
         sample.ihdr(5, 5) * 2,
         sample.ihdr(5, 5, colour=3),
-        sample.ihdr(5, 5) + chunk(b"IDAT", b"") + chunk(b"tEXt", b"a\0b"),
         sample.ihdr(5, 5) + chunk(b"CrIt", b""),
         sample.ihdr(5, 5, colour=3) + chunk(b"PLTE", bytes(4)),
-        sample.ihdr(5, 5, colour=0) + chunk(b"PLTE", bytes(3)),
-        sample.ihdr(5, 5) + chunk(b"IDAT", b"") + chunk(b"PLTE", bytes(3)),
         chunk(b"CgBI", bytes(4)) + sample.ihdr(5, 5),
     ],
 )
@@ -246,8 +246,8 @@ def test_what_follows_the_end_of_a_jpeg_is_not_our_picture() -> None:
     assert inspect(sample.jpeg() + b"MotionPhoto_Data" + bytes(range(256))) == Picture(Format.JPEG, 64, 48)
 
 
-def test_an_mpo_is_its_first_picture() -> None:
-    assert inspect(mpo()) == Picture(Format.JPEG, 64, 48)
+def test_an_mpo_is_its_first_picture_and_says_that_there_is_another() -> None:
+    assert inspect(mpo()) == Picture(Format.JPEG, 64, 48, besides=("a second picture",))
 
 
 def test_an_mpo_is_incomplete_while_its_further_pictures_are_on_their_way() -> None:

@@ -60,21 +60,24 @@ def appraise(data: bytes, folder: Folder, api: Api, decoder: Decoder) -> Apprais
     """Judge all the bytes of a file."""
     match reading.read(data):
         case Original() as original:
-            planned = plan(original, folder, api, decoder.reads)
-            if isinstance(planned, str):
-                return Refused(planned)
-            space = original.colours
-            is_other = space is not None and space.profile is not None and decoder.is_other_than_srgb(space.profile)
-            other = space.words if space is not None and is_other else None
-            return Appraisal(
-                original, planned, sendable.reasons_to_convert(original, len(data), other_colours=other)
-            )  # fmt: skip
+            return assess(original, len(data), folder, api, decoder)
         case Incomplete() as incomplete:
             return incomplete
         case Unreadable(reason):
             return Refused(f"not a picture that can be sent: {reason}")
         case unexpected:
             assert_never(unexpected)
+
+
+def assess(original: Original, size: int, folder: Folder, api: Api, decoder: Decoder) -> Appraisal | Refused:
+    """What a picture in a file of `size` bytes comes to under its folder as it is now."""
+    planned = plan(original, folder, api, decoder.reads)
+    if isinstance(planned, str):
+        return Refused(planned)
+    space = original.colours
+    is_other = space is not None and space.profile is not None and decoder.is_other_than_srgb(space.profile)
+    other = space.words if space is not None and is_other else None
+    return Appraisal(original, planned, sendable.reasons_to_convert(original, size, other_colours=other))
 
 
 def plan(original: Original, folder: Folder, api: Api, reads: Collection[Format]) -> Parameters | str:

@@ -10,22 +10,22 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from watchd.formats import foreign, holes
+from watchd.formats import foreign
 from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadable
 from watchd.formats.png.header import GREY_TYPES, IHDR_BYTES, LARGEST, Header, read_header
-from watchd.formats.png.png_chunks import CRC_BYTES, HEADER_BYTES, SIGNATURE, Begin, ChunkBody, ChunkSplitter, End
+from watchd.formats.png.png_chunks import CRC_BYTES, HEADER_BYTES, Begin, ChunkBody, ChunkSplitter, End
 
 # At 8 KiB a chunk, as libpng writes, this is 800 MB. Files beyond it are made to keep a reader busy.
 MOST_CHUNKS: Final = 100_000
 COLOUR_PALETTE: Final = 3
 _PALETTE_ENTRY_BYTES: Final = 3
 _MOST_PALETTE_BYTES: Final = 768
-_ANCILLARY: Final = 0x20  # this bit of a kind's first letter: a decoder may skip the chunk
-_COLOURS: Final = {0: Colour.GREY, 2: Colour.RGB, 3: Colour.PALETTE, 4: Colour.GREY, 6: Colour.RGB}
-_ALPHA_TYPES: Final = (4, 6)
+ANCILLARY: Final = 0x20  # this bit of a kind's first letter: a decoder may skip the chunk
+COLOURS: Final = {0: Colour.GREY, 2: Colour.RGB, 3: Colour.PALETTE, 4: Colour.GREY, 6: Colour.RGB}
+ALPHA_TYPES: Final = (4, 6)
 _ANIMATED: Final = "it is an animated PNG; only still pictures are answered"
 _FRAMES_BYTES: Final = 4
-_KIND: Final = re.compile(rb"[A-Za-z]{4}")
+KIND: Final = re.compile(rb"[A-Za-z]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ class ChunkWalk:
             return Unreadable(reason)
         header = self._header
         return Picture(
-            Format.PNG, header.width, header.height, _COLOURS[header.colour], max(8, header.depth),
-            alpha=header.colour in _ALPHA_TYPES or b"tRNS" in self._seen,
+            Format.PNG, header.width, header.height, COLOURS[header.colour], max(8, header.depth),
+            alpha=header.colour in ALPHA_TYPES or b"tRNS" in self._seen,
             frames=max(1, int.from_bytes(self._frames[:_FRAMES_BYTES], "big")),
         )  # fmt: skip
 
@@ -158,7 +158,7 @@ class ChunkWalk:
         if b"IEND" in self._seen:
             return self._follows()
         self._span = (chunk.at, chunk.at + HEADER_BYTES + chunk.length + CRC_BYTES)
-        if not _KIND.fullmatch(chunk.kind) or chunk.length > LARGEST:
+        if not KIND.fullmatch(chunk.kind) or chunk.length > LARGEST:
             return Damaged(f"at byte {chunk.at} no chunk begins where one must", chunk.at, chunk.at + HEADER_BYTES)
         self._chunks += 1
         if self._chunks > MOST_CHUNKS:
@@ -173,10 +173,10 @@ class ChunkWalk:
 
     def _may_be_left_out(self, kind: bytes) -> bool:
         """Whether the picture is the same without it."""
-        return self._forgives and self._header is not None and bool(kind[0] & _ANCILLARY) and kind != b"tRNS"
+        return self._forgives and self._header is not None and bool(kind[0] & ANCILLARY) and kind != b"tRNS"
 
     def _begin_beside(self, kind: bytes, length: int) -> str | None:
-        if self._beside is None or self._header is None or not kind[0] & _ANCILLARY:
+        if self._beside is None or self._header is None or not kind[0] & ANCILLARY:
             return None
         return self._beside.begin(kind, length, self._header)
 
@@ -187,7 +187,7 @@ class ChunkWalk:
     def _misplaced(self, kind: bytes, length: int) -> str | None:
         """Why a chunk of this kind and length may not stand here."""
         if self._header is None:
-            return _misplaced_first(kind, length)
+            return misplaced_first(kind, length)
         if kind == b"IHDR" or (kind == b"acTL" and self._pixels is not None):
             return "it has two headers" if kind == b"IHDR" else _ANIMATED
         if kind == b"PLTE":
@@ -196,18 +196,14 @@ class ChunkWalk:
             return self._misplaced_pixels()
         if kind == b"IEND":
             return self._misplaced_end(length)
-        return (
-            None if kind[0] & _ANCILLARY else f"it needs the extension {kind.decode()}, which no common program reads"
-        )
+        return None if kind[0] & ANCILLARY else f"it needs the extension {kind.decode()}, which no common program reads"
 
     def _misplaced_palette(self, length: int) -> str | None:
         if self._seen & {b"PLTE", b"IDAT"}:
             return "it has a palette (PLTE) out of place"
         if self._header is not None and self._header.colour in GREY_TYPES:
             return "it is grey and yet has a palette (PLTE)"
-        if length == 0 or length % _PALETTE_ENTRY_BYTES or length > _MOST_PALETTE_BYTES:
-            return f"its palette (PLTE) is {length} bytes long"
-        return None
+        return fault_of_palette(length)
 
     def _misplaced_pixels(self) -> str | None:
         if b"IDAT" in self._seen and self._kind != b"IDAT":
@@ -232,7 +228,7 @@ class ChunkWalk:
             self._frames = (self._frames + piece)[:_FRAMES_BYTES]
         elif self._kind == b"IDAT" and self._pixels is not None and (reason := self._pixels.feed(piece)) is not None:
             return Unreadable(reason)
-        if self._beside is not None and self._kind[0] & _ANCILLARY and self._flaw is None:
+        if self._beside is not None and self._kind[0] & ANCILLARY and self._flaw is None:
             self._beside.feed(piece)
         return None
 
@@ -244,7 +240,7 @@ class ChunkWalk:
             return Damaged(self._wrong_checksum(), *self._span)
         self._is_interrupted |= b"IDAT" in self._seen and self._kind != b"IDAT"
         self._seen.add(self._kind)
-        if self._beside is not None and self._kind[0] & _ANCILLARY and (reason := self._beside.end()) is not None:
+        if self._beside is not None and self._kind[0] & ANCILLARY and (reason := self._beside.end()) is not None:
             return Unreadable(reason)
         if self._kind == b"IHDR":
             header = read_header(self._ihdr)
@@ -273,7 +269,8 @@ class ChunkWalk:
             self._interrupting.append(Blemish(why, *self._span))
 
 
-def _misplaced_first(kind: bytes, length: int) -> str | None:
+def misplaced_first(kind: bytes, length: int) -> str | None:
+    """Why a chunk may not be the first."""
     if kind == b"CgBI":
         return "it is Apple's own variety of PNG (CgBI), which only Apple's programs read"
     if kind != b"IHDR":
@@ -281,22 +278,11 @@ def _misplaced_first(kind: bytes, length: int) -> str | None:
     return None if length == IHDR_BYTES else f"its header is {length} bytes long instead of {IHDR_BYTES}"
 
 
-def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
-    """Whether `data`, which begins with the PNG signature, is whole: every chunk's CRC, order, IEND, nothing after it.
-
-    Pixels are not inflated. Zeros alone after IEND are a file about to be cut to its length.
-    """
-    walk = ChunkWalk()
-    verdict = walk.feed(memoryview(data)[len(SIGNATURE) :])
-    match verdict:
-        case None:
-            return walk.finish()
-        case Damaged(reason, start, end):
-            if holes.explains_damage(data, start, end):
-                return Incomplete(f"{reason}, and zeros stand there: it may still be copied")
-            return Unreadable(reason)
-        case Unreadable():
-            return verdict
+def fault_of_palette(length: int) -> str | None:
+    """Why a palette of so many bytes is none."""
+    if length == 0 or length % _PALETTE_ENTRY_BYTES or length > _MOST_PALETTE_BYTES:
+        return f"its palette (PLTE) is {length} bytes long"
+    return None
 
 
 def not_a_png(head: bytes) -> Unreadable:

@@ -13,6 +13,7 @@ from watchd.core.request.appraising import Appraisal, Refused
 from watchd.core.text import on_one_line
 from watchd.errors import SourceLostError
 from watchd.formats.picture import Incomplete
+from watchd.journey.examining import Examined
 from watchd.model import Admission, Delay, DelayKind, Failure, FailureKind
 
 if TYPE_CHECKING:
@@ -84,15 +85,12 @@ class Admitter:
         return None
 
     def _judge(self, folder: Folder, path: str, file: FileRead, seen: Observation) -> Admission | NotYet:
-        match self._examiner.judge(file, folder):
-            case Appraisal(original, planned) as found:
-                asked = replace(
-                    endpoint.asked(planned, folder.profile), picture=self._examiner.picture_of(file, found, folder)
-                )  # fmt: skip
+        now, given_up = self._clock.steady(), settling.truncated_at(seen, folder.settle, once=self._once)
+        match self._examiner.judge(file, folder, given_up=now >= given_up):
+            case Examined(_, Appraisal(original, planned), picture):
+                asked = replace(endpoint.asked(planned, folder.profile), picture=picture)
                 return replace(_admission(folder, path, file, asked), besides=original.besides)
             case Incomplete(reason):
-                now = self._clock.steady()
-                given_up = settling.truncated_at(seen, folder.settle, once=self._once)
                 if now < given_up:
                     delay = Delay(DelayKind.INCOMPLETE, f"it is not complete: {reason}")
                     return NotYet(min(given_up, settling.look_again(seen, now)), delay)

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, BinaryIO, assert_never
 
 from watchd.core.outgoing import spool_names
 from watchd.core.request import sendable
-from watchd.core.request.appraising import Appraisal, Refused
+from watchd.core.request.appraising import Refused
 from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.metadata.stripping import without_private
 from watchd.formats.picture import Broken, Incomplete
-from watchd.journey.examining import DEADLY, TOO_MUCH, FileRead
+from watchd.journey.examining import DEADLY, TOO_MUCH, Examined, FileRead
 from watchd.model import Failure, FailureKind, Rect
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from watchd.core.request.appraising import Appraisal
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.reading import Original
     from watchd.interfaces import Developed, InHand, Spool, Studio, Tree
@@ -123,7 +124,7 @@ class Preparer:
                 found = self._look_into(job, folder, place, sample)
                 if isinstance(found, Unfit):
                     return found
-                return self._lay_out(job, folder, *found, have)
+                return self._lay_out(job, folder, found.data, found.found, have)
             except MemoryError:
                 return _unfit(TOO_MUCH)
 
@@ -141,16 +142,18 @@ class Preparer:
 
     def _look_into(
         self, job: Job, folder: Folder, place: Place, sample: Sample
-    ) -> tuple[bytes, Appraisal] | Unfit:  # fmt: skip
-        """The bytes of the copy, and what they come to."""
+    ) -> Examined | Unfit:  # fmt: skip
+        """What the bytes of the copy come to; it holds what is decoded of them from then on."""
         with self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
             if not may:
                 return _unfit(DEADLY)
             with self._spool.open(spool_names.snapshot(job)) as copy:
                 file = FileRead(copy.read(), sample, job.sha256)
-            match self._examiner.judge(file, folder):
-                case Appraisal() as found:
-                    return file.data, found
+            match self._examiner.judge(file, folder, given_up=True):
+                case Examined() as examined:
+                    if examined.data != file.data:
+                        self._spool.write(spool_names.snapshot(job), examined.data)
+                    return examined
                 case Incomplete(reason):
                     return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))
                 case Refused(reason):

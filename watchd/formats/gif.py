@@ -14,7 +14,7 @@ from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unreadab
 STARTS: Final = (b"GIF87a", b"GIF89a")
 _HEADER_BYTES: Final = 13
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
-_CONTROL, _APPLICATION = 0xF9, 0xFF
+_CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
 _IMAGE_BYTES: Final = 10  # its separator included
 _TRANSPARENT: Final = 0x01
 _HAS_TABLE: Final = 0x80
@@ -41,10 +41,12 @@ class GifWalked:
     transparent: bool
     applications: tuple[Application, ...]
     end: int
+    comments: tuple[tuple[int, int], ...] = ()
+    """Where the sub-blocks of each begin and end."""
 
 
 class _BlockWalk:
-    __slots__ = ("_applications", "_at", "_blocks", "_data", "_frames", "_transparent")
+    __slots__ = ("_applications", "_at", "_blocks", "_comments", "_data", "_frames", "_transparent")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -52,6 +54,7 @@ class _BlockWalk:
         self._frames = self._blocks = 0
         self._transparent = False
         self._applications: list[Application] = []
+        self._comments: list[tuple[int, int]] = []
 
     def run(self) -> GifWalked | Incomplete | Unreadable:
         data = self._data
@@ -78,7 +81,9 @@ class _BlockWalk:
             return Unreadable("it holds no picture")
         if not width or not height:
             return Unreadable(f"its header claims {width} x {height} pixels")
-        return GifWalked(width, height, self._frames, self._transparent, (*self._applications,), self._at + 1)
+        return GifWalked(
+            width, height, self._frames, self._transparent, (*self._applications,), self._at + 1, (*self._comments,)
+        )  # fmt: skip
 
     def _extension(self) -> None:
         label = self._data[self._at + 1 : self._at + 2]
@@ -89,6 +94,8 @@ class _BlockWalk:
         self._at = self._past_sub_blocks(start)
         if name is not None:
             self._applications.append(Application(name, start + 12, self._at))
+        elif label == bytes((_COMMENT,)):
+            self._comments.append((start, self._at))
 
     def _image(self) -> None:
         head = self._data[self._at : self._at + _IMAGE_BYTES]
@@ -102,6 +109,15 @@ class _BlockWalk:
             at += data[at] + 1
             self._blocks += 1
         return at + 1
+
+
+def joined_blocks(blocks: bytes) -> bytes:
+    """What sub-blocks hold, each of which begins with its length."""
+    parts, at = [], 0
+    while at < len(blocks) and blocks[at]:
+        parts.append(blocks[at + 1 : at + 1 + blocks[at]])
+        at += blocks[at] + 1
+    return b"".join(parts)
 
 
 def _table_bytes(packed: int) -> int:

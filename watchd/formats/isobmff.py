@@ -25,7 +25,11 @@ _ALPHA: Final = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc
 _HEAD_BYTES: Final = 12
 _TAIL: Final = 64
 _MOST_ITEMS: Final = 100_000
-_QUARTERS: Final = 2
+_TURNS: Final[dict[tuple[int, ...], int]] = {
+    (0, 1, 2, 3): 1, (1, 0, 3, 2): 2, (2, 3, 0, 1): 3, (3, 2, 1, 0): 4,
+    (0, 3, 2, 1): 5, (3, 0, 1, 2): 6, (2, 1, 0, 3): 7, (1, 2, 3, 0): 8,
+}  # fmt: skip
+"""EXIF's orientation by which corner of the stored picture comes to stand at the top left, and clockwise from there."""
 
 
 @dataclass(slots=True)
@@ -215,6 +219,29 @@ def _read_associations(data: bytes, at: int, end: int, meta: _Meta) -> None:
         at += index * number
 
 
+def turn(data: bytes) -> int:
+    """The orientation, 1 to 8 as in EXIF, that the turns and mirrors of the picture come to, in their order."""
+    meta = _meta_of(data)
+    corners: tuple[int, ...] = (0, 1, 2, 3)
+    for name, start, end in () if meta is None else _properties(meta, meta.primary):
+        said = data[start] if end > start else 0
+        if name == b"irot":  # quarters, anticlockwise
+            quarters = said & 3
+            corners = corners[quarters:] + corners[:quarters]
+        elif name == b"imir":  # 1 exchanges left and right, 0 top and bottom
+            top_left, top_right, bottom_right, bottom_left = corners
+            if said & 1:
+                corners = top_right, top_left, bottom_left, bottom_right
+            else:
+                corners = bottom_left, bottom_right, top_right, top_left
+    return _TURNS[corners]
+
+
+def _meta_of(data: bytes) -> _Meta | None:
+    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
+    return None if outer is None else _read_meta(data, outer.start + 4, outer.end)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What such a file says beside its pixels; what it has not is None. `exif` begins with the TIFF header."""
@@ -226,10 +253,9 @@ class Said:
 
 def said(data: bytes) -> Said:
     """EXIF, XMP and the colour profile, of a file that may be hostile."""
-    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
-    if outer is None:
+    meta = _meta_of(data)
+    if meta is None:
         return Said()
-    meta = _read_meta(data, outer.start + 4, outer.end)
     exif = xmp = icc = None
     for item, (kind, rest) in meta.kinds.items():
         if kind == b"Exif" and exif is None:

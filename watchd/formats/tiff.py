@@ -186,7 +186,7 @@ def _judge(data: bytes, reader: Reader, pages: list[dict[int, Tag]]) -> Picture 
     full = [page for page in pages if not reader.integer(page.get(SUBFILE)) & (_REDUCED | _MASK)]
     if _is_raw(reader, pages[0]):
         return Unreadable(f"it is {_RAW}")
-    page = (full or pages)[0]
+    page = shown_page(reader, pages)
     width, height = reader.integer(page.get(WIDTH)), reader.integer(page.get(HEIGHT))
     if not width or not height:
         return _odd(data, f"its header claims {width} x {height} pixels")
@@ -196,6 +196,12 @@ def _judge(data: bytes, reader: Reader, pages: list[dict[int, Tag]]) -> Picture 
     colour = _COLOURS.get(reader.integer(page.get(PHOTOMETRIC), 1), Colour.OTHER)
     alpha = any(reader.integers(page.get(EXTRA_SAMPLES))) and colour is not Colour.CMYK
     return Picture(Format.TIFF, width, height, colour, max(8, bits), alpha=alpha, frames=max(1, len(full)))
+
+
+def shown_page(reader: Reader, pages: list[dict[int, Tag]]) -> dict[int, Tag]:
+    """The page that is the picture: the first of full size, or else the first. There is one at least."""
+    full = (page for page in pages if not reader.integer(page.get(SUBFILE)) & (_REDUCED | _MASK))
+    return next(full, pages[0])
 
 
 def _is_raw(reader: Reader, first: dict[int, Tag]) -> bool:

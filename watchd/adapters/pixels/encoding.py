@@ -15,6 +15,8 @@ from PIL import Image
 from watchd.adapters.pixels.png_stream import PngStream
 from watchd.adapters.pixels.tiff_stream import TiffStream
 from watchd.formats.metadata import dressing, jpeg_segments
+from watchd.formats.metadata.fitting import fitted
+from watchd.formats.picture import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +45,7 @@ def encode(
     `strips`: the result from top to bottom in bands of its full width, all of `mode`: L, LA, RGB or RGBA. What `form`
     cannot hold (`core.formats.limits`) is a ValueError or an OSError of the encoder's.
     """
+    dressed = fitted(dressed, Format(form.type), size).metadata
     match form.type:
         case "png":
             extra = dressing.as_png_chunks(_fitting(dressed, mode))
@@ -54,7 +57,9 @@ def encode(
             if mode == "LA" and form.bit_depth == _WIDE:  # which common programs do not read
                 strips, mode = (strip.convert("RGBA") for strip in strips), "RGBA"
             compression = form.compression if isinstance(form.compression, str) else "deflate"
-            tiff = TiffStream(target, size, mode, compression=compression, depth=form.bit_depth)
+            tiff = TiffStream(
+                target, size, mode, compression=compression, depth=form.bit_depth, exif=dressed.exif
+            )  # fmt: skip
             for strip in strips:
                 tiff.write(strip)
             tiff.finish(_fitting(dressed, mode))

@@ -15,6 +15,7 @@ from watchd.core.text import on_one_line
 from watchd.errors import NameUnavailableError
 from watchd.formats.metadata import dressing
 from watchd.formats.metadata.collecting import Metadata, collect
+from watchd.formats.metadata.fitting import fitted
 from watchd.formats.metadata.xmp import Done
 from watchd.formats.picture import Format
 from watchd.formats.png import png_chunks
@@ -87,9 +88,9 @@ class Publisher:
         dressed = dressing.dress(
             prepared.metadata, keep=folder.metadata == "keep", width=planned.width, height=planned.height,
             done=Done(__version__, folder.profile.name, planned.effective_scale, at),
-            srgb_profile=self._studio.srgb() if prepared.in_srgb else None,
+            srgb_profile=self._studio.srgb() if prepared.in_srgb else None, kind=Format(folder.format.type),
         )  # fmt: skip
-        self._spool.write(spool_names.dress(job), dressing.as_png_chunks(dressed))
+        self._spool.write(spool_names.dress(job), dressing.as_png_chunks(dressed.metadata))
         if prepared.alpha is not None:
             self._spool.write(spool_names.alpha(job), prepared.alpha)
 
@@ -185,7 +186,8 @@ class Publisher:
         """Whether an output of the same picture says as much beside its pixels as this one is to say."""
         with source() as file:
             data = file.read()
-        found, wanted = collect(data, Format(folder.format.type)), self._dressed(job)
+        kind = Format(folder.format.type)
+        found, wanted = collect(data, kind), fitted(self._dressed(job), kind, (0, 0)).metadata
         return [bool(part) for part in (found.exif, found.xmp)] == [bool(part) for part in (wanted.exif, wanted.xmp)]
 
     def _read(self, name: str) -> bytes:

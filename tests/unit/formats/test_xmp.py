@@ -219,9 +219,9 @@ def test_padding_is_used_up_before_a_packet_grows() -> None:
 @pytest.mark.parametrize(
     ("form", "expected"),
     [
-        (packet("", attributes="tiff:Orientation='6'"), 6),
+        (packet("", attributes='tiff:Orientation="6"'), 6),
         (packet("<tiff:Orientation>8</tiff:Orientation>"), 8),
-        (packet("", attributes="tiff:Orientation='9'"), None),
+        (packet("", attributes='tiff:Orientation="9"'), None),
         (packet("<dc:source>Orientation</dc:source>"), None),
     ],
 )

@@ -103,10 +103,21 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _write_jpeg(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
     quality = form.quality or _QUALITY["jpeg"]
     options: dict[str, Any] = {"dpi": _dots_per_inch(dressed)} if dressed.pixels_per_metre is not None else {}
-    _on_white(image).save(
-        target, "JPEG", quality=quality, subsampling=0 if quality >= _FULL_COLOUR_FROM else 2,
-        optimize=image.width * image.height <= _MOST_OPTIMIZED, extra=jpeg_segments.segments(dressed), **options,
-    )  # fmt: skip
+    options |= {
+        "quality": quality, "subsampling": 0 if quality >= _FULL_COLOUR_FROM else 2,
+        "extra": jpeg_segments.segments(dressed),
+    }  # fmt: skip
+    flat = _on_white(image)
+    if image.width * image.height <= _MOST_OPTIMIZED:
+        try:
+            flat.save(target, "JPEG", optimize=True, **options)
+        except OSError:
+            # Pillow gives a second pass no more than a byte a pixel, which does not do for noise or for many words.
+            target.seek(0)
+            target.truncate()
+        else:
+            return
+    flat.save(target, "JPEG", **options)
 
 
 def _dots_per_inch(dressed: Metadata) -> tuple[int, int]:

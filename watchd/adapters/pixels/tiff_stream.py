@@ -103,15 +103,14 @@ class TiffStream:
 
     def _of_the_picture(self, dressed: Metadata) -> list[Entry]:
         entries = []
-        if dressed.pixels_per_metre is not None:
-            across, down = dressed.pixels_per_metre
-            entries += [
-                ifd.rational(0x011A, across, 100), ifd.rational(0x011B, down, 100), ifd.short(0x0128, _PER_CENTIMETRE)
-            ]  # fmt: skip
+        across, down, unit = (*dressed.pixels_per_metre, _PER_CENTIMETRE) if dressed.pixels_per_metre else (100, 100, 1)
+        entries += [ifd.rational(0x011A, across, 100), ifd.rational(0x011B, down, 100), ifd.short(0x0128, unit)]
         if dressed.xmp is not None:
             entries.append(Entry(0x02BC, ifd.BYTE, dressed.xmp))
         if dressed.iptc is not None:
-            entries.append(Entry(0x83BB, ifd.UNDEFINED, dressed.iptc))
+            # Said to be whole numbers, as everybody does, and read as bytes: no order turns them.
+            whole = dressed.iptc + bytes(-len(dressed.iptc) % 4)
+            entries.append(Entry(0x83BB, ifd.LONG, ifd.little(whole, ifd.LONG, self._order)))
         if dressed.icc is not None:
             entries.append(Entry(0x8773, ifd.UNDEFINED, dressed.icc))
         return entries + self._of_exif()

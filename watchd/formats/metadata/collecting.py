@@ -30,7 +30,7 @@ _GIF_XMP_TRAILER: Final = 258  # one byte of its own, then 255 down to 0, and an
 _MOST_VALUES: Final = 60_000
 """Bytes of one tag of a TIFF that go into EXIF: layers and previews, which are larger, are of the old picture."""
 _MAKER_NOTE: Final = 0x927C
-_TURNED_BY_XMP: Final = frozenset({Format.JPEG, Format.PNG, Format.WEBP})
+_TURNED_BY_XMP: Final = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.TIFF})
 """Where common decoders take the packet's word for how the pixels are turned, if EXIF says nothing of it."""
 _TURNED_BY_THEMSELVES: Final = frozenset({Format.AVIF, Format.HEIC})
 """Their own container says how they are turned (`isobmff.turn`); EXIF repeats it at most."""
@@ -154,9 +154,8 @@ def _from_tiff(data: bytes) -> Findings:
 
 
 def _records(reader: tiff.Reader, tags: dict[int, tiff.Tag]) -> bytes | None:
-    """IPTC's records of a TIFF: as LONGs, which many programs take them for, they end in zeros."""
     found = reader.raw(tags.get(tiff.IPTC))
-    return found.rstrip(b"\0") if found and not found.endswith(b"\x1c") else found
+    return iptc.trimmed(found) if found else None
 
 
 def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag], found: Findings) -> bytes:

@@ -33,6 +33,7 @@ _COLOUR_SPACE: Final = 0xA001
 _SRGB: Final = 1
 _INTEROP_INDEX: Final = 0x0001
 _INTEROP_OF_SRGB: Final = b"R98\0"
+_COMPONENTS: Final = 0x9101
 _COMPRESSED_BITS: Final = 0x9102
 _THUMBNAIL, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _STALE: Final = ifd.STRUCTURAL - {_IMAGE_WIDTH, _IMAGE_LENGTH, _EXIF_IFD, _GPS_IFD, 0x0213}
@@ -154,6 +155,15 @@ def without_orientation(block: bytes) -> bytes:
     first = _first(block)
     if first is not None:
         _remove(patched, first, {_ORIENTATION})
+    return bytes(patched)
+
+
+def as_in_tiff(block: bytes) -> bytes:
+    """The block without what only a compressed file may say in it (Exif 2.32, 4.6.8)."""
+    patched = bytearray(block)
+    inner = _integer(block, _directory(block, _first(block)).get(_EXIF_IFD))
+    if inner is not None:
+        _remove(patched, inner, {_COMPONENTS, _PIXEL_X, _PIXEL_Y})
     return bytes(patched)
 
 

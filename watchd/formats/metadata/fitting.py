@@ -78,8 +78,9 @@ def _for_jpeg(metadata: Metadata, size: tuple[int, int]) -> Dressed:
         if len(block) > _MOST_JPEG_EXIF:
             lost.append(f"its EXIF of {len(block):,} bytes, for which a JPEG has no room")
             block = None
-    commented = _with_user_comment(block, metadata, size)
-    block = commented if commented is not None and len(commented) <= _MOST_JPEG_EXIF else block
+    for more in (_completed, _with_user_comment):
+        grown = more(block, metadata, Format.JPEG, size)
+        block = grown if grown is not None and len(grown) <= _MOST_JPEG_EXIF else block
     packet, flaws = _packet_with_texts(metadata)
     cut = extended_xmp.cut(packet) if packet is not None else None
     if packet is not None and cut is None:
@@ -99,7 +100,9 @@ def _has_room(text: TextItem) -> bool:
 
 def _for_tiff(metadata: Metadata, size: tuple[int, int]) -> Dressed:
     packet, lost = _packet_with_texts(metadata)
-    block = _with_user_comment(metadata.exif, metadata, size)
+    block = exif.as_in_tiff(metadata.exif) if metadata.exif is not None else None
+    block = _completed(block, metadata, Format.TIFF, size)
+    block = _with_user_comment(block, metadata, Format.TIFF, size)
     return Dressed(replace(metadata, exif=block, xmp=packet, texts=()), (*lost,))
 
 
@@ -109,10 +112,10 @@ def _for_webp(metadata: Metadata, size: tuple[int, int]) -> Dressed:
     if metadata.iptc is not None:
         packet = xmp_fields.with_records(packet, metadata.iptc)
         lost.append("its IPTC, but for what XMP has fields for")
-    block = _with_user_comment(metadata.exif, metadata, size)
+    block = _with_user_comment(metadata.exif, metadata, Format.WEBP, size)
     resolution = metadata.pixels_per_metre
     if resolution is not None and (block is None or exif.pixels_per_metre(block) is None):
-        block = exif_building.with_resolution(block or _new(metadata, size), resolution)
+        block = exif_building.with_resolution(block or _new(metadata, Format.WEBP, size), resolution)
     return Dressed(replace(metadata, exif=block, xmp=packet, iptc=None, texts=()), (*lost,))
 
 
@@ -136,14 +139,26 @@ def _packet_with_texts(metadata: Metadata) -> tuple[bytes | None, list[str]]:
     return xmp_fields.with_texts(metadata.xmp, metadata.texts), lost
 
 
-def _with_user_comment(block: bytes | None, metadata: Metadata, size: tuple[int, int]) -> bytes | None:
+def _with_user_comment(
+    block: bytes | None, metadata: Metadata, kind: Format, size: tuple[int, int]
+) -> bytes | None:  # fmt: skip
     """How a picture was generated is looked for in EXIF wherever there is no text of PNG's."""
     said = next((text.text for text in metadata.texts if text.keyword == _GENERATED), None)
-    return block if not said else exif_building.with_user_comment(block or _new(metadata, size), said)
+    return block if not said else exif_building.with_user_comment(block or _new(metadata, kind, size), said)
 
 
-def _new(metadata: Metadata, size: tuple[int, int]) -> bytes:
-    return exif_building.new(size, metadata.pixels_per_metre, is_srgb=metadata.icc is None)
+def _completed(block: bytes | None, metadata: Metadata, kind: Format, size: tuple[int, int]) -> bytes | None:
+    """With what goes without saying, where there is a block at all."""
+    if block is None:
+        return None
+    resolution = metadata.pixels_per_metre
+    if kind is Format.JPEG and resolution is not None and exif.pixels_per_metre(block) is None:
+        block = exif_building.with_resolution(block, resolution)
+    return exif_building.completed(block, kind, size, is_srgb=metadata.icc is None)
+
+
+def _new(metadata: Metadata, kind: Format, size: tuple[int, int]) -> bytes:
+    return exif_building.completed(None, kind, size, is_srgb=metadata.icc is None)
 
 
 def _megabytes(data: bytes) -> str:

@@ -6,7 +6,10 @@ Sources: IPTC-NAA Information Interchange Model 4; Adobe's Photoshop image resou
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 KEYWORD: Final = b"Raw profile type iptc\0"
 _RESOURCE: Final = b"8BIM"
@@ -45,11 +48,13 @@ def resources(found: bytes) -> bytes:
 
 def raw_block(text: bytes) -> bytes | None:
     """What ImageMagick has wrapped into a text of a PNG: a name, a length, and hexadecimal digits."""
-    words = text.split(None, 2)
-    if len(words) < 3 or not words[1].isdigit():  # noqa: PLR2004 -- the three of them
+    parts = text.strip().split(b"\n", 2)
+    if len(parts) < 3:  # noqa: PLR2004 -- the three of them
+        parts = text.split(None, 2)
+    if len(parts) < 3 or not parts[1].strip().isdigit():  # noqa: PLR2004 -- the three of them
         return None
     try:
-        return bytes.fromhex(words[2].decode("ascii")) or None
+        return bytes.fromhex(parts[2].decode("ascii")) or None
     except ValueError:
         return None
 
@@ -59,17 +64,28 @@ def records(block: bytes) -> bytes | None:
     return from_resources(block) if block.startswith(_RESOURCE) else block or None
 
 
-def values(found: bytes) -> dict[int, list[str]]:
-    """What the records of the application say (2:xx), by their number; what is damaged ends them."""
-    said: dict[int, list[str]] = {}
-    at, encoding = 0, None
+def trimmed(found: bytes) -> bytes:
+    """The records without the zeros that fill them up to whole numbers in a TIFF."""
+    ends = [end for _, _, end in _datasets(found)]
+    return found[: ends[-1]] if ends and not found[ends[-1] :].strip(b"\0") else found
+
+
+def _datasets(found: bytes) -> Iterator[tuple[tuple[int, int], bytes, int]]:
+    """Record and number, value and end of each; what is damaged ends them."""
+    at = 0
     while found.startswith(_MARK, at) and at + _HEADER.size <= len(found):
         _, record, number, size = _HEADER.unpack_from(found, at)
-        at += _HEADER.size
-        value = found[at : at + size]
-        if size >= _EXTENDED or len(value) < size:
-            break
-        at += size
+        start, at = at + _HEADER.size, at + _HEADER.size + size
+        if size >= _EXTENDED or at > len(found):
+            return
+        yield (record, number), found[start:at], at
+
+
+def values(found: bytes) -> dict[int, list[str]]:
+    """What the records of the application say (2:xx), by their number."""
+    said: dict[int, list[str]] = {}
+    encoding = None
+    for (record, number), value, _ in _datasets(found):
         if (record, number) == (1, _CHARACTERS) and value == _UTF8:
             encoding = "utf-8"
         elif record == _APPLICATION and number:

@@ -5,11 +5,11 @@ Source: ISO 16684-1 (the data model and its RDF).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from watchd.formats.metadata import textual, xmp_packet, xmp_truth
-from watchd.formats.metadata.xmp_packet import TIFF
 
 if TYPE_CHECKING:
     from watchd.formats.metadata.xmp_packet import Packet
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = "urn:watchd:1.0/"
 PREFIX: Final = "watchd"
-_ORIENTATIONS: Final = frozenset("12345678")
+_TURNED: Final = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+"""Pillow, and what is built on it, turns pictures by exactly this."""
+_ORIENTATIONS: Final = range(1, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,10 @@ def with_done(packet: Packet, done: Done) -> Packet:
 
 
 def orientation(packet: bytes | None) -> int | None:
-    """How the packet says that the stored pixels are turned, where it does."""
-    if packet is None or b"Orientation" not in packet.replace(b"\0", b""):
-        return None
-    tree = xmp_packet.parsed(packet)
-    said = tree.find(TIFF, "Orientation") if not isinstance(tree, str) else None
-    value = said.value() if said is not None else ""
-    return int(value) if value in _ORIENTATIONS else None
+    """How the packet says that the stored pixels are turned, where it says so in a form that decoders look for."""
+    said = _TURNED.search(packet or b"")
+    value = int(said[1]) if said is not None else 0
+    return value if value in _ORIENTATIONS else None
 
 
 def _empty() -> Packet:

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -127,6 +127,7 @@ def test_without_its_makernote_a_block_says_all_the_rest() -> None:
     assert MAKER_NOTE not in laid
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=120), start=st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08"]))
 def test_no_block_can_hurt_who_builds_on_it(data: bytes, start: bytes) -> None:
     hostile = start + data
@@ -139,6 +140,7 @@ def test_no_block_can_hurt_who_builds_on_it(data: bytes, start: bytes) -> None:
         exif.describing(grown, width=1, height=1, orientation=1, in_srgb=True)
 
 
+@settings(deadline=None)
 @given(at=st.integers(0, 400), value=st.binary(min_size=1, max_size=8))
 def test_a_damaged_block_can_hurt_no_one(at: int, value: bytes) -> None:
     original = bytearray(block(thumbnail=THUMBNAIL))
@@ -159,3 +161,14 @@ def test_the_packet_tells_the_way_up_where_exif_does_not(turned: int) -> None:
     ):  # fmt: skip
         assert collect(data, kind).orientation == sample.opened(data).getexif()[0x0112] == turned
     assert collect(sample.jpeg(xmp=packet, exif=sample.exif(3)), Format.JPEG).orientation == 3
+
+
+def test_values_that_lie_over_one_another_do_not_grow() -> None:
+    count = 900
+    entries = b"".join(struct.pack("<HHII", 0x9000 + tag, 7, 60_000, 12_000) for tag in range(count))
+    hostile = b"II*\0" + struct.pack("<IH", 8, count) + entries + bytes(70_000)
+    assert len(exif_building.without_maker_note(hostile)) < 2 * len(hostile)
+    wide = sample.encoded(sample.image(), "TIFF")
+    at = len(wide)
+    tiff = wide[:4] + struct.pack("<I", at) + wide[8:] + struct.pack("<H", count) + entries + bytes(70_000)
+    assert len(collect(tiff, Format.TIFF).exif or b"") < 1_100_000

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import PngImagePlugin
 
@@ -189,6 +190,7 @@ def test_pillow_reads_every_text_of_an_output() -> None:
     assert shown.info["Title"] == "猫"
 
 
+@settings(deadline=None)
 @given(
     keyword=st.text(st.characters(max_codepoint=255), max_size=90), said=st.text(max_size=50),
     language=st.none() | st.text(max_size=5), zipped=st.booleans(),
@@ -202,6 +204,7 @@ def test_any_text_makes_a_chunk_that_reads_as_it_or_none(
         assert found_in(made).texts == (item,)
 
 
+@settings(deadline=None)
 @given(
     bodies=st.lists(st.tuples(st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP"]), st.binary(max_size=60)))
 )
@@ -209,3 +212,11 @@ def test_no_chunk_can_hurt(bodies: list[tuple[bytes, bytes]]) -> None:
     found = found_in(*[chunk(kind, body) for kind, body in bodies])
     dressed = dress(found, keep=True, width=8, height=8, done=DONE, srgb_profile=None)
     assert from_png_chunks(as_png_chunks(dressed.metadata)) == dressed.metadata
+
+
+def test_texts_that_unpack_without_end_keep_nobody_busy() -> None:
+    bomb = packed(b"bomb", bytes(16_000_000))
+    started = time.process_time()
+    found = collect(png_with(*[bomb] * 2000), Format.PNG)
+    assert time.process_time() - started < 3
+    assert "a text named bomb (after 64 MB of others)" in found.unread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -24,6 +24,7 @@ def test_the_turns_of_an_avif_come_to_the_orientation_that_pillow_says(turned: i
     assert collect(data, Format.AVIF).orientation == 1, "who decodes it asks for the turn"
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_no_boxes_turn_without_end(data: bytes) -> None:
     assert isobmff.turn(b"\0\0\0\x10ftypavif\0\0\0\0" + data) in range(1, 9)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.formats import sample_pictures as sample
@@ -91,6 +93,7 @@ def test_an_earlier_word_of_ours_is_replaced() -> None:
     assert [found["Profile"] for found in said(twice)] == ["plain"]
 
 
+@settings(deadline=None)
 @given(profile=st.text(max_size=40))
 def test_any_name_of_a_profile_leaves_the_packet_well_formed(profile: str) -> None:
     found = said(of_result(None, Done("1", profile, 2.0, "2026"), rendition())[0])
@@ -123,6 +126,7 @@ def test_a_packet_in_any_encoding_is_read(encoding: str) -> None:
     assert values(of(text.encode(encoding)))["Orientation"] == "1"
 
 
+@settings(deadline=None)
 @given(junk=st.binary(max_size=300))
 def test_no_packet_can_hurt(junk: bytes) -> None:
     assert len(said(of(junk))) == 1
@@ -227,3 +231,25 @@ def test_padding_is_used_up_before_a_packet_grows() -> None:
 )
 def test_a_packet_tells_how_a_picture_is_turned_in_either_form(form: bytes, expected: int | None) -> None:
     assert orientation(form) == expected
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<r:RDF " + " ".join(f"xmlns:a{n}='u'" for n in range(30_000)) + "/>",
+        "<r:RDF>" + "<r:Description xmlns:b='urn:b' b:c='d'/>" * 40_000 + "</r:RDF>",
+        "<r:RDF><r:Description " + " ".join(f"g:MotionPhoto{n}='1'" for n in range(40_000)) + "/></r:RDF>",
+        "<r:RDF>" + "<r:Description><g:a/></r:Description>" * 20_000 + "</r:RDF>",
+    ],
+)
+def test_a_packet_that_is_made_to_keep_a_reader_busy_does_not(hostile: str) -> None:
+    space = "<x xmlns:g='urn:g' xmlns:r='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>"
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        of(f"{space}{hostile}</x>".encode())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - started < 10
+    assert peak < 100_000_000

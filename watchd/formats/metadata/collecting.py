@@ -14,7 +14,7 @@ from watchd.formats.metadata.png_findings import PngFindings
 from watchd.formats.picture import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from watchd.formats.metadata.textual import TextItem
 
@@ -29,7 +29,10 @@ _GIF_ICC: Final = b"ICCRGBG1012"
 _GIF_XMP_TRAILER: Final = 258  # one byte of its own, then 255 down to 0, and an end
 _MOST_VALUES: Final = 60_000
 """Bytes of one tag of a TIFF that go into EXIF: layers and previews, which are larger, are of the old picture."""
+_MOST_IN_ALL: Final = 1_000_000
 _MAKER_NOTE: Final = 0x927C
+_RESOLUTION_UNIT: Final = 0x0128
+_RESOLUTION: Final = frozenset({0x011A, 0x011B, _RESOLUTION_UNIT})
 _TURNED_BY_XMP: Final = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.TIFF})
 """Where common decoders take the packet's word for how the pixels are turned, if EXIF says nothing of it."""
 _TURNED_BY_THEMSELVES: Final = frozenset({Format.AVIF, Format.HEIC})
@@ -161,10 +164,12 @@ def _records(reader: tiff.Reader, tags: dict[int, tiff.Tag]) -> bytes | None:
 def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag], found: Findings) -> bytes:
     """What the directory of a TIFF says of its picture, as a block of EXIF of its own."""
     block = bytearray(b"II*\0" + bytes(4))
-    said = [entry for entry in reader.entries(tags) if entry.tag not in ifd.STRUCTURAL and _is_kept(entry, found)]
+    # A ratio of sides, which every TIFF has to name, is no resolution.
+    mute = ifd.STRUCTURAL | (_RESOLUTION if reader.integer(tags.get(_RESOLUTION_UNIT), 2) == 1 else frozenset())
+    said = [*_kept(reader, {tag: at for tag, at in tags.items() if tag not in mute}, found)]
     for link in (tiff.EXIF, tiff.GPS):
         directory = reader.directory(reader.integer(tags.get(link))) if link in tags else None
-        inner = [entry for entry in reader.entries(directory[0]) if _is_kept(entry, found)] if directory else []
+        inner = [*_kept(reader, directory[0], found)] if directory else []
         if inner:
             said.append(ifd.long(link, len(block)))
             block += ifd.laid_out(inner, len(block))
@@ -174,15 +179,19 @@ def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag], found: Findings) ->
     return bytes(block + ifd.laid_out(said, len(block)))
 
 
-def _is_kept(entry: ifd.Entry, found: Findings) -> bool:
-    """Whether a tag can stand elsewhere than in its TIFF."""
-    if entry.tag == _MAKER_NOTE and not exif_tags.is_movable(entry.values):
-        found.miss("its MakerNote, whose parts are found only where they lay")
-        return False
-    if len(entry.values) > _MOST_VALUES:
-        found.miss(f"its TIFF tag {entry.tag} of {len(entry.values):,} bytes")
-        return False
-    return True
+def _kept(reader: tiff.Reader, tags: dict[int, tiff.Tag], found: Findings) -> Iterator[ifd.Entry]:
+    """The tags that can stand elsewhere than in their TIFF."""
+    room = _MOST_IN_ALL
+    for number, tag in tags.items():
+        if tag.size > min(_MOST_VALUES, room):
+            found.miss(f"its TIFF tag {number} of {tag.size:,} bytes")
+            continue
+        room -= tag.size
+        for entry in reader.entries({number: tag}):
+            if number == _MAKER_NOTE and not exif_tags.is_movable(entry.values):
+                found.miss("its MakerNote, whose parts are found only where they lay")
+            else:
+                yield entry
 
 
 def _from_boxes(data: bytes) -> Findings:

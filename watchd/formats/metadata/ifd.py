@@ -89,13 +89,15 @@ def read(block: bytes, at: int | None) -> list[Entry]:
     if order is None or at is None or at + 2 > len(block):
         return []
     (count,) = struct.unpack_from(order + "H", block, at)
+    room = len(block)  # values that lie over one another would come to more
     for start in range(at + 2, at + 2 + min(count, _MOST_ENTRIES) * _ENTRY, _ENTRY):
         if start + _ENTRY > len(block):
             break
         tag, kind, number = struct.unpack_from(order + "HHI", block, start)
         size = TYPES.get(kind, 0) * number
         where = start + 8 if size <= _INLINE else struct.unpack_from(order + "I", block, start + 8)[0]
-        if size and where + size <= len(block):
+        if 0 < size <= room and where + size <= len(block):
+            room -= size
             found.setdefault(tag, Entry(tag, kind, little(block[where : where + size], kind, order)))
     return list(found.values())
 

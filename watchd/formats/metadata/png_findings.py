@@ -11,7 +11,7 @@ from typing import Final
 from watchd.formats.metadata import exif as exif_tags
 from watchd.formats.metadata import iptc, textual
 from watchd.formats.metadata.extended_xmp import XMP_SEGMENT
-from watchd.formats.metadata.findings import Findings, inflated
+from watchd.formats.metadata.findings import MOST_INFLATED, Findings, inflated
 from watchd.formats.metadata.textual import TextItem
 from watchd.formats.png import png_chunks
 from watchd.formats.png.rewriter import XMP_KEYWORD
@@ -25,6 +25,8 @@ _PROFILES: Final = frozenset({"icc", "icm"})
 _CREDENTIALS: Final = b"caBX"
 _TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _MOST_IN_ALL: Final = 16_000_000
+_MOST_READ: Final = 64_000_000
+"""Bytes of all texts, unpacked: who packs more than that means to keep a reader busy."""
 _NAME_BYTES: Final = 100
 
 
@@ -34,7 +36,7 @@ class PngFindings:
     def __init__(self, data: bytes) -> None:
         self.found = Findings()
         self._data = data
-        self._in_all = 0
+        self._in_all = self._read = 0
         self._exif_chunk = False
 
     def read(self) -> Findings:
@@ -62,7 +64,8 @@ class PngFindings:
 
     def _text(self, kind: bytes, body: bytes) -> None:
         keyword = body[:_NAME_BYTES].partition(b"\0")[0].decode("latin-1")
-        said = _said(kind, body)
+        said = _said(kind, body) if self._read <= _MOST_READ else "after 64 MB of others"
+        self._read += MOST_INFLATED if isinstance(said, str) else len(said[0])
         if isinstance(said, str):
             self.found.miss(f"a text named {textual.shown(keyword)} ({said})")
         elif keyword == _XMP:

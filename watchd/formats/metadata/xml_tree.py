@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST_DEPTH: Final = 60
 _MOST_ELEMENTS: Final = 50_000
+_MOST_PREFIXES: Final = 2000
+"""Declared anywhere: what prefixes mean is noted for every element that declares one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,10 +64,12 @@ class _Building:
         self.root: Element | None = None
         self.open: list[Element] = []
         self.count = 0
+        self.prefixes = 0
 
     def start(self, name: str, attributes: list[str]) -> None:
-        self.count += 1
-        if len(self.open) >= _MOST_DEPTH or self.count > _MOST_ELEMENTS:
+        self.count += 1 + len(attributes) // 2
+        self.prefixes += sum(attribute.startswith("xmlns") for attribute in attributes[::2])
+        if len(self.open) >= _MOST_DEPTH or self.count > _MOST_ELEMENTS or self.prefixes > _MOST_PREFIXES:
             raise _Refused("nested or cut up without end")
         element = Element(name, dict(zip(attributes[::2], attributes[1::2], strict=True)))
         if self.open:

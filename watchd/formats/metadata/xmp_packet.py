@@ -33,6 +33,7 @@ _WIDE: Final = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xf
                 (b"\xfe\xff", "utf-16"), (b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"),
                 (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))  # fmt: skip
 _XMLNS: Final = "xmlns:"
+_MOST_BYTES: Final = 32_000_000
 _LINE: Final = 100
 
 Scope = dict[str, str]
@@ -110,6 +111,8 @@ class Packet:
 
 def parsed(packet: bytes) -> Packet | str:
     """The packet as a tree, or why it is not read."""
+    if len(packet) > _MOST_BYTES:
+        return "larger than 32 MB"
     text = _decoded(packet)
     if text is None:
         return "not UTF-8"
@@ -173,17 +176,23 @@ def tidy(packet: Packet) -> None:
     for holder, scope in packet.descriptions():
         if not properties(holder, scope):
             packet.rdf.children.remove(holder)
-    text = xml_tree.written(packet.document.root)
-    _forget(packet.document.root, text, 4)
+    _forget(packet.document.root, set(_prefixes(packet.document.root)))
 
 
-def _forget(element: Element, text: str, depth: int) -> None:
+def _prefixes(element: Element) -> Iterator[str]:
+    for name in (element.name, *element.attributes):
+        if not is_prefix(name):
+            yield name.rpartition(":")[0]
+    for child in element.elements():
+        yield from _prefixes(child)
+
+
+def _forget(element: Element, used: set[str]) -> None:
     for name in [*element.attributes]:
-        prefix = name.removeprefix(_XMLNS) + ":"
-        if is_prefix(name) and f"<{prefix}" not in text and f" {prefix}" not in text:
+        if is_prefix(name) and name.removeprefix(_XMLNS) not in used:
             del element.attributes[name]
-    for child in element.elements() if depth else []:
-        _forget(child, text, depth - 1)
+    for child in element.elements():
+        _forget(child, used)
 
 
 def description(prefix: str, space: str) -> Element:

@@ -253,3 +253,8 @@ def test_a_packet_that_is_made_to_keep_a_reader_busy_does_not(hostile: str) -> N
         tracemalloc.stop()
     assert time.process_time() - started < 10
     assert peak < 100_000_000
+
+
+def test_a_way_up_in_a_namespace_of_somebody_s_own_turns_no_result() -> None:
+    strange = packet("", attributes="tiff:Orientation='6'").replace(b"adobe.com/tiff", b"nobody.com/tiff")
+    assert orientation(of(strange, orientation=6)) == 1

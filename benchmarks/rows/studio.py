@@ -118,7 +118,7 @@ def _metadata() -> tuple[float, float]:
     dressed = dressing.dress(
         Metadata(exif=taken.tobytes()[6:]), keep=True, width=SIDE, height=SIDE, done=done, srgb_profile=None
     )
-    chunks, data = dressing.as_png_chunks(dressed), target.getvalue()
+    chunks, data = dressing.as_png_chunks(dressed.metadata), target.getvalue()
     return _cpu(partial(_rewrite, data, chunks)), _cpu(partial(_pieces, data))
 
 

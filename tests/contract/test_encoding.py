@@ -74,7 +74,10 @@ def told() -> Metadata:
 
 
 def written(name: str, mode: str, *, keep: bool = True, metadata: Metadata | None = None) -> bytes:
-    dressed = dressing.dress(metadata or told(), keep=keep, width=SIZE[0], height=SIZE[1], done=DONE, srgb_profile=None)
+    dressed = dressing.dress(
+        metadata or told(), keep=keep, width=SIZE[0], height=SIZE[1], done=DONE, srgb_profile=None,
+        kind=Format(FORMS[name].type),
+    ).metadata  # fmt: skip
     target = io.BytesIO()
     encode(strips(original(mode)), SIZE, mode, target, FORMS[name], dressed)
     return target.getvalue()

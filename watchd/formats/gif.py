@@ -17,7 +17,7 @@ STARTS: Final = (b"GIF87a", b"GIF89a")
 _HEADER_BYTES: Final = 13
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _BLOCK: Final = re.compile(b"[,!;]")
-_CONTROL, _APPLICATION = 0xF9, 0xFF
+_CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
 _IMAGE_BYTES: Final = 10  # its separator included
 _TRANSPARENT: Final = 0x01
 _HAS_TABLE: Final = 0x80
@@ -44,10 +44,12 @@ class GifWalked:
     transparent: bool
     applications: tuple[Application, ...]
     end: int
+    comments: tuple[tuple[int, int], ...] = ()
+    """Where the sub-blocks of each begin and end."""
 
 
 class _BlockWalk:
-    __slots__ = ("_applications", "_at", "_blocks", "_data", "_frames", "_size", "_transparent", "whole")
+    __slots__ = ("_applications", "_at", "_blocks", "_comments", "_data", "_frames", "_size", "_transparent", "whole")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -58,6 +60,7 @@ class _BlockWalk:
         self._applications: list[Application] = []
         self.whole: GifWalked | None = None
         """The file up to the last frame that is all there."""
+        self._comments: list[tuple[int, int]] = []
 
     def run(self) -> GifWalked | Incomplete | Unreadable:
         data = self._data
@@ -87,7 +90,9 @@ class _BlockWalk:
         return self._so_far(self._at + 1)
 
     def _so_far(self, end: int) -> GifWalked:
-        return GifWalked(*self._size, self._frames, self._transparent, (*self._applications,), end)
+        return GifWalked(
+            *self._size, self._frames, self._transparent, (*self._applications,), end, (*self._comments,)
+        )  # fmt: skip
 
     def _extension(self) -> None:
         label = self._data[self._at + 1 : self._at + 2]
@@ -98,6 +103,8 @@ class _BlockWalk:
         self._at = self._past_sub_blocks(start)
         if name is not None:
             self._applications.append(Application(name, start + 12, self._at))
+        elif label == bytes((_COMMENT,)):
+            self._comments.append((start, self._at))
 
     def _image(self) -> None:
         head = self._data[self._at : self._at + _IMAGE_BYTES]
@@ -116,6 +123,15 @@ class _BlockWalk:
             at += data[at] + 1
             self._blocks += 1
         return at + 1
+
+
+def joined_blocks(blocks: bytes) -> bytes:
+    """What sub-blocks hold, each of which begins with its length."""
+    parts, at = [], 0
+    while at < len(blocks) and blocks[at]:
+        parts.append(blocks[at + 1 : at + 1 + blocks[at]])
+        at += blocks[at] + 1
+    return b"".join(parts)
 
 
 def _table_bytes(packed: int) -> int:

@@ -36,6 +36,11 @@ _TAIL: Final = 64
 _NCLX_BYTES: Final = 10  # kind, primaries, transfer, matrix
 _PICTURES: Final = frozenset(b"av01 hvc1 hvt1 vvc1 avc1 jpeg j2k1 unci grid iovl iden".split())
 _DEPTH: Final = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", b"urn:mpeg:hevc:2015:auxid:2")
+_TURNS: Final[dict[tuple[int, ...], int]] = {
+    (0, 1, 2, 3): 1, (1, 0, 3, 2): 2, (2, 3, 0, 1): 3, (3, 2, 1, 0): 4,
+    (0, 3, 2, 1): 5, (3, 0, 1, 2): 6, (2, 1, 0, 3): 7, (1, 2, 3, 0): 8,
+}  # fmt: skip
+"""EXIF's orientation by which corner of the stored picture comes to stand at the top left, and clockwise from there."""
 
 
 def kind_of(data: bytes) -> Format | None:
@@ -50,7 +55,7 @@ def kind_of(data: bytes) -> Format | None:
 
 
 def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
-    """Whether `data` holds every byte of its primary picture; the size is after `irot`, as it is shown.
+    """Whether `data` holds every byte of its primary picture; the size is as stored: `turn` says how that is shown.
 
     Other items and boxes may be missing: it is the picture all the same, if nothing more comes. What follows the last
     box and is none is ignored.
@@ -183,8 +188,6 @@ def _measure(data: bytes, kind: Format, outline: _Outline, meta: Meta) -> Pictur
         elif name == b"clap" and len(body) >= 16:  # noqa: PLR2004 -- bytes of two fractions
             across, parts, down, pieces = struct.unpack_from(">IIII", body)
             width, height = across // max(1, parts), down // max(1, pieces)
-        elif name == b"irot" and body and body[0] & 3 in {1, 3}:
-            width, height = height, width
     if not width or not height:
         return Unreadable(f"its header claims {width} x {height} pixels")
     frames = 1
@@ -202,6 +205,29 @@ def _has_alpha(data: bytes, meta: Meta) -> bool:
     return False
 
 
+def turn(data: bytes) -> int:
+    """The orientation, 1 to 8 as in EXIF, that the turns and mirrors of the picture come to, in their order."""
+    meta = _meta_of(data)
+    corners: tuple[int, ...] = (0, 1, 2, 3)
+    for name, start, end in () if meta is None else properties(meta, meta.primary):
+        said = data[start] if end > start else 0
+        if name == b"irot":  # quarters, anticlockwise
+            quarters = said & 3
+            corners = corners[quarters:] + corners[:quarters]
+        elif name == b"imir":  # 1 exchanges left and right, 0 top and bottom
+            top_left, top_right, bottom_right, bottom_left = corners
+            if said & 1:
+                corners = top_right, top_left, bottom_left, bottom_right
+            else:
+                corners = bottom_left, bottom_right, top_right, top_left
+    return _TURNS[corners]
+
+
+def _meta_of(data: bytes) -> Meta | None:
+    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
+    return None if outer is None else read_meta(data, outer.start + 4, outer.end)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What such a file says beside its pixels; what it has not is None. `exif` begins with the TIFF header."""
@@ -213,10 +239,9 @@ class Said:
 
 def said(data: bytes) -> Said:
     """EXIF, XMP and the colour profile, of a file that may be hostile."""
-    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
-    if outer is None:
+    meta = _meta_of(data)
+    if meta is None:
         return Said()
-    meta = read_meta(data, outer.start + 4, outer.end)
     exif = xmp = icc = None
     for item, (kind, rest) in meta.kinds.items():
         if kind == b"Exif" and exif is None:
@@ -237,8 +262,7 @@ def _bytes_of(data: bytes, meta: Meta, item: int) -> bytes:
 
 def nclx(data: bytes) -> tuple[int, int] | None:
     """Primaries and transfer of the picture, by the numbers of ITU-T H.273; None where it does not say them."""
-    outer = next((box for box in boxes(data, 0, len(data)) if box.kind == b"meta" and box.end <= len(data)), None)
-    meta = read_meta(data, outer.start + 4, outer.end) if outer is not None else Meta()
+    meta = _meta_of(data) or Meta()
     for name, start, end in properties(meta, meta.primary):
         if name == b"colr" and data[start : start + 4] == b"nclx" and end - start >= _NCLX_BYTES and end <= len(data):
             return int.from_bytes(data[start + 4 : start + 6], "big"), int.from_bytes(

@@ -35,9 +35,8 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The container is whole. `width` and `height` are pixels as stored, before any EXIF orientation.
+    """The container is whole. `width` and `height` are pixels as stored, before whatever turns them upright.
 
-    Where the container itself says how it is turned (HEIC, AVIF), every decoder does so: they are after that turn.
     `depth`: bits of each channel. `alpha`: some pixels may be transparent. `frames`: pictures of an animation; 1 is a
     still. `besides`: what else the file holds that no output will have, each a phrase with its article ("2 more pages",
     "a film", "a gain map").

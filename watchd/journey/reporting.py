@@ -49,6 +49,13 @@ class Recorder:
             job.folder, on_one_line(job.path), reason, seconds, extra={"action": "later", "job": job.id},
         )  # fmt: skip
 
+    def loses(self, job: Job, words: str) -> None:
+        """Something that the original says cannot be said in its output."""
+        logger.warning(
+            "The output of %s/%s loses %s: its format cannot keep it, or it could not be read. The original has it"
+            " still.", job.folder, on_one_line(job.path), words, extra={"action": "metadata_lost", "job": job.id},
+        )  # fmt: skip
+
     def part(self, job: Job, number: int, count: int) -> None:
         """One tile of a picture is safe."""
         logger.info(

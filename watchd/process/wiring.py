@@ -20,6 +20,7 @@ from watchd.journey.work.finishing import Finisher
 from watchd.journey.work.job_runner import JobRunner, Stages
 from watchd.journey.work.preparing import Preparer
 from watchd.journey.work.publishing import Publisher
+from watchd.journey.work.reserving import Reserver
 from watchd.journey.work.sending import Sender
 from watchd.journey.work.targets import Targets
 from watchd.model import Backlog
@@ -101,9 +102,11 @@ class Journey:
             self.targets.look,
             self.silent,
         )
-        self.publisher = Publisher(outside.outputs, spool, outside.studio, ledger, clock)
+        reserver = Reserver(outside.outputs, spool, outside.studio, ledger, self.recorder, clock)
+        self.publisher = Publisher(outside.outputs, spool, outside.studio, ledger, reserver)
         self.finisher = Finisher(
-            self.publisher, self.recorder, ledger, spool, clock, settings.folders, self.hints.lost, self.targets.served
+            self.publisher, reserver, self.recorder, ledger, spool, clock, settings.folders, self.hints.lost,
+            self.targets.served,
         )  # fmt: skip
         stages = Stages(
             Preparer(outside.tree, examiner, spool, outside.studio, outside.in_hand),

@@ -27,7 +27,7 @@ DONE = Done("1.2.3", "gold & <co>", 2.0, "2026-11-25T08:00:00+01:00")
 
 def chunks_of(found: Metadata, *, width: int, height: int, keep: bool = True) -> bytes:
     """What an output of that size gets of an original's metadata."""
-    return as_png_chunks(dress(found, keep=keep, width=width, height=height, done=DONE, srgb_profile=None))
+    return as_png_chunks(dress(found, keep=keep, width=width, height=height, done=DONE, srgb_profile=None).metadata)
 
 
 SECRETS = (b"Camera maker", b"private", b"adobe:ns:meta", b"Photoshop", b"JFXX", b"MotionPhoto", b"unheard of")
@@ -126,8 +126,7 @@ def test_a_thumbnail_in_the_jfif_header_is_taken_out() -> None:
     header = segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\2\2" + b"private thumb")
     at = data.index(b"\xff\xdb")
     sent = without_private(data[:2] + header + data[at:], Format.JPEG)
-    assert sent[:20] == data[:2] + segment(0xE0, b"JFIF\0\1\2\1\1\x2c\1\x2c\0\0")
-    assert sample.opened(sent).info["dpi"] == (300, 300)
+    assert sent[:20] == data[:2] + segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
 
 
 def test_of_an_mpo_only_the_first_picture_is_sent() -> None:
@@ -219,7 +218,7 @@ def test_no_exif_block_can_hurt(block: bytes, width: int, height: int, turned: i
     assert exif.orientation(block) in range(1, 9)
     exif.pixels_per_metre(block)
     patched = exif.describing(block, width=width, height=height, orientation=turned)
-    assert len(patched) == len(block)
+    assert len(patched) <= len(block)
     assert exif.is_block(patched) == exif.is_block(block)
 
 
@@ -268,7 +267,7 @@ def test_the_answer_says_of_itself_what_the_original_said(kind: Format, data: by
     assert shown.tobytes() == sample.opened(answer).tobytes()
     assert shown.info["icc_profile"] == sample.SRGB
     assert b"gold &amp; &lt;co&gt;" in shown.info["xmp"]
-    assert b"tiff:Orientation='1'" in shown.info["xmp"]
+    assert b'tiff:Orientation="1"' in shown.info["xmp"]
     assert shown.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
     tags = shown.getexif()
     assert tags[0x0112] == 1
@@ -285,13 +284,13 @@ def test_stripped_metadata_is_nothing(kind: Format, data: bytes) -> None:
 @pytest.mark.parametrize(("kind", "data"), TALKATIVE)
 def test_what_lies_in_the_spool_as_chunks_is_what_was_laid_there(kind: Format, data: bytes) -> None:
     found = dataclasses.replace(collect(data, kind), iptc=b"\x1c\x02\x05\0\x05title")
-    dressed = dress(found, keep=True, width=64, height=48, done=DONE, srgb_profile=None)
+    dressed = dress(found, keep=True, width=64, height=48, done=DONE, srgb_profile=None).metadata
     assert from_png_chunks(as_png_chunks(dressed)) == dressed
 
 
 def test_colours_that_were_converted_are_told_by_their_own_profile() -> None:
     dressed = dress(Metadata(icc=b"wide"), keep=True, width=4, height=4, done=DONE, srgb_profile=sample.SRGB)
-    assert dressed.icc == sample.SRGB
+    assert dressed.metadata.icc == sample.SRGB
 
 
 def test_a_profile_that_no_png_can_have_is_left_out() -> None:
@@ -315,9 +314,9 @@ def test_the_link_to_the_old_thumbnail_is_cut() -> None:
     assert struct.unpack_from(order + "I", patched, link)[0] == 0
 
 
-def test_a_size_that_does_not_fit_its_tag_is_left_as_it_was() -> None:
+def test_a_size_that_does_not_fit_its_tag_gets_a_larger_one() -> None:
     entry = struct.pack(">HHIHxx", 0x0100, 3, 1, 500) + struct.pack(">HHIHxx", 0x0101, 3, 1, 400)
     block = b"MM\0*" + struct.pack(">IH", 8, 2) + entry + bytes(4)
     patched = exif.describing(block, width=70_000, height=800, orientation=1)
-    assert struct.unpack_from(">H", patched, 18)[0] == 500
+    assert struct.unpack_from(">HII", patched, 12) == (4, 1, 70_000)
     assert struct.unpack_from(">H", patched, 30)[0] == 800

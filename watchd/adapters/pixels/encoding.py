@@ -16,6 +16,8 @@ from watchd.adapters.pixels.png_stream import PngStream
 from watchd.adapters.pixels.tiff_stream import TiffStream
 from watchd.core.outgoing import output_formats
 from watchd.formats.metadata import dressing, jpeg_segments
+from watchd.formats.metadata.fitting import fitted
+from watchd.formats.picture import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +44,7 @@ def encode(
     `strips`: the result from top to bottom in bands of its full width, all of `mode`: L, LA, RGB or RGBA. What `form`
     cannot hold (`core.formats.limits`) is a ValueError or an OSError of the encoder's.
     """
+    dressed = fitted(dressed, Format(form.type), size).metadata
     match form.type:
         case "png":
             extra = dressing.as_png_chunks(_fitting(dressed, mode))
@@ -53,7 +56,9 @@ def encode(
             if mode == "LA" and form.bit_depth == _WIDE:  # which common programs do not read
                 strips, mode = (strip.convert("RGBA") for strip in strips), "RGBA"
             compression = form.compression if isinstance(form.compression, str) else "deflate"
-            tiff = TiffStream(target, size, mode, compression=compression, depth=form.bit_depth)
+            tiff = TiffStream(
+                target, size, mode, compression=compression, depth=form.bit_depth, exif=dressed.exif
+            )  # fmt: skip
             for strip in strips:
                 tiff.write(strip)
             tiff.finish(_fitting(dressed, mode))
@@ -97,10 +102,21 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _write_jpeg(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
     quality = form.quality or output_formats.DEFAULT_QUALITY["jpeg"]
     options: dict[str, Any] = {"dpi": _dots_per_inch(dressed)} if dressed.pixels_per_metre is not None else {}
-    _on_white(image).save(
-        target, "JPEG", quality=quality, subsampling=0 if quality >= _FULL_COLOUR_FROM else 2,
-        optimize=image.width * image.height <= _MOST_OPTIMIZED, extra=jpeg_segments.segments(dressed), **options,
-    )  # fmt: skip
+    options |= {
+        "quality": quality, "subsampling": 0 if quality >= _FULL_COLOUR_FROM else 2,
+        "extra": jpeg_segments.segments(dressed),
+    }  # fmt: skip
+    flat = _on_white(image)
+    if image.width * image.height <= _MOST_OPTIMIZED:
+        try:
+            flat.save(target, "JPEG", optimize=True, **options)
+        except OSError:
+            # Pillow gives a second pass no more than a byte a pixel, which does not do for noise or for many words.
+            target.seek(0)
+            target.truncate()
+        else:
+            return
+    flat.save(target, "JPEG", **options)
 
 
 def _dots_per_inch(dressed: Metadata) -> tuple[int, int]:

@@ -28,7 +28,7 @@ _UNASSOCIATED: Final = 2
 _WIDE: Final = 16
 _PER_CENTIMETRE: Final = 3
 _STRIP_OFFSETS, _ROWS_IN_A_STRIP, _STRIP_BYTES = 0x0111, 0x0116, 0x0117
-_EXIF, _GPS, _INTEROP = 0x8769, 0x8825, 0xA005
+_LINKS: Final = frozenset({0x8769, 0x8825})
 _RESOLUTION: Final = frozenset({0x011A, 0x011B, 0x0128})
 
 
@@ -36,10 +36,17 @@ class TiffStream:
     """Strips in, a file out. `compression`: one of COMPRESSIONS; `depth`: 8 or 16 bits a channel."""
 
     def __init__(
-        self, target: BinaryIO, size: tuple[int, int], mode: str, *, compression: str, depth: int | None
-    ) -> None:
-        """`target` can be sought in: where the directory lies is known at the end."""
+        self, target: BinaryIO, size: tuple[int, int], mode: str, *, compression: str, depth: int | None,
+        exif: bytes | None = None,
+    ) -> None:  # fmt: skip
+        """`target` can be sought in: where the directory lies is known at the end.
+
+        `exif`: a block that is a TIFF without pixels. The file begins with it, so that everything that it points at,
+        MakerNotes included, lies where it lay.
+        """
         self._target = target
+        self._exif = exif or b""
+        self._order = ifd.byte_order(self._exif)
         self._size = size
         self._bands = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
         self._compression = COMPRESSIONS[compression]
@@ -48,8 +55,8 @@ class TiffStream:
         self._offsets: list[int] = []
         self._counts: list[int] = []
         self._rows = 0
-        self._at = _HEADER_BYTES
-        target.write(bytes(_HEADER_BYTES))
+        self._at = 0
+        self._put(bytes(_HEADER_BYTES) + self._exif[_HEADER_BYTES:] + bytes(len(self._exif) % 2))
 
     def write(self, strip: Image.Image) -> None:
         """The next rows; all strips but the last have as many."""
@@ -72,12 +79,12 @@ class TiffStream:
         self._at += len(data)
 
     def finish(self, dressed: Metadata) -> None:
-        """The directories, and where they are."""
+        """The directory, and where it is."""
         entries = self._of_the_pixels() + self._of_the_picture(dressed)
         start = self._at
-        self._put(ifd.laid_out(entries, start))
+        self._put(ifd.laid_out(entries, start, self._order))
         self._target.seek(0)
-        self._target.write(b"II*\0" + struct.pack("<I", start))
+        self._target.write((b"II*\0" if self._order == "<" else b"MM\0*") + struct.pack(self._order + "I", start))
 
     def _of_the_pixels(self) -> list[Entry]:
         colours = self._bands - (self._bands + 1) % 2
@@ -96,41 +103,23 @@ class TiffStream:
 
     def _of_the_picture(self, dressed: Metadata) -> list[Entry]:
         entries = []
-        if dressed.pixels_per_metre is not None:
-            across, down = dressed.pixels_per_metre
-            entries += [
-                ifd.rational(0x011A, across, 100), ifd.rational(0x011B, down, 100), ifd.short(0x0128, _PER_CENTIMETRE)
-            ]  # fmt: skip
+        across, down, unit = (*dressed.pixels_per_metre, _PER_CENTIMETRE) if dressed.pixels_per_metre else (100, 100, 1)
+        entries += [ifd.rational(0x011A, across, 100), ifd.rational(0x011B, down, 100), ifd.short(0x0128, unit)]
         if dressed.xmp is not None:
             entries.append(Entry(0x02BC, ifd.BYTE, dressed.xmp))
         if dressed.iptc is not None:
-            entries.append(Entry(0x83BB, ifd.UNDEFINED, dressed.iptc))
+            # Said to be whole numbers, as everybody does, and read as bytes: no order turns them.
+            whole = dressed.iptc + bytes(-len(dressed.iptc) % 4)
+            entries.append(Entry(0x83BB, ifd.LONG, ifd.little(whole, ifd.LONG, self._order)))
         if dressed.icc is not None:
             entries.append(Entry(0x8773, ifd.UNDEFINED, dressed.icc))
-        if dressed.exif is not None:
-            entries += self._of_exif(dressed.exif)
-        return entries
+        return entries + self._of_exif()
 
-    def _of_exif(self, block: bytes) -> list[Entry]:
-        """The tags of its first directory that describe the picture, and the others as directories of their own."""
-        first = ifd.read(block, ifd.first_directory(block))
-        entries = [entry for entry in first if entry.tag not in ifd.STRUCTURAL | _RESOLUTION]
-        for tag in (_EXIF, _GPS):
-            entries += self._inner(block, first, tag)
-        return entries
-
-    def _inner(self, block: bytes, outer: list[Entry], tag: int) -> list[Entry]:
-        """A link to a directory that has been laid out; nothing where the block has none."""
-        link = next((entry.first() for entry in outer if entry.tag == tag), None)
-        inner = ifd.read(block, link)
-        if not inner:
-            return []
-        kept = [entry for entry in inner if entry.tag != _INTEROP]
-        if tag == _EXIF:
-            kept += self._inner(block, inner, _INTEROP)
-        start = self._at
-        self._put(ifd.laid_out(kept, start))
-        return [ifd.long(tag, start)]
+    def _of_exif(self) -> list[Entry]:
+        """The tags of its first directory that describe the picture, and links to the others where they have any."""
+        first = ifd.read(self._exif, ifd.first_directory(self._exif))
+        links = [entry for entry in first if entry.tag in _LINKS and ifd.read(self._exif, entry.first())]
+        return [entry for entry in first if entry.tag not in ifd.STRUCTURAL | _RESOLUTION] + links
 
 
 def _lzw(data: bytes, rows: int) -> bytes:

@@ -5,7 +5,6 @@ Sources: CIPA DC-009 (DCF 2.0), 4.5 and annex B; Exif 2.32 (CIPA DC-008), 4.6.5 
 
 from __future__ import annotations
 
-import struct
 from functools import lru_cache
 from typing import Final
 
@@ -32,18 +31,6 @@ def is_adobe_rgb(block: bytes) -> bool:
     if said == _ADOBE:
         return not of_kind.startswith(_BASIC_FILE)
     return said == _UNCALIBRATED and of_kind.startswith(_OPTION_FILE)
-
-
-def saying_srgb(block: bytes) -> bytes:
-    """The block as it is true of pixels that were converted to sRGB: patched in place, where it said anything."""
-    reader = tiff.Reader(block)
-    space, index = _tags(reader)
-    patched = bytearray(block)
-    if space is not None and space.type == _SHORT and reader.integer(space):
-        struct.pack_into("<H" if block[:1] == b"I" else ">H", patched, space.at, _SRGB)
-    if index is not None and reader.raw(index) == _OPTION_FILE:
-        patched[index.at : index.at + len(_BASIC_FILE)] = _BASIC_FILE
-    return bytes(patched)
 
 
 @lru_cache(maxsize=1)

@@ -1,35 +1,26 @@
-"""What a file says about its picture beside the pixels. How an output says it again: `core.dressing`."""
+"""What a file says about its picture beside the pixels. How an output says it again: `dressing`."""
 
 from __future__ import annotations
 
 import struct
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from watchd.formats import gif, isobmff, jpeg, jpeg2000, tiff, webp
+from watchd.formats import gif, isobmff, jpeg2000, tiff, webp
 from watchd.formats.metadata import exif as exif_tags
-from watchd.formats.metadata import ifd, iptc
-from watchd.formats.metadata.stripping import ICC_SEGMENT, JFIF_SEGMENT
+from watchd.formats.metadata import ifd, iptc, jpeg_findings, textual, xmp, xmp_fields
+from watchd.formats.metadata.findings import Findings
+from watchd.formats.metadata.png_findings import PngFindings
 from watchd.formats.picture import Format
-from watchd.formats.png import png_chunks
-from watchd.formats.png.rewriter import XMP_KEYWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-_XMP_SEGMENT: Final = b"http://ns.adobe.com/xap/1.0/\0"
-_MOST_INFLATED: Final = 16 * 1024 * 1024  # bytes of a compressed profile or XMP packet; the largest seen have 4 MB
+    from watchd.formats.metadata.textual import TextItem
+
 _METRES_PER_INCH: Final = 0.0254
-_JFIF_HEADER: Final = struct.Struct(">BBBHH")  # version, units, densities
-_JFIF_PER_METRE: Final = {1: 1 / _METRES_PER_INCH, 2: 100.0}  # inch, centimetre; 0 is a mere aspect ratio
-_PHYS: Final = struct.Struct(">IIB")
-_PHYS_METRE: Final = 1
-_MOST_PER_METRE: Final = 2**31 - 1
 _ICC_HEADER_BYTES: Final = 128
 _ICC_MAGIC: Final = slice(36, 40)
-_APP13: Final = 0xED
-_PHOTOSHOP_SEGMENT: Final = b"Photoshop 3.0\0"
 _BMP_RESOLUTION: Final = struct.Struct("<ii")
 _BMP_RESOLUTION_AT: Final = 38
 _BMP_INFO_BYTES: Final = 40
@@ -38,6 +29,14 @@ _GIF_ICC: Final = b"ICCRGBG1012"
 _GIF_XMP_TRAILER: Final = 258  # one byte of its own, then 255 down to 0, and an end
 _MOST_VALUES: Final = 60_000
 """Bytes of one tag of a TIFF that go into EXIF: layers and previews, which are larger, are of the old picture."""
+_MOST_IN_ALL: Final = 1_000_000
+_MAKER_NOTE: Final = 0x927C
+_RESOLUTION_UNIT: Final = 0x0128
+_RESOLUTION: Final = frozenset({0x011A, 0x011B, _RESOLUTION_UNIT})
+_TURNED_BY_XMP: Final = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.TIFF, Format.JPEG2000})
+"""Where common decoders take the packet's word for how the pixels are turned, if EXIF says nothing of it."""
+_TURNED_BY_BOXES: Final = frozenset({Format.AVIF, Format.HEIC})
+"""Their own container says how they are turned (`isobmff.turn`); EXIF repeats it at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class Metadata:
     `iptc`: records of the Information Interchange Model, without what wraps them.
     `orientation` is 1 to 8 as in EXIF: how the stored pixels are turned to be shown. If the service has turned them
     already, replace it by 1 (`dataclasses.replace`), so that the answer is not turned twice.
+    `unread` names what is there and could not be read, each completing the sentence "it loses …".
     """
 
     exif: bytes | None = None
@@ -55,6 +55,8 @@ class Metadata:
     pixels_per_metre: tuple[int, int] | None = None
     orientation: int = exif_tags.UPRIGHT
     iptc: bytes | None = None
+    texts: tuple[TextItem, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def dpi(self) -> tuple[float, float] | None:
@@ -66,26 +68,33 @@ class Metadata:
 
 
 def collect(data: bytes, picture_format: Format) -> Metadata:
-    """The metadata of a file of tens of MB. Whatever the bytes are, nothing is raised: what is damaged is absent.
-
-    Not collected: extended XMP (the parts of a packet beyond 64 KB, mostly depth maps of the old picture), comments.
-    """
-    return _COLLECTORS[picture_format](data)
-
-
-def _metadata(
-    exif_block: bytes | None,
-    xmp: bytes | None,
-    icc: bytes | None,
-    pixels_per_metre: tuple[int, int] | None,
-    records: bytes | None = None,
-) -> Metadata:
-    block = exif_block.removeprefix(exif_tags.PREFIX) if exif_block is not None else b""
+    """The metadata of a file of tens of MB. Whatever the bytes are, nothing is raised: what is damaged is absent."""
+    found = _READERS[picture_format](data)
+    block = found.exif.removeprefix(exif_tags.PREFIX) if found.exif else b""
     if not exif_tags.is_block(block):
-        return Metadata(None, xmp or None, _profile(icc), pixels_per_metre, iptc=records or None)
-    resolution = pixels_per_metre or exif_tags.pixels_per_metre(block)
-    turn = exif_tags.orientation(block)
-    return Metadata(block, xmp or None, _profile(icc), resolution, turn, records or None)
+        if block:
+            found.miss("its EXIF (damaged)")
+        block = b""
+    packet = found.xmp or exif_tags.packet(block)
+    said = [*found.texts, *(text for text in xmp_fields.texts_of(packet) if not _is_said(text, found.texts))]
+    return Metadata(
+        block or None, packet, _profile(found.icc), found.pixels_per_metre or exif_tags.pixels_per_metre(block),
+        _orientation(data, picture_format, block, packet), found.iptc or exif_tags.iptc_records(block), (*said,),
+        (*found.unread,),
+    )  # fmt: skip
+
+
+def _is_said(text: TextItem, others: list[TextItem]) -> bool:
+    return any((text.keyword, text.text) == (other.keyword, other.text) for other in others)
+
+
+def _orientation(data: bytes, picture_format: Format, block: bytes, packet: bytes | None) -> int:
+    """How the stored pixels are turned to be shown, by whatever says so in this format."""
+    if picture_format in _TURNED_BY_BOXES:
+        return isobmff.turn(data)
+    if picture_format in _TURNED_BY_XMP and not exif_tags.says_orientation(block):
+        return xmp.orientation(packet) or exif_tags.UPRIGHT
+    return exif_tags.orientation(block)
 
 
 def _profile(icc: bytes | None) -> bytes | None:
@@ -96,154 +105,71 @@ def _profile(icc: bytes | None) -> bytes | None:
     return icc[:size] if _ICC_HEADER_BYTES <= size <= len(icc) else None
 
 
-def _from_jpeg(data: bytes) -> Metadata:
-    walked = jpeg.walk(data)
-    if not isinstance(walked, jpeg.JpegWalked):
-        return Metadata()
-    found: dict[int, list[bytes]] = {jpeg.APP0: [], jpeg.APP1: [], jpeg.APP2: [], _APP13: []}
-    for segment in walked.segments:
-        if segment.marker in found:
-            found[segment.marker].append(segment.payload(data))
-    return _metadata(
-        _after(exif_tags.PREFIX, found[jpeg.APP1]),
-        _after(_XMP_SEGMENT, found[jpeg.APP1]),
-        _joined_profile(found[jpeg.APP2]),
-        _jfif_resolution(_after(JFIF_SEGMENT, found[jpeg.APP0])),
-        iptc.from_resources(_after(_PHOTOSHOP_SEGMENT, found[_APP13])),
-    )
+def _from_png(data: bytes) -> Findings:
+    return PngFindings(data).read()
 
 
-def _after(prefix: bytes, payloads: Iterable[bytes]) -> bytes | None:
-    """The rest of the first payload that begins with `prefix`."""
-    return next((payload[len(prefix) :] for payload in payloads if payload.startswith(prefix)), None)
-
-
-def _joined_profile(payloads: Iterable[bytes]) -> bytes | None:
-    """The profile of all its segments (ICC.1:2022, B.4: number from 1, count, data); None if one is missing."""
-    parts: dict[int, bytes] = {}
-    count = 0
-    for payload in payloads:
-        if payload.startswith(ICC_SEGMENT) and len(payload) > len(ICC_SEGMENT) + 1:
-            number, count = payload[len(ICC_SEGMENT) : len(ICC_SEGMENT) + 2]
-            parts.setdefault(number, payload[len(ICC_SEGMENT) + 2 :])
-    if not count or any(number not in parts for number in range(1, count + 1)):
-        return None
-    return b"".join(parts[number] for number in range(1, count + 1))
-
-
-def _jfif_resolution(header: bytes | None) -> tuple[int, int] | None:
-    if header is None or len(header) < _JFIF_HEADER.size:
-        return None
-    _, _, units, x, y = _JFIF_HEADER.unpack_from(header)
-    per_metre = _JFIF_PER_METRE.get(units)
-    return (round(x * per_metre), round(y * per_metre)) if per_metre and x and y else None
-
-
-def _from_png(data: bytes) -> Metadata:
+def _from_webp(data: bytes) -> Findings:
     bodies: dict[bytes, bytes] = {}
-    xmp = records = None
-    for kind, start, end in png_chunks.chunks(data):
-        body = slice(start + png_chunks.HEADER_BYTES, end - png_chunks.CRC_BYTES)
-        if kind in {b"eXIf", b"iCCP", b"pHYs"}:
-            bodies.setdefault(kind, data[body])
-        elif kind == b"iTXt" and xmp is None and data.startswith(XMP_KEYWORD, body.start):
-            xmp = _international_text(data[body])
-        elif kind in {b"zTXt", b"tEXt"} and records is None and data.startswith(iptc.KEYWORD, body.start):
-            text = data[body].partition(b"\0")[2]
-            records = iptc.from_raw_profile(_inflated(text[1:]) if kind == b"zTXt" else text)
-    profile, resolution = _named_profile(bodies.get(b"iCCP")), _phys(bodies.get(b"pHYs"))
-    return _metadata(bodies.get(b"eXIf"), xmp, profile, resolution, records)
-
-
-def _international_text(body: bytes) -> bytes | None:
-    """The text of an iTXt chunk: keyword, NUL, whether compressed, method, language, NUL, keyword again, NUL, text."""
-    after_keyword = body.partition(b"\0")[2]
-    _, _, rest = after_keyword[2:].partition(b"\0")
-    _, nul, text = rest.partition(b"\0")
-    if not nul:
-        return None
-    return _inflated(text) if after_keyword.startswith(b"\1") else text
-
-
-def _named_profile(body: bytes | None) -> bytes | None:
-    """The profile of an iCCP chunk: name, NUL, method, zlib stream."""
-    if body is None:
-        return None
-    return _inflated(body.partition(b"\0")[2][1:])
-
-
-def _inflated(compressed: bytes) -> bytes | None:
-    """What a zlib stream holds, unless it is damaged, cut, or larger than any metadata ought to be."""
-    stream = zlib.decompressobj()
-    try:
-        inflated = stream.decompress(compressed, _MOST_INFLATED)
-    except zlib.error:
-        return None
-    return inflated if stream.eof else None
-
-
-def _phys(body: bytes | None) -> tuple[int, int] | None:
-    if body is None or len(body) != _PHYS.size:
-        return None
-    x, y, unit = _PHYS.unpack(body)
-    return (x, y) if unit == _PHYS_METRE and 0 < x <= _MOST_PER_METRE and 0 < y <= _MOST_PER_METRE else None
-
-
-def _from_webp(data: bytes) -> Metadata:
-    bodies: dict[bytes, bytes] = {}
+    found = Findings()
     for chunk in webp.chunks(data):
         if chunk.kind in {b"EXIF", b"XMP ", b"ICCP"}:
             bodies.setdefault(chunk.kind, data[chunk.body : chunk.end])
-    return _metadata(bodies.get(b"EXIF"), bodies.get(b"XMP "), bodies.get(b"ICCP"), None)
+        elif chunk.kind == b"C2PA":
+            found.miss("its content credentials (C2PA)")
+    found.exif, found.xmp, found.icc = bodies.get(b"EXIF"), bodies.get(b"XMP "), bodies.get(b"ICCP")
+    return found
 
 
-def _bmp_resolution(data: bytes) -> tuple[int, int] | None:
+def _from_bmp(data: bytes) -> Findings:
     if int.from_bytes(data[14:18], "little") < _BMP_INFO_BYTES or len(data) < _BMP_RESOLUTION_AT + 8:
-        return None
+        return Findings()
     x, y = _BMP_RESOLUTION.unpack_from(data, _BMP_RESOLUTION_AT)
-    return (x, y) if x > 0 and y > 0 else None
+    return Findings(pixels_per_metre=(x, y) if x > 0 and y > 0 else None)
 
 
-def _from_gif(data: bytes) -> Metadata:
+def _from_gif(data: bytes) -> Findings:
     walked = gif.walk(data)
+    found = Findings()
     if not isinstance(walked, gif.GifWalked):
-        return Metadata()
-    packet = profile = None
-    for found in walked.applications:
-        if found.name == _GIF_XMP and packet is None:
-            packet = data[found.start : found.end - _GIF_XMP_TRAILER]
-        elif found.name == _GIF_ICC and profile is None:
-            profile = _joined_blocks(data[found.start : found.end])
-    return _metadata(None, packet, profile, None)
+        return found
+    for one in walked.applications:
+        if one.name == _GIF_XMP and found.xmp is None:
+            found.xmp = data[one.start : one.end - _GIF_XMP_TRAILER]
+        elif one.name == _GIF_ICC and found.icc is None:
+            found.icc = gif.joined_blocks(data[one.start : one.end])
+    for start, end in walked.comments[: textual.MOST_TEXTS]:
+        said = textual.comment(gif.joined_blocks(data[start:end]))
+        if said is not None and said not in found.texts:
+            found.texts.append(said)
+    return found
 
 
-def _joined_blocks(blocks: bytes) -> bytes:
-    """What sub-blocks hold, each of which begins with its length."""
-    parts, at = [], 0
-    while at < len(blocks) and blocks[at]:
-        parts.append(blocks[at + 1 : at + 1 + blocks[at]])
-        at += blocks[at] + 1
-    return b"".join(parts)
-
-
-def _from_tiff(data: bytes) -> Metadata:
+def _from_tiff(data: bytes) -> Findings:
     reader = tiff.Reader(data)
-    tags = next(iter(reader.pages()), None)
-    if not tags:
-        return Metadata()
-    records = reader.raw(tags.get(tiff.IPTC)) or iptc.from_resources(reader.raw(tags.get(tiff.PHOTOSHOP)))
-    return _metadata(
-        _exif_of(reader, tags), reader.raw(tags.get(tiff.XMP)), reader.raw(tags.get(tiff.ICC)), None, records
-    )  # fmt: skip
+    tags = tiff.main_page(reader)
+    if tags is None:
+        return Findings()
+    found = Findings(xmp=reader.raw(tags.get(tiff.XMP)), icc=reader.raw(tags.get(tiff.ICC)))
+    found.iptc = _records(reader, tags) or iptc.from_resources(reader.raw(tags.get(tiff.PHOTOSHOP)))
+    found.exif = _exif_of(reader, tags, found)
+    return found
 
 
-def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag]) -> bytes:
+def _records(reader: tiff.Reader, tags: dict[int, tiff.Tag]) -> bytes | None:
+    found = reader.raw(tags.get(tiff.IPTC))
+    return iptc.trimmed(found) if found else None
+
+
+def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag], found: Findings) -> bytes:
     """What the directory of a TIFF says of its picture, as a block of EXIF of its own."""
     block = bytearray(b"II*\0" + bytes(4))
-    said = [entry for entry in reader.entries(tags) if entry.tag not in ifd.STRUCTURAL and _is_small(entry)]
+    # A ratio of sides, which every TIFF has to name, is no resolution.
+    mute = ifd.STRUCTURAL | (_RESOLUTION if reader.integer(tags.get(_RESOLUTION_UNIT), 2) == 1 else frozenset())
+    said = [*_kept(reader, {tag: at for tag, at in tags.items() if tag not in mute}, found)]
     for link in (tiff.EXIF, tiff.GPS):
-        found = reader.directory(reader.integer(tags.get(link))) if link in tags else None
-        inner = [entry for entry in reader.entries(found[0]) if _is_small(entry)] if found else []
+        directory = reader.directory(reader.integer(tags.get(link))) if link in tags else None
+        inner = [*_kept(reader, directory[0], found)] if directory else []
         if inner:
             said.append(ifd.long(link, len(block)))
             block += ifd.laid_out(inner, len(block))
@@ -253,26 +179,32 @@ def _exif_of(reader: tiff.Reader, tags: dict[int, tiff.Tag]) -> bytes:
     return bytes(block + ifd.laid_out(said, len(block)))
 
 
-def _is_small(entry: ifd.Entry) -> bool:
-    return len(entry.values) <= _MOST_VALUES
+def _kept(reader: tiff.Reader, tags: dict[int, tiff.Tag], found: Findings) -> Iterator[ifd.Entry]:
+    """The tags that can stand elsewhere than in their TIFF."""
+    room = _MOST_IN_ALL
+    for number, tag in tags.items():
+        if tag.size > min(_MOST_VALUES, room):
+            found.miss(f"its TIFF tag {number} of {tag.size:,} bytes")
+            continue
+        room -= tag.size
+        for entry in reader.entries({number: tag}):
+            if number == _MAKER_NOTE and not exif_tags.is_movable(entry.values):
+                found.miss("its MakerNote, whose parts are found only where they lay")
+            else:
+                yield entry
 
 
-def _from_bmp(data: bytes) -> Metadata:
-    return Metadata(pixels_per_metre=_bmp_resolution(data))
-
-
-def _from_boxes(data: bytes) -> Metadata:
-    """Their own container says how they are turned, and every decoder turns them by that alone."""
+def _from_boxes(data: bytes) -> Findings:
     said = isobmff.said(data)
-    return replace(_metadata(said.exif, said.xmp, said.icc, None), orientation=exif_tags.UPRIGHT)
+    return Findings(said.exif, said.xmp, said.icc)
 
 
-def _from_jpeg2000(data: bytes) -> Metadata:
-    return _metadata(None, jpeg2000.xmp(data), jpeg2000.icc(data), None)
+def _from_jpeg2000(data: bytes) -> Findings:
+    return Findings(xmp=jpeg2000.xmp(data), icc=jpeg2000.icc(data))
 
 
-_COLLECTORS: Final[Mapping[Format, Callable[[bytes], Metadata]]] = {
-    Format.JPEG: _from_jpeg, Format.PNG: _from_png, Format.WEBP: _from_webp, Format.TIFF: _from_tiff,
+_READERS: Final[Mapping[Format, Callable[[bytes], Findings]]] = {
+    Format.JPEG: jpeg_findings.read, Format.PNG: _from_png, Format.WEBP: _from_webp, Format.TIFF: _from_tiff,
     Format.BMP: _from_bmp, Format.GIF: _from_gif, Format.AVIF: _from_boxes, Format.HEIC: _from_boxes,
     Format.JPEG2000: _from_jpeg2000,
 }  # fmt: skip

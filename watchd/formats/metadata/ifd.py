@@ -69,6 +69,11 @@ def rational(tag: int, numerator: int, denominator: int) -> Entry:
     return Entry(tag, RATIONAL, struct.pack("<II", numerator, denominator))
 
 
+def byte_order(block: bytes) -> str:
+    """The byte order of a block that begins as TIFF does, as `struct` names it."""
+    return _ORDERS.get(block[:4], "<")
+
+
 def first_directory(block: bytes) -> int | None:
     """Where the first directory of a block lies that begins as TIFF does; None: it does not."""
     order = _ORDERS.get(block[:4])
@@ -84,13 +89,15 @@ def read(block: bytes, at: int | None) -> list[Entry]:
     if order is None or at is None or at + 2 > len(block):
         return []
     (count,) = struct.unpack_from(order + "H", block, at)
+    room = len(block)  # values that lie over one another would come to more
     for start in range(at + 2, at + 2 + min(count, _MOST_ENTRIES) * _ENTRY, _ENTRY):
         if start + _ENTRY > len(block):
             break
         tag, kind, number = struct.unpack_from(order + "HHI", block, start)
         size = TYPES.get(kind, 0) * number
         where = start + 8 if size <= _INLINE else struct.unpack_from(order + "I", block, start + 8)[0]
-        if size and where + size <= len(block):
+        if 0 < size <= room and where + size <= len(block):
+            room -= size
             found.setdefault(tag, Entry(tag, kind, little(block[where : where + size], kind, order)))
     return list(found.values())
 
@@ -106,19 +113,23 @@ def little(values: bytes, kind: int, order: str) -> bytes:
     return bytes(turned)
 
 
-def laid_out(entries: Iterable[Entry], at: int) -> bytes:
-    """A directory that begins at the even offset `at` of its file, followed by its values, padded to an even length."""
+def laid_out(entries: Iterable[Entry], at: int, order: str = "<") -> bytes:
+    """A directory that begins at the even offset `at` of its file, followed by its values, padded to an even length.
+
+    `order`: the byte order of the file.
+    """
     ordered: Sequence[Entry] = sorted(entries, key=lambda entry: entry.tag)
-    head = bytearray(struct.pack("<H", len(ordered)))
+    head = bytearray(struct.pack(order + "H", len(ordered)))
     values = bytearray()
     after = at + 2 + _ENTRY * len(ordered) + 4
     after += after % 2
     for entry in ordered:
-        head += struct.pack("<HHI", entry.tag, entry.type, entry.count)
-        if len(entry.values) <= _INLINE:
-            head += entry.values.ljust(_INLINE, b"\0")
+        head += struct.pack(order + "HHI", entry.tag, entry.type, entry.count)
+        said = little(entry.values, entry.type, order)  # turning is its own reverse
+        if len(said) <= _INLINE:
+            head += said.ljust(_INLINE, b"\0")
         else:
-            head += struct.pack("<I", after + len(values))
-            values += entry.values + bytes(len(entry.values) % 2)
+            head += struct.pack(order + "I", after + len(values))
+            values += said + bytes(len(said) % 2)
     head += bytes(4)
     return bytes(head) + bytes(len(head) % 2) + bytes(values)

@@ -8,33 +8,44 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from watchd.formats.metadata import iptc
+from watchd.formats.metadata import exif, extended_xmp, iptc
+from watchd.formats.metadata.extended_xmp import EXTENSION_SEGMENT, XMP_SEGMENT
 
 if TYPE_CHECKING:
     from watchd.formats.metadata.collecting import Metadata
 
 _MOST: Final = 0xFFFF - 2
-_EXIF: Final = b"Exif\0\0"
-_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC: Final = b"ICC_PROFILE\0"
 _PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ICC_PART: Final = _MOST - len(_ICC) - 2
+_RESOURCES_PART: Final = _MOST - len(_PHOTOSHOP)
 _MOST_PARTS: Final = 255
-_APP1, _APP2, _APP13 = 0xE1, 0xE2, 0xED
+_APP1, _APP2, _APP13, _COM = 0xE1, 0xE2, 0xED, 0xFE
 
 
-def segments(dressed: Metadata) -> bytes:
-    """What belongs right behind the JFIF header; what no segment can hold (64 KB, XMP as a rule) is absent."""
+def segments(fitted: Metadata) -> bytes:
+    """What belongs right behind the JFIF header, of what has been fitted for a JPEG (`fitting`)."""
     found = []
-    if dressed.exif is not None:
-        found.append(_segment(_APP1, _EXIF + dressed.exif))
-    if dressed.xmp is not None:
-        found.append(_segment(_APP1, _XMP + dressed.xmp))
-    if dressed.icc is not None:
-        found += _profile(dressed.icc)
-    if dressed.iptc is not None:
-        found.append(_segment(_APP13, _PHOTOSHOP + iptc.resources(dressed.iptc)))
+    if fitted.exif is not None:
+        found.append(_segment(_APP1, exif.PREFIX + fitted.exif))
+    if fitted.xmp is not None:
+        found += _packet(fitted.xmp)
+    if fitted.icc is not None:
+        found += _profile(fitted.icc)
+    if fitted.iptc is not None:
+        block = iptc.resources(fitted.iptc)
+        parts = range(0, len(block), _RESOURCES_PART)
+        found += [_segment(_APP13, _PHOTOSHOP + block[start : start + _RESOURCES_PART]) for start in parts]
+    found += [_segment(_COM, text.text.encode("utf-8", "replace")) for text in fitted.texts]
     return b"".join(found)
+
+
+def _packet(xmp: bytes) -> list[bytes]:
+    cut = extended_xmp.cut(xmp)
+    if cut is None:
+        return []
+    main, extension = cut
+    return [_segment(_APP1, XMP_SEGMENT + main), *(_segment(_APP1, EXTENSION_SEGMENT + part) for part in extension)]
 
 
 def _profile(icc: bytes) -> list[bytes]:

@@ -1,25 +1,38 @@
-"""Takes what is private out of a picture's bytes before they are sent, and leaves the pixels' bytes as they are."""
+"""Takes what is private out of a picture's bytes before they are sent, and leaves the pixels' bytes as they are.
+
+What is left is written in one way only, so that the same picture gives the same bytes whatever was said beside it.
+"""
 
 from __future__ import annotations
 
 import struct
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from watchd.formats import jpeg, webp
 from watchd.formats.picture import Format, Incomplete, Unreadable
 from watchd.formats.png import png_chunks
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ICC_SEGMENT: Final = b"ICC_PROFILE\0"
 JFIF_SEGMENT: Final = b"JFIF\0"
 _ADOBE_SEGMENT: Final = b"Adobe"
-_JFIF_BYTES: Final = 14  # of the payload, without a thumbnail
-# What decides how the pixels look: tables, transparency, colour space, resolution, and HDR since the third edition.
+_JFIF: Final = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+"""A header that says no more than that the colours are JFIF's: no resolution, no thumbnail."""
+_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_COMPONENTS_AT: Final = 5
+_USUAL_COMPONENTS: Final = (b"\1", b"\1\2\3")
+"""The names of a JPEG's components whose colours every decoder takes for JFIF's by themselves."""
+# What decides how the pixels look: tables, transparency, colour space, and HDR since the third edition.
 _SHOWN_PNG: Final = frozenset(
-    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD pHYs".split(),
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD".split(),
 )
-_SHOWN_WEBP: Final = frozenset({b"VP8X", b"ICCP", b"ALPH", b"VP8 ", b"VP8L"})
-_VP8X_EXIF: Final = 0x08
-_VP8X_XMP: Final = 0x04
+_PICTURE_WEBP: Final = frozenset({b"ALPH", b"VP8 ", b"VP8L", b"ANIM"})
+_FRAME_HEADER_BYTES: Final = 16
+_VP8X: Final = struct.Struct("<B3x6s")
+_VP8X_BYTES: Final = 10
+_VP8X_PROFILE, _VP8X_ALPHA, _VP8X_ANIMATED = 0x20, 0x10, 0x02
 
 
 def without_private(data: bytes, picture_format: Format) -> bytes:
@@ -27,8 +40,9 @@ def without_private(data: bytes, picture_format: Format) -> bytes:
 
     `data` is a file that `containers.inspect` called a Picture of `picture_format`; for one of those nothing is raised,
     and the pixel data stays identical to the byte. ValueError for other bytes: they must not leave unlooked-at. What
-    tells how to show the pixels stays (colour profile, gamma, transparency, resolution), except the orientation, which
-    EXIF holds: the service then sees the picture as stored, and its answer is turned by `metadata.png_chunks`.
+    tells how to show the pixels stays (colour profile, gamma, transparency), except the orientation, which EXIF holds:
+    the service then sees the picture as stored. The resolution goes, as no pixel looks different for it. The result is
+    the same whatever metadata was added, taken away or changed.
     """
     match picture_format:
         case Format.JPEG:
@@ -46,50 +60,91 @@ def _jpeg(data: bytes) -> bytes:
     walked = jpeg.walk(data)
     match walked:
         case jpeg.JpegWalked(segments):
-            kept = [_segment(data, segment) for segment in segments if _is_shown(data, segment)]
-            return b"".join((jpeg.START, *kept, jpeg.END))
+            kept = (data[segment.start : segment.end] for segment in segments if _is_pixels(segment))
+            return b"".join((jpeg.START, *_colours(data, segments), *kept, jpeg.END))
         case Incomplete(reason) | Unreadable(reason):
             raise ValueError(f"not a whole JPEG: {reason}")
         case _:
             assert_never(walked)
 
 
-def _is_shown(data: bytes, segment: jpeg.Segment) -> bool:
-    if segment.marker == jpeg.APP0:
-        return data.startswith(JFIF_SEGMENT, segment.body)
-    if segment.marker == jpeg.APP2:
-        return data.startswith(ICC_SEGMENT, segment.body)
-    if segment.marker == jpeg.APP14:
-        return data.startswith(_ADOBE_SEGMENT, segment.body)  # tells YCCK from CMYK, RGB from YCC
+def _is_pixels(segment: jpeg.Segment) -> bool:
     return segment.marker != jpeg.COM and not jpeg.APP0 <= segment.marker <= jpeg.APP15
 
 
-def _segment(data: bytes, segment: jpeg.Segment) -> bytes:
-    if segment.marker == jpeg.APP0 and segment.end - segment.body > _JFIF_BYTES:
-        # A JFIF header may hold a thumbnail of the picture as it was before it was cropped.
-        without_thumbnail = segment.payload(data)[: _JFIF_BYTES - 2] + b"\0\0"
-        return struct.pack(">BBH", 0xFF, jpeg.APP0, 2 + _JFIF_BYTES) + without_thumbnail
-    return data[segment.start : segment.end]
+def _colours(data: bytes, segments: tuple[jpeg.Segment, ...]) -> Iterator[bytes]:
+    """The segments that tell how to show the pixels, in one order: JFIF, the profile, and Adobe's.
+
+    JFIF's header is there where it was, and also where it changes nothing: editors add it and take it away.
+    """
+    adobe = [one for one in segments if one.marker == jpeg.APP14 and data.startswith(_ADOBE_SEGMENT, one.body)]
+    has_jfif = any(one.marker == jpeg.APP0 and data.startswith(JFIF_SEGMENT, one.body) for one in segments)
+    if has_jfif or (not adobe and _components(data, segments) in _USUAL_COMPONENTS):
+        yield _JFIF
+    profile = [one for one in segments if one.marker == jpeg.APP2 and data.startswith(ICC_SEGMENT, one.body)]
+    # by number, which follows the name
+    for one in sorted(profile, key=lambda one: data[one.body + len(ICC_SEGMENT) : one.end][:1]):
+        yield data[one.start : one.end]
+    for one in adobe:  # tells YCCK from CMYK, RGB from YCC
+        yield data[one.start : one.end]
+
+
+def _components(data: bytes, segments: tuple[jpeg.Segment, ...]) -> bytes:
+    frame = next((one.payload(data) for one in segments if one.marker in _FRAMES), b"")
+    return frame[_COMPONENTS_AT + 1 :: 3]
 
 
 def _png(data: bytes) -> bytes:
+    """All that follows IEND goes as well."""
     if not data.startswith(png_chunks.SIGNATURE):
         raise ValueError("not a PNG")
     view = memoryview(data)  # one copy of the picture, not three
-    shown = (view[start:end] for kind, start, end in png_chunks.chunks(data) if kind in _SHOWN_PNG)
-    return b"".join((png_chunks.SIGNATURE, *shown))
+    return b"".join((png_chunks.SIGNATURE, *_shown_chunks(view, data)))
+
+
+def _shown_chunks(view: memoryview, data: bytes) -> Iterator[memoryview]:
+    for kind, start, end in png_chunks.chunks(data):
+        if kind in _SHOWN_PNG:
+            yield view[start:end]
+        if kind == b"IEND":
+            return
 
 
 def _webp(data: bytes) -> bytes:
+    """In the simple form, of one chunk, unless a profile, alpha apart from the colours, or an animation needs more."""
     if not (data.startswith(webp.RIFF) and data.startswith(webp.WEBP, webp.FILE_HEADER_BYTES - len(webp.WEBP))):
         raise ValueError("not a WebP")
-    kept = [webp.WEBP]
+    head, profile, picture, flags = b"", b"", [], 0
     for chunk in webp.chunks(data):
-        if chunk.kind not in _SHOWN_WEBP:
-            continue
         body = data[chunk.body : chunk.end]
-        if chunk.kind == b"VP8X":
-            body = bytes([body[0] & ~(_VP8X_EXIF | _VP8X_XMP)]) + body[1:]
-        kept.append(chunk.kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2))
-    riff = b"".join(kept)
+        if chunk.kind == b"VP8X" and not head:
+            head = body
+        elif chunk.kind == b"ICCP" and not profile:
+            profile, flags = _riff_chunk(chunk.kind, body), flags | _VP8X_PROFILE
+        elif chunk.kind == b"ANMF":
+            picture.append(_riff_chunk(chunk.kind, _frame(body)))
+        elif chunk.kind in _PICTURE_WEBP:
+            flags |= {b"ALPH": _VP8X_ALPHA, b"ANIM": _VP8X_ANIMATED}.get(chunk.kind, 0)
+            picture.append(_riff_chunk(chunk.kind, body))
+    extended = b""
+    if flags and len(head) >= _VP8X_BYTES:
+        flags |= head[0] & _VP8X_ALPHA
+        extended = _riff_chunk(b"VP8X", _VP8X.pack(flags, head[4:_VP8X_BYTES])) + profile
+    riff = webp.WEBP + extended + b"".join(picture)
     return webp.RIFF + struct.pack("<I", len(riff)) + riff
+
+
+def _frame(body: bytes) -> bytes:
+    """A frame of an animation without what it may hold beside its pixels."""
+    kept, at = [body[:_FRAME_HEADER_BYTES]], _FRAME_HEADER_BYTES
+    while at + webp.CHUNK_HEADER_BYTES <= len(body):
+        start = at + webp.CHUNK_HEADER_BYTES
+        end = start + int.from_bytes(body[at + 4 : start], "little")
+        if body[at : at + 4] in _PICTURE_WEBP:
+            kept.append(_riff_chunk(body[at : at + 4], body[start:end]))
+        at = end + (end - start) % 2
+    return b"".join(kept)
+
+
+def _riff_chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)

@@ -1,29 +1,25 @@
-"""XMP packets: what was done to a picture is added, and what they say of its size and its way up is made true.
+"""XMP packets of a result: what was done to it is added, and what the original's said of its form is made true.
 
-Source: ISO 16684-1 (the data model and its RDF). A packet is patched as text, so that what others wrote stays as it is.
+Source: ISO 16684-1 (the data model and its RDF).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
-from xml.sax.saxutils import quoteattr
+from typing import TYPE_CHECKING, Final
+
+from watchd.formats.metadata import textual, xmp_packet, xmp_truth
+
+if TYPE_CHECKING:
+    from watchd.formats.metadata.xmp_packet import Packet
+    from watchd.formats.metadata.xmp_truth import Rendition
 
 NAMESPACE: Final = "urn:watchd:1.0/"
-_END: Final = re.compile(r"</(?P<prefix>[\w.-]+:)?RDF\s*>\s*(?=</|<\?|\Z)")
-_OURS: Final = re.compile(
-    r"<rdf:Description\b[^<>]*xmlns:watchd\s*=\s*(\"|')" + re.escape(NAMESPACE) + r"\1[^<>]*/>\s*"
-)
-_EMPTY: Final = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
-    "</rdf:RDF></x:xmpmeta>\n"
-    '<?xpacket end="r"?>'
-)
-_UPRIGHT: Final = re.compile(r"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[1-8]""")
-_WIDTHS: Final = re.compile(r"""((?:tiff:ImageWidth|exif:PixelXDimension)\s*(?:=\s*["']|>)\s*)\d+""")
-_HEIGHTS: Final = re.compile(r"""((?:tiff:ImageLength|exif:PixelYDimension)\s*(?:=\s*["']|>)\s*)\d+""")
+PREFIX: Final = "watchd"
+_TURNED: Final = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+"""Pillow, and what is built on it, turns pictures by exactly this."""
+_ORIENTATIONS: Final = range(1, 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +32,54 @@ class Done:
     date: str
 
 
-def with_done(packet: bytes | None, done: Done) -> bytes | None:
-    """The packet with what was done added, an earlier word of ours replaced; a new one where there is none.
+def of_result(packet: bytes | None, done: Done, rendition: Rendition) -> tuple[bytes, str | None]:
+    """The packet as it is true of the result, with what was done, and why the original's was left out if it was.
 
-    One that is no UTF-8, or has no end that could be told, is answered as it is.
+    An earlier word of ours is replaced; there is a new packet where there was none that can be read.
     """
-    text = _text(packet if packet is not None else _EMPTY.encode())
-    if text is None:
-        return packet
-    text = _OURS.sub("", text)
-    ends = list(_END.finditer(text))
-    if not ends:
-        return packet
-    end = ends[-1]
-    said = (
-        f'<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about=""'
-        f" xmlns:watchd={quoteattr(NAMESPACE)} watchd:Version={_quoted(done.version)}"
-        f" watchd:Profile={_quoted(done.profile)} watchd:Scale={_quoted(f'{done.scale:g}')}"
-        f" watchd:Date={_quoted(done.date)}/>"
-    )
-    return (text[: end.start()] + said + "\n" + text[end.start() :]).encode()
+    tree = xmp_packet.parsed(packet) if packet is not None else None
+    if tree is None or isinstance(tree, str):
+        return with_done(_empty(), done).as_bytes(), tree
+    xmp_truth.make_true(tree, rendition)
+    # Decoders look for the letters wherever they stand, in a namespace of somebody's own too.
+    return _TURNED.sub(lambda said: said[0][:-1] + b"1", with_done(tree, done).as_bytes()), None
 
 
-def true_of(packet: bytes, width: int, height: int) -> bytes:
-    """The packet as it is true of upright pixels of that size; one that is no UTF-8 is answered as it is."""
-    text = _text(packet)
-    if text is None:
-        return packet
-    text = _UPRIGHT.sub(r"\g<1>1", text)
-    text = _WIDTHS.sub(rf"\g<1>{width}", text)
-    return _HEIGHTS.sub(rf"\g<1>{height}", text).encode()
+def with_done(packet: Packet, done: Done) -> Packet:
+    """The packet with what was done in it, and no earlier word of ours."""
+    for one in [*packet.properties()]:
+        if one.space == NAMESPACE:
+            one.remove()
+    xmp_packet.tidy(packet)
+    said = xmp_packet.description(PREFIX, NAMESPACE)
+    said.attributes |= {
+        f"{PREFIX}:Version": _shown(done.version), f"{PREFIX}:Profile": _shown(done.profile),
+        f"{PREFIX}:Scale": f"{done.scale:g}", f"{PREFIX}:Date": _shown(done.date),
+    }  # fmt: skip
+    packet.add(said)
+    return packet
 
 
-def _quoted(value: str) -> str:
-    """A value between quotes; what no XML may hold is shown instead."""
-    return quoteattr("".join(char if char.isprintable() else "\ufffd" for char in value))
+def orientation(packet: bytes | None) -> int | None:
+    """How the packet says that the stored pixels are turned, where it says so in a form that decoders look for."""
+    said = _TURNED.search(packet or b"")
+    value = int(said[1]) if said is not None else 0
+    return value if value in _ORIENTATIONS else None
 
 
-def _text(packet: bytes) -> str | None:
-    try:
-        return packet.decode()
-    except UnicodeDecodeError:
-        return None
+def _empty() -> Packet:
+    tree = xmp_packet.parsed(xmp_packet.EMPTY)
+    if isinstance(tree, str):
+        raise TypeError(tree)
+    return tree
+
+
+def parsed_or_new(packet: bytes | None) -> Packet:
+    """The packet as a tree; an empty one where it is none."""
+    tree = xmp_packet.parsed(packet) if packet is not None else None
+    return _empty() if tree is None or isinstance(tree, str) else tree
+
+
+def _shown(value: str) -> str:
+    """A value; what no XML may hold is shown instead."""
+    return textual.as_xml("".join(char if char.isprintable() else "\ufffd" for char in value))

@@ -23,31 +23,45 @@ PRIVATE_CHUNKS: Final = frozenset({b"eXIf", b"iTXt", b"tEXt", b"tIME", b"zTXt"})
 
 XMP_KEYWORD: Final = b"XML:com.adobe.xmp\0"
 _COLOUR_SPACE: Final = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"})
+_TEXTS: Final = frozenset({b"iTXt", b"tEXt", b"zTXt"})
+_RAW_EXIF: Final = {b"Raw profile type exif", b"Raw profile type APP1"}
+_KEYWORD_BYTES: Final = 80  # with the NUL behind it
 _ICC_SPACE: Final = slice(16, 20)
 
 
 class PngRewriter:
     """Feed it a PNG that PngProof has called a Picture, piece by piece, and write what it gives back.
 
-    `insert`: whole chunks (`metadata.png_chunks`). Where they hold an eXIf, a pHYs, an XMP packet or a colour profile,
-    the PNG's own is left out; a profile displaces everything that speaks of colour space. A profile for grey is not
-    inserted into colour, nor the reverse: PNG forbids it. `drop`: further kinds to leave out. Pixels pass untouched.
-    It holds a few dozen bytes beside `insert` and the piece at hand. ValueError if what is fed is no PNG.
+    `insert`: whole chunks (`metadata.dressing`). Where they hold an eXIf, a pHYs, a colour profile, or a text of some
+    name (XMP is one), the PNG's own is left out; a profile displaces everything that speaks of colour space. A profile
+    for grey is not inserted into colour, nor the reverse: PNG forbids it. `drop`: further kinds to leave out. Pixels
+    pass untouched. It holds some hundred bytes beside `insert` and the piece at hand. ValueError if what is fed is no
+    PNG.
     """
 
-    __slots__ = ("_drop", "_drop_xmp", "_header", "_insert", "_kind", "_passing", "_signature", "_splitter", "_waiting")
+    __slots__ = (
+        "_displaced",
+        "_drop",
+        "_header",
+        "_insert",
+        "_kind",
+        "_passing",
+        "_signature",
+        "_splitter",
+        "_waiting",
+    )
 
     def __init__(self, insert: bytes, *, drop: frozenset[bytes] = frozenset()) -> None:
         carrier = SIGNATURE + insert
         self._insert = [(kind, carrier[start:end]) for kind, start, end in chunks(carrier)]
         self._drop = drop
-        self._drop_xmp = False
+        self._displaced: set[bytes] = set()  # names of texts
         self._signature = bytearray()
         self._splitter = ChunkSplitter()
         self._header = bytearray()
         self._kind = b""
         self._passing = True
-        self._waiting: bytearray | None = None  # an iTXt whose keyword is not there yet
+        self._waiting: bytearray | None = None  # a text whose keyword is not there yet
 
     def feed(self, piece: bytes) -> bytes:
         """What can be written once `piece` has come."""
@@ -80,7 +94,7 @@ class PngRewriter:
         self._passing = kind not in self._drop
         if not self._passing:
             return
-        if kind == b"iTXt" and self._drop_xmp:
+        if kind in _TEXTS and self._displaced:
             self._waiting = bytearray(head)
         else:
             out += head
@@ -93,18 +107,23 @@ class PngRewriter:
         if self._waiting is None:
             out += body
             return
-        missing = HEADER_BYTES + len(XMP_KEYWORD) - len(self._waiting)
+        missing = HEADER_BYTES + _KEYWORD_BYTES - len(self._waiting)
         self._waiting += body[:missing]
-        if len(self._waiting) == HEADER_BYTES + len(XMP_KEYWORD):
-            self._passing = not self._waiting.endswith(XMP_KEYWORD)
+        if len(self._waiting) == HEADER_BYTES + _KEYWORD_BYTES:
+            self._decide(out)
             if self._passing:
-                out += self._waiting + body[missing:]
-            self._waiting = None
+                out += body[missing:]
+
+    def _decide(self, out: bytearray) -> None:
+        """Whether the text that waits is displaced: its keyword is there, or all of it."""
+        waiting, self._waiting = bytes(self._waiting or b""), None
+        self._passing = waiting[HEADER_BYTES:].partition(b"\0")[0] not in self._displaced
+        if self._passing:
+            out += waiting
 
     def _end(self, crc: bytes, out: bytearray) -> None:
-        if self._waiting is not None:  # too short to be XMP
-            out += self._waiting
-            self._waiting = None
+        if self._waiting is not None:
+            self._decide(out)
         if self._passing:
             out += crc
         if self._kind == b"IHDR":
@@ -117,10 +136,12 @@ class PngRewriter:
             if kind == b"iCCP" and _profile_space(chunk) != (b"GRAY" if grey else b"RGB "):
                 continue
             out += chunk
-            if kind == b"iTXt":
-                self._drop_xmp |= chunk.startswith(XMP_KEYWORD, HEADER_BYTES)
+            if kind in _TEXTS:
+                self._displaced.add(chunk[HEADER_BYTES:-CRC_BYTES].partition(b"\0")[0])
             else:
                 carried.add(kind)
+        if b"eXIf" in carried:
+            self._displaced |= _RAW_EXIF
         self._drop |= carried | (_COLOUR_SPACE if b"iCCP" in carried else frozenset())
 
 

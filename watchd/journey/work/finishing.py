@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from watchd.journey.reporting import Recorder
     from watchd.journey.work.preparing import Prepared
     from watchd.journey.work.publishing import Publisher
+    from watchd.journey.work.reserving import Reserver
     from watchd.model import Folder, Job, Published, Rect
 
 
@@ -40,8 +41,8 @@ class Finisher:
     """
 
     def __init__(
-        self, publisher: Publisher, recorder: Recorder, ledger: JobBooks, spool: Spool, clock: Clock,
-        folders: Sequence[Folder], lost: Callable[[str, str], None], served: Callable[[str], None],
+        self, publisher: Publisher, reserver: Reserver, recorder: Recorder, ledger: JobBooks, spool: Spool,
+        clock: Clock, folders: Sequence[Folder], lost: Callable[[str, str], None], served: Callable[[str], None],
     ) -> None:  # fmt: skip
         """`folders`: all that are configured.
 
@@ -50,6 +51,7 @@ class Finisher:
         self._folders = folders
         self._served = served
         self._publisher = publisher
+        self._reserver = reserver
         self._recorder = recorder
         self._ledger = ledger
         self._spool = spool
@@ -104,7 +106,7 @@ class Finisher:
 
     def has_name(self, job: Job, folder: Folder, prepared: Prepared, made: Made) -> bool:
         """Whether the output has its name reserved; where the folder says `skip` and it is taken, the job is done."""
-        taken = self._publisher.reserve(job, folder, prepared, made)
+        taken = self._reserver.reserve(job, folder, prepared, made)
         if taken is None:
             self._skip(job)
         return isinstance(taken, str)

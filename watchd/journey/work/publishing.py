@@ -7,107 +7,46 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from watchd import __version__
 from watchd.core.outgoing import naming, output_formats, rendering, spool_names
 from watchd.core.outgoing.rendering import PaidPicture, Part
 from watchd.core.request import endpoint
-from watchd.core.text import on_one_line
 from watchd.errors import NameUnavailableError
 from watchd.formats.metadata import dressing
 from watchd.formats.metadata.collecting import Metadata, collect
-from watchd.formats.metadata.xmp import Done
+from watchd.formats.metadata.fitting import fitted
 from watchd.formats.picture import Format
 from watchd.formats.png import png_chunks
 from watchd.formats.png.rewriter import PRIVATE_CHUNKS, PngRewriter
-from watchd.journey.work.receiving import reserve_bytes
-from watchd.journey.work.reserving import reserve_first
 from watchd.model import ClaimLost, Published, Rect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from watchd.core.outgoing.reusing import Made
-    from watchd.interfaces import Clock, NameBook, Outputs, Spool, Studio
-    from watchd.journey.work.preparing import Prepared
+    from watchd.interfaces import NameBook, Outputs, Spool, Studio
+    from watchd.journey.work.reserving import Reserver
     from watchd.model import Folder, Job
 
     _Opener = Callable[[], BinaryIO]
     _Content = Callable[[BinaryIO], Iterator[bytes]]
 
 CHUNK_BYTES = 256 * 1024
-BYTES_PER_PIXEL = 4
-"""Of an output that did not compress at all, with alpha."""
 OF_THE_ORIGINAL = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt", b"iCCP", b"pHYs", b"tIME"})
 """Chunks that an earlier output has from its own original; another of the same picture gets what its folder says."""
 
 
 class Publisher:
-    """Gives names and fills them.
+    """Fills names with what was paid for.
 
     Threads: every worker's; one at a time renders, behind its lock, as whole pictures are in memory then.
     """
 
-    def __init__(self, outputs: Outputs, spool: Spool, studio: Studio, ledger: NameBook, clock: Clock) -> None:
+    def __init__(self, outputs: Outputs, spool: Spool, studio: Studio, ledger: NameBook, reserver: Reserver) -> None:
         self._outputs = outputs
         self._studio = studio
         self._one_at_a_time = threading.Lock()
         self._spool = spool
         self._ledger = ledger
-        self._clock = clock
-
-    def reserve(self, job: Job, folder: Folder, prepared: Prepared, made: Made) -> str | ClaimLost | None:
-        """Take the output's name before anything is paid; None: it is taken and the folder says `skip`.
-
-        `made`: what the result will be, or is. Lays what else of the original the output needs into the spool too: it
-        may be gone when the answer is published.
-        """
-        planned = prepared.parameters
-        room = reserve_bytes(planned) if not planned.tiles else made.width * made.height * BYTES_PER_PIXEL
-        self._outputs.make_ready(folder.output, room)
-        parts, lacks_alpha = max(1, len(planned.tiles)), prepared.has_alpha
-        if not rendering.passes(folder.format, parts=parts, lacks_alpha=lacks_alpha):
-            self._spool.make_ready(room)
-        self._lay_out(job, folder, prepared, made)
-        facts = naming.NameFacts(
-            path=job.path, sha256=job.sha256, width=made.width, height=made.height, scale=made.scale,
-            profile=made.profile, date=self._clock.local().date().isoformat(),
-            extension=output_formats.extension(folder.format),
-        )  # fmt: skip
-        wanted = naming.output_path(folder, facts)
-        held = self._ledger.name_of(job) if made.at is not None else None
-        if held is not None and naming.is_candidate(held, wanted):
-            return held  # a copy that was made and not recorded before a crash is found there
-        may_replace = folder.on_collision == "overwrite"
-        if folder.on_collision == "suffix":
-            taken: str | ClaimLost | None = self._take(job, folder, wanted)
-        else:
-            taken = self._reserve(job, folder, [wanted], share=may_replace)
-        if isinstance(taken, str):
-            self._outputs.prove(folder.output, taken, room, replace=may_replace)
-        return taken
-
-    def _lay_out(self, job: Job, folder: Folder, prepared: Prepared, made: Made) -> None:
-        at = self._clock.local(made.at).isoformat(timespec="seconds")
-        dressed = dressing.dress(
-            prepared.metadata, keep=folder.metadata == "keep", width=made.width, height=made.height,
-            done=Done(__version__, made.profile, made.scale, at),
-            srgb_profile=self._studio.srgb() if prepared.in_srgb else None,
-        )  # fmt: skip
-        self._spool.write(spool_names.dress(job), dressing.as_png_chunks(dressed))
-
-    def _take(self, job: Job, folder: Folder, wanted: str) -> str | ClaimLost:
-        """The wanted name, or the first after it that is free."""
-        taken = self._reserve(job, folder, naming.candidates(wanted), share=False)
-        if taken is None:
-            words = f"{naming.SUFFIXES:,} names like {on_one_line(wanted)} are taken in {folder.output}: remove some"
-            raise NameUnavailableError(words)
-        return taken
-
-    def _reserve(self, job: Job, folder: Folder, paths: Iterable[str], *, share: bool) -> str | ClaimLost | None:
-        named = ((naming.collision_key(f"{folder.output}/{path}"), path) for path in paths)
-        return reserve_first(
-            self._ledger, job, named, lambda path: self._outputs.exists(folder.output, path), share=share
-        )
+        self._reserver = reserver
 
     def publish(self, job: Job, folder: Folder, tiles: Mapping[int, Rect]) -> Published | ClaimLost:
         """Publish the paid answer in the spool: its `tiles`, or the whole. Again after a crash it changes nothing more.
@@ -211,7 +150,8 @@ class Publisher:
         """Whether an output of the same picture says as much beside its pixels as this one is to say."""
         with source() as file:
             data = file.read()
-        found, wanted = collect(data, Format(folder.format.type)), self._dressed(job)
+        kind = Format(folder.format.type)
+        found, wanted = collect(data, kind), fitted(self._dressed(job), kind, (0, 0)).metadata
         return [bool(part) for part in (found.exif, found.xmp)] == [bool(part) for part in (wanted.exif, wanted.xmp)]
 
     def _read(self, name: str) -> bytes:
@@ -224,7 +164,7 @@ class Publisher:
     def _publish(self, job: Job, folder: Folder, source: _Opener, content: _Content) -> Published | ClaimLost:
         """Under its own name; where that cannot be had, under a safe one: it is paid for."""
         ending = output_formats.extension(folder.format)
-        name = self._ledger.name_of(job) or self._take(job, folder, naming.shorten(f"{job.id}.{ending}"))
+        name = self._ledger.name_of(job) or self._reserver.take(job, folder, naming.shorten(f"{job.id}.{ending}"))
         if isinstance(name, ClaimLost):
             return name
         safe = iter(naming.safe_names(name, job.id, ending))
@@ -238,7 +178,7 @@ class Publisher:
                 wanted = next(safe, None)
                 if wanted is None:
                     raise
-                taken = self._take(job, folder, wanted)
+                taken = self._reserver.take(job, folder, wanted)
                 if isinstance(taken, ClaimLost):
                     return taken
                 name = taken
@@ -261,7 +201,7 @@ class Publisher:
             if self._outputs.digest(folder.output, name) == digest:
                 self._outputs.make_durable(folder.output, name)  # the sync may be what failed, or never came
                 return Published(f"{folder.output}/{name}", digest)
-            name = self._take(job, folder, name)
+            name = self._reserver.take(job, folder, name)
         return name
 
     @staticmethod

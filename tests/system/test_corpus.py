@@ -1,0 +1,146 @@
+"""The corpus of oddities through the real program: each to its end, paid as it should be, and read back by others."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import pillow_heif
+import pytest
+from PIL import Image
+
+from tests.corpus import judging
+from tests.corpus.entry import Done, Failed, Unseen
+from tests.corpus.shelves import SHELVES, every_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tests.corpus.entry import Entry
+    from tests.system.house import House
+
+pillow_heif.register_heif_opener()
+
+WHOLE = os.environ.get("WATCHD_FAULTS") == "full"
+SAMPLE = 60
+"""Entries of a run that is no campaign, over all shelves."""
+OTHER_FORMATS = {"jpeg": ("jpg", 14), "webp": ("webp", 14), "tiff": ("tif", 0), "avif": ("avif", 14)}
+"""Their endings, and the levels that they may lose."""
+IMAGEMAGICK_FORGIVES = 14
+
+
+def chosen(entries: Sequence[Entry], about: str, most: int | None = None) -> list[Entry]:
+    """All of them in a campaign; else a part drawn by the seed."""
+    makeable = [entry for entry in entries if entry.needs is None or shutil.which(entry.needs)]
+    share = most or max(3, round(SAMPLE * len(entries) / len(every_entry())))
+    if (WHOLE and most is None) or len(makeable) <= share:
+        return makeable
+    return random.Random(f"{about} {os.environ['WATCHD_SEED']}").sample(makeable, share)
+
+
+def run(house: House, entries: Sequence[Entry], *folders: Path) -> str:
+    """Lay them down and have them done; the log."""
+    for folder in folders or (house.hot,):
+        for entry in entries:
+            house.drop(entry.name, entry.data(), folder)
+    ended = house.watchd("once", timeout=110)
+    assert ended.returncode in {0, 1}, ended.stderr
+    return ended.stderr
+
+
+def configured(house: House, *folders: dict[str, object]) -> None:
+    common = {"output_name": "{name}.{ext}"}
+    house.configure(
+        *[common | folder for folder in folders or ({},)], approval=None, budget={"day": None, "month": None}
+    )
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_every_file_of_the_corpus_comes_to_its_end(house: House, shelf: str) -> None:
+    entries = chosen(SHELVES[shelf], shelf)
+    configured(house)
+    log = run(house, entries)
+    jobs = house.jobs()
+    complaints = {
+        entry.name: [*judging.complaints_about_job(entry, [job for job in jobs if job["path"] == entry.name])]
+        for entry in entries
+        if not isinstance(entry.end, Unseen)
+    }
+    for entry in entries:
+        if isinstance(entry.end, Unseen) or not complaints[entry.name]:
+            complaints[entry.name] = [*_complaints(house, entry, log)]
+    _ask_others(house, [entry for entry in entries if not complaints[entry.name]], complaints)
+    bought = [job for job in jobs if job["cost"]]
+    assert house.sandbox.charges().calls == len(house.sent()) == len(bought)
+    told = [f"{name}: {what}" for name, found in complaints.items() for what in found]
+    assert told == [], f"{len(told)} complaints about {len(entries)} files:\n" + "\n".join(told)
+
+
+def _complaints(house: House, entry: Entry, log: str) -> list[str]:
+    match entry.end:
+        case Done() as end:
+            found = [*judging.complaints_about_pixels(entry, house.out / f"{entry.name}.png")]
+            if end.told:
+                found += _untold(house, entry, log, end.told)
+            return found
+        case Failed():
+            left = house.out / f"{entry.name}.png"
+            return [f"failed, and {left} is there"] if left.exists() else []
+        case Unseen(told):
+            listed = [f"a job: {job['state']}" for job in house.jobs() if job["path"] == entry.name]
+            return listed + _untold(house, entry, "", (told,))
+
+
+def _untold(house: House, entry: Entry, log: str, wanted: Sequence[str]) -> list[str]:
+    """What neither `explain` nor a line of the log says; what stands in a path is no word."""
+    own = re.compile(rf"(?<![\w.-]){re.escape(entry.name)}")
+    lines = [line for line in log.splitlines() if own.search(line)]
+    lines.append(house.watchd("explain", str(house.hot / entry.name)).stdout)
+    text = "\n".join(lines).replace(str(house.root), "").replace(entry.name, "")
+    return [f"{phrase!r} is not told" for phrase in wanted if re.search(phrase, text, re.IGNORECASE) is None]
+
+
+def _ask_others(house: House, entries: Sequence[Entry], complaints: dict[str, list[str]]) -> None:
+    """What exiftool and ImageMagick have to say of the outputs."""
+    done = {f"{entry.name}.png": entry for entry in entries if isinstance(entry.end, Done)}
+    if judging.EXIFTOOL is not None and done:
+        read = judging.read_by_exiftool(house.out)
+        for name, entry in done.items():
+            complaints[entry.name] += judging.complaints_about_words(entry, read.get(name, {}))
+    if judging.IMAGEMAGICK is None:
+        return
+    sizes = judging.read_by_imagemagick(house.out / name for name in done)
+    for name, entry in done.items():
+        with Image.open(house.out / name) as image:
+            seen = image.convert("RGB").crop((24, 16, 40, 32))
+        mean = seen.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        assert isinstance(mean, tuple)
+        width, height, levels = sizes.get(name, (0, 0, ()))
+        if (width, height) != (16, 16) or max(map(abs, map(int.__sub__, mean, levels))) > IMAGEMAGICK_FORGIVES:
+            complaints[entry.name].append(f"ImageMagick reads {width}x{height} {levels} instead of {mean}")
+
+
+@pytest.mark.parametrize("kind", OTHER_FORMATS)
+def test_a_part_of_the_corpus_comes_out_in_every_other_format(house: House, kind: str) -> None:
+    done = [entry for entry in every_entry() if isinstance(entry.end, Done)]
+    entries = chosen(done, kind, 60 if WHOLE else 10)
+    configured(house, {"format": {"type": kind}})
+    run(house, entries)
+    ending, loss = OTHER_FORMATS[kind]
+    jobs = house.jobs()
+    told = []
+    read = judging.read_by_exiftool(house.out) if judging.EXIFTOOL else {}
+    for entry in entries:
+        found = [*judging.complaints_about_job(entry, [job for job in jobs if job["path"] == entry.name])]
+        output = house.out / f"{entry.name}.{ending}"
+        if not found:
+            found = [*judging.complaints_about_pixels(entry, output, lossy=loss, flat=kind == "jpeg")]
+        if not found and judging.EXIFTOOL:
+            found = [*judging.complaints_about_words(entry, read.get(output.name, {}))]
+        told += [f"{entry.name}: {what}" for what in found]
+    assert told == [], f"{len(told)} complaints about {len(entries)} files as {kind}:\n" + "\n".join(told)
+    assert house.sandbox.charges().calls == len([job for job in jobs if job["cost"]])

@@ -57,6 +57,7 @@ def converted(image: Image.Image, profile: bytes, mode: str = "RGB") -> Image.Im
     target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     turned = ImageCms.profileToProfile(image, srgb(), target, outputMode=mode)
     assert turned is not None
+    turned.info.clear()  # of the profile, which a writer would take for what it is to say
     return turned
 
 

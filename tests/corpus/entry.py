@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tests.corpus.chart import chart_of
 
@@ -24,6 +24,21 @@ def plain(chart: Image.Image) -> Image.Image:
 def grey(chart: Image.Image) -> Image.Image:
     """It looks like its chart without colours."""
     return chart.convert("L")
+
+
+def of(write: Callable[..., bytes], look: Look = plain, /, **options: Any) -> Maker:
+    """A maker: what is made of the chart first, written with these options."""
+    return lambda chart: write(look(chart), **options)
+
+
+def tailed(write: Maker, tail: bytes) -> Maker:
+    """A maker: a whole file, and bytes behind it."""
+    return lambda chart: write(chart) + tail
+
+
+def always(body: bytes) -> Maker:
+    """A maker: these bytes, whatever the chart."""
+    return lambda _: body
 
 
 @dataclass(frozen=True, slots=True)

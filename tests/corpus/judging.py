@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import struct
 import subprocess
 import warnings
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 EXIFTOOL: Final = shutil.which("exiftool")
 IMAGEMAGICK: Final = shutil.which("convert")
 SCALE: Final = 2
+_UNREAD: Final = (
+    OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, RuntimeError,
+    struct.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow raises for a file that it does not read."""
 _BATCH: Final = 20
 _GREY: Final = (128, 128, 128)
 _PROBED: Final = (0.03, 0.16)
@@ -129,6 +135,24 @@ def complaints_about_words(entry: Entry, found: dict[str, Any]) -> Iterator[str]
     turned = {key: value for key, value in found.items() if key.endswith(":Orientation") and value != 1}
     if turned:
         yield f"exiftool reads {turned}"
+
+
+def is_opened_by_pillow(path: Path) -> bool:
+    """Whether it decodes the whole picture."""
+    try:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("ignore")
+            image.load()
+    except _UNREAD:
+        return False
+    return True
+
+
+def is_opened_by_imagemagick(path: Path) -> bool:
+    """Whether it decodes the picture, complaining as much as it likes, with no word of an error."""
+    assert IMAGEMAGICK is not None
+    answer = subprocess.run([IMAGEMAGICK, f"{path}[0]", "null:"], capture_output=True, check=False)
+    return answer.returncode == 0
 
 
 def read_by_exiftool(folder: Path) -> dict[str, dict[str, Any]]:

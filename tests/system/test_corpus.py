@@ -144,3 +144,44 @@ def test_a_part_of_the_corpus_comes_out_in_every_other_format(house: House, kind
         told += [f"{entry.name}: {what}" for what in found]
     assert told == [], f"{len(told)} complaints about {len(entries)} files as {kind}:\n" + "\n".join(told)
     assert house.sandbox.charges().calls == len([job for job in jobs if job["cost"]])
+
+
+def test_the_corpus_is_large_enough_and_no_two_of_its_files_are_alike() -> None:
+    entries = every_entry()
+    assert len(entries) >= 300
+    assert len({entry.name.casefold() for entry in entries}) == len(entries), "a name serves once, whatever its case"
+    assert [entry.name for entry in entries if not entry.source] == []
+    shelves = chosen(entries, "alike", 200)
+    alike = [entry.name for entry in shelves if isinstance(entry.end, Done) and entry.data() != entry.data()]
+    assert alike == [], "an entry makes the same bytes each time"
+    bodies = [entry.data() for entry in shelves if isinstance(entry.end, Done)]
+    assert len(set(bodies)) == len(bodies)
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_what_pillow_and_imagemagick_both_open_is_done_or_refused_for_a_reason(shelf: str, tmp_path: Path) -> None:
+    if judging.IMAGEMAGICK is None:
+        pytest.skip("ImageMagick is not installed")
+    unexplained = []
+    for entry in chosen(SHELVES[shelf], f"opened {shelf}"):
+        if isinstance(entry.end, Failed) and not entry.end.although:
+            path = tmp_path / "picture"  # told by its bytes alone
+            path.write_bytes(entry.data())
+            if judging.is_opened_by_pillow(path) and judging.is_opened_by_imagemagick(path):
+                unexplained.append(entry.name)
+    assert unexplained == [], "others open it: say in `although` why it is right to refuse it"
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_what_is_to_be_done_shows_its_chart_to_another_program(shelf: str, tmp_path: Path) -> None:
+    """That an entry is what it is meant to be is proven by programs that are none of ours."""
+    if judging.IMAGEMAGICK is None:
+        pytest.skip("ImageMagick is not installed")
+    unread = []
+    for entry in chosen(SHELVES[shelf], f"read {shelf}"):
+        if isinstance(entry.end, Done):
+            path = tmp_path / "picture"  # told by its bytes alone
+            path.write_bytes(entry.data())
+            if not judging.is_opened_by_pillow(path) and not judging.is_opened_by_imagemagick(path):
+                unread.append(entry.name)
+    assert unread == []

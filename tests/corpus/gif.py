@@ -263,12 +263,6 @@ SHELF.add(
     "writers that leave the screen's size out",
     LIKE,
 )
-SHELF.add(
-    "no-colours.gif",
-    lambda chart: gif(chart.size, b"", picture(coloured(chart))),
-    f"{GIF}: no table at all, so a default one",
-    Failed("colour|palette|decoded|table", "which colours is left to each program"),
-)
 SHELF.add("no-frame.gif", lambda chart: gif(chart.size, palette(coloured(chart))), GIF, Failed("picture|frame|image"))
 SHELF.add("cut.gif", lambda chart: still(chart)[:-9000], "a copy that broke off", Failed("truncated"))
 SHELF.add(

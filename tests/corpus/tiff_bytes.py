@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, FLOAT, LONG8 = 1, 2, 3, 4, 5, 7, 11, 16
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, FLOAT, DOUBLE, LONG8 = 1, 2, 3, 4, 5, 7, 11, 12, 16
 Value: TypeAlias = tuple[int, "Sequence[int] | bytes"]
 """A type, and its numbers (of a RATIONAL two for each) or its bytes."""
 
@@ -22,7 +22,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 
 DESCRIPTION, MAKE, OFFSETS, ORIENTATION, SAMPLES, ROWS, COUNTS = 270, 271, 273, 274, 277, 278, 279
 PLANAR, PREDICTOR, PALETTE, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 284, 317, 320, 322, 323, 324, 325
 EXTRA, SAMPLE_FORMAT, SUBFILE = 338, 339, 254
-_CODES: Final = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I", 7: "B", 11: "f", 13: "I", 16: "Q"}
+_CODES: Final = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I", 7: "B", 11: "f", 12: "d", 13: "I", 16: "Q"}
 
 
 @dataclass(frozen=True, slots=True)

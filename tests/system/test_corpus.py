@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 pillow_heif.register_heif_opener()
 
 WHOLE = os.environ.get("WATCHD_FAULTS") == "full"
+LONGEST_RUN_S = 280
 SAMPLE = 60
 """Entries of a run that is no campaign, over all shelves."""
-OTHER_FORMATS = {"jpeg": ("jpg", 14), "webp": ("webp", 14), "tiff": ("tif", 0), "avif": ("avif", 14)}
-"""Their endings, and the levels that they may lose."""
+OTHER_FORMATS = {"jpeg": ("jpg", 14, 60), "webp": ("webp", 14, 40), "tiff": ("tif", 0, 60), "avif": ("avif", 14, 20)}
+"""Their endings, the levels that they may lose, and entries in a campaign: as many as their encoders have time for."""
+NOT_KEPT = re.compile("not kept|cannot (hold|keep|be kept)|left out|lost", re.IGNORECASE)
+"""Words that a format has no room for are told in the log."""
 IMAGEMAGICK_FORGIVES = 14
 
 
@@ -47,8 +50,8 @@ def run(house: House, entries: Sequence[Entry], *folders: Path) -> str:
     for folder in folders or (house.hot,):
         for entry in entries:
             house.drop(entry.name, entry.data(), folder)
-    ended = house.watchd("once", timeout=110)
-    assert ended.returncode in {0, 1}, ended.stderr
+    ended = house.watchd("once", timeout=LONGEST_RUN_S)
+    assert ended.returncode in {0, 1, 3}, ended.stderr  # 3: a job in doubt, which is complained of by name
     return ended.stderr
 
 
@@ -59,6 +62,7 @@ def configured(house: House, *folders: dict[str, object]) -> None:
     )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("shelf", SHELVES)
 def test_every_file_of_the_corpus_comes_to_its_end(house: House, shelf: str) -> None:
     entries = chosen(SHELVES[shelf], shelf)
@@ -124,13 +128,14 @@ def _ask_others(house: House, entries: Sequence[Entry], complaints: dict[str, li
             complaints[entry.name].append(f"ImageMagick reads {width}x{height} {levels} instead of {mean}")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", OTHER_FORMATS)
 def test_a_part_of_the_corpus_comes_out_in_every_other_format(house: House, kind: str) -> None:
     done = [entry for entry in every_entry() if isinstance(entry.end, Done)]
-    entries = chosen(done, kind, 60 if WHOLE else 10)
+    ending, loss, most = OTHER_FORMATS[kind]
+    entries = chosen(done, kind, most if WHOLE else 8)
     configured(house, {"format": {"type": kind}})
-    run(house, entries)
-    ending, loss = OTHER_FORMATS[kind]
+    log = run(house, entries)
     jobs = house.jobs()
     told = []
     read = judging.read_by_exiftool(house.out) if judging.EXIFTOOL else {}
@@ -141,6 +146,8 @@ def test_a_part_of_the_corpus_comes_out_in_every_other_format(house: House, kind
             found = [*judging.complaints_about_pixels(entry, output, lossy=loss, flat=kind == "jpeg")]
         if not found and judging.EXIFTOOL:
             found = [*judging.complaints_about_words(entry, read.get(output.name, {}))]
+            if any(NOT_KEPT.search(line) for line in log.splitlines() if f"/{entry.name}" in line):
+                found = [what for what in found if "is lost" not in what]
         told += [f"{entry.name}: {what}" for what in found]
     assert told == [], f"{len(told)} complaints about {len(entries)} files as {kind}:\n" + "\n".join(told)
     assert house.sandbox.charges().calls == len([job for job in jobs if job["cost"]])
@@ -151,7 +158,7 @@ def test_the_corpus_is_large_enough_and_no_two_of_its_files_are_alike() -> None:
     assert len(entries) >= 300
     assert len({entry.name.casefold() for entry in entries}) == len(entries), "a name serves once, whatever its case"
     assert [entry.name for entry in entries if not entry.source] == []
-    shelves = chosen(entries, "alike", 200)
+    shelves = chosen(entries, "alike", 24)
     alike = [entry.name for entry in shelves if isinstance(entry.end, Done) and entry.data() != entry.data()]
     assert alike == [], "an entry makes the same bytes each time"
     bodies = [entry.data() for entry in shelves if isinstance(entry.end, Done)]
@@ -172,6 +179,7 @@ def test_what_pillow_and_imagemagick_both_open_is_done_or_refused_for_a_reason(s
     assert unexplained == [], "others open it: say in `although` why it is right to refuse it"
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("shelf", SHELVES)
 def test_what_is_to_be_done_shows_its_chart_to_another_program(shelf: str, tmp_path: Path) -> None:
     """That an entry is what it is meant to be is proven by programs that are none of ours."""

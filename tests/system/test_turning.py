@@ -200,13 +200,14 @@ def chosen(kind: str) -> Sequence[Case]:
     return random.Random(f"{kind} {os.environ['WATCHD_SEED']}").sample(cases, SAMPLE)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", SUFFIXES)
 def test_whatever_says_how_a_picture_is_turned_it_comes_out_upright_once(house: House, kind: str) -> None:
     cases = chosen(kind)
     house.configure({"output_name": "{name}.{ext}"}, approval=None, budget={"day": None, "month": None})
     for case in cases:
         house.drop(case.name, case.file())
-    ended = house.watchd("once", timeout=110)
+    ended = house.watchd("once", timeout=280)
     jobs = {job["path"]: job for job in house.jobs()}
     read = judging.read_by_exiftool(house.out) if judging.EXIFTOOL else {}
     complaints = []

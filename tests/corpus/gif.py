@@ -238,19 +238,6 @@ SHELF.add(
 )
 
 
-def set_in(chart: Image.Image) -> Image.Image:
-    """A frame that leaves a margin of the screen clear."""
-    clear = Image.new("RGBA", (360, 300))
-    clear.paste(seen(chart), (20, 30))
-    return clear
-
-
-SHELF.add(
-    "frame-smaller-than-its-screen.gif",
-    lambda chart: gif((360, 300), palette(coloured(chart)), control(), picture(coloured(chart), (20, 30))),
-    f"{GIF}: browsers leave the margin clear",
-    Done(set_in, tolerance=4),
-)
 SHELF.add(
     "frame-larger-than-its-screen.gif",
     lambda chart: gif((200, 150), palette(coloured(chart)), picture(coloured(chart))),

@@ -90,7 +90,7 @@ SHELF.add(
 )  # fmt: skip
 SHELF.add(
     "mpo-half-copied.jpg", lambda chart: with_mpf(jpeg(chart), jpeg(negative(chart))[:1500], announced=5000),
-    "a copy in progress", Failed("further pictures|truncated", "more may come, and would be another file to pay for"),
+    "a copy that broke off behind its first picture, which is taken when nothing more comes", Done(),
 )  # fmt: skip
 SHELF.add(
     "mpf-broken.jpg", lambda chart: with_first(jpeg(chart), segment(0xE2, mpf([1], [1], [0])[:20])) + b"more",
@@ -179,7 +179,7 @@ SHELF.add("half-an-eoi.jpg", lambda chart: jpeg(chart).removesuffix(b"\xd9"), NO
 
 # Cut.
 
-CUT = Failed("truncated|cut|missing|incomplete|decoded", "its last pixels are not there; others fill them with grey")
+CUT = Failed("truncated|cut|missing|incomplete|decoded|intervals", "its last pixels are not there; others make them up")
 
 
 def scan_cut(data: bytes, part: float) -> bytes:
@@ -189,9 +189,9 @@ def scan_cut(data: bytes, part: float) -> bytes:
     return b"".join(pieces[:last]) + pieces[last][: int(len(pieces[last]) * part)]
 
 
-def cut_at(chart: Image.Image, part: float, tail: bytes = b"") -> bytes:
-    """Cut, with perhaps something behind."""
-    return scan_cut(jpeg(chart), part) + tail
+def cut_at(chart: Image.Image, part: float) -> bytes:
+    """Cut inside its picture data."""
+    return scan_cut(jpeg(chart), part)
 
 
 for _part in (10, 50, 90, 99):
@@ -201,10 +201,6 @@ for _part in (10, 50, 90, 99):
         "a copy that broke off",
         CUT,
     )
-    SHELF.add(
-        f"cut-at-{_part}-percent-and-ended.jpg", partial(cut_at, part=_part / 100, tail=EOI),
-        "a recovery tool has put an EOI behind what it found", CUT,
-    )  # fmt: skip
 SHELF.add("cut-panorama.jpg", lambda chart: scan_cut(jpeg(chart), 0.7) + samsung(b"Panorama_Shot_Info"), PANORAMA, CUT)
 SHELF.add(
     "cut-restarts.jpg",

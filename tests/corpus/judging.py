@@ -156,7 +156,7 @@ def read_by_exiftool(folder: Path) -> dict[str, dict[str, Any]]:
     """What it reads in each file of a folder, by name."""
     assert EXIFTOOL is not None
     answer = subprocess.run(
-        [EXIFTOOL, "-json", "-G1", "-n", "-a", "-ignoreMinorErrors", str(folder)],
+        [EXIFTOOL, "-json", "-G1:4", "-n", "-a", "-ignoreMinorErrors", str(folder)],
         capture_output=True,
         check=False,
         text=True,

@@ -187,7 +187,7 @@ SHELF.add(
     "riff-size-too-large.webp",
     lambda chart: riff(pixels(chart), size=len(webp(chart)) + 5000),
     "a copy in progress, or a writer that lies",
-    Failed("truncated|missing|bytes", "more may come"),
+    FINE,
 )
 SHELF.add("cut.webp", lambda chart: webp(chart, lossless=False)[:-700], "a copy that broke off", Failed("truncated"))
 SHELF.add("cut-in-its-header.webp", lambda chart: webp(chart)[:18], "a copy that broke off", Failed("truncated"))

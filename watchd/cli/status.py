@@ -14,6 +14,7 @@ from watchd.adapters.host import control
 from watchd.adapters.ledgers import choosing
 from watchd.cli.common import load, state_dir, table
 from watchd.core.calls import scheduling
+from watchd.core.incoming import unread
 from watchd.core.money import of_usd
 from watchd.core.outgoing import spool_names
 from watchd.errors import LaterError
@@ -108,3 +109,6 @@ def _show(answer: dict[str, Any], page: str | None) -> None:
     click.echo()
     rows = [(f["name"], f["state"], f["watch"], f["profile"], f["path"], f["reason"] or "") for f in answer["folders"]]
     table(("FOLDER", "STATE", "WATCH", "PROFILE", "PATH", ""), rows)
+    for one in answer["folders"]:
+        if one.get("unread"):
+            click.echo(f"\nNote: in {one['name']} lie files that are not read: {unread.in_words(one['unread'])}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from watchd.formats import bmp, foreign, gif, isobmff, jpeg, jpeg2000, tiff, webp
+from watchd.formats import bmp, foreign, gif, isobmff, jpeg, jpeg2000, jpeg_closing, tiff, webp
 from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
 from watchd.formats.png import mending, png_chunks
 from watchd.formats.png.proof import PngProof
@@ -26,7 +26,7 @@ _FORMATS: Final = {
     **dict.fromkeys(gif.STARTS, gif.inspect), **dict.fromkeys(tiff.STARTS, tiff.inspect),
 }  # fmt: skip
 _ENDS: Final[Mapping[Format, Callable[[bytes, int], bytes]]] = {
-    Format.JPEG: jpeg.ended, Format.PNG: lambda data, _: mending.mended(data), Format.GIF: gif.ended,
+    Format.JPEG: jpeg_closing.ended, Format.PNG: lambda data, _: mending.mended(data), Format.GIF: gif.ended,
     Format.WEBP: webp.ended, Format.JPEG2000: jpeg2000.ended, Format.AVIF: lambda data, _: isobmff.ended(data),
 }  # fmt: skip
 _READ: Final = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 and HEIC"
@@ -60,7 +60,7 @@ def inspect(data: bytes) -> Verdict:
 def closings(data: bytes, unended: Unended) -> tuple[bytes, ...]:
     """Files that all decode, and to the same pixels, if and only if the picture of an `Unended` is all there."""
     if unended.picture.format is Format.JPEG:
-        return jpeg.closings(data, unended.end)
+        return jpeg_closing.closings(data, unended.end)
     return (ended(data, unended),)
 
 

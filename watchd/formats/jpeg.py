@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from watchd.formats import holes, jpeg_beside
+from watchd.formats import holes, jpeg_beside, jpeg_restarts
 from watchd.formats.picture import Colour, Format, Incomplete, Picture, Unended, Unreadable
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ APP2: Final = 0xE2
 APP14: Final = 0xEE
 APP15: Final = 0xEF
 _TEM: Final = 0x01
-_RESTARTS: Final = range(0xD0, 0xD8)
+_DRI: Final = 0xDD
+_SEQUENTIAL: Final = frozenset({0xC0, 0xC1, 0xC9})
+RESTARTS: Final = range(0xD0, 0xD8)
 _TABLES: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})  # DHT, DAC, DQT, DNL, DRI
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended, progressive, and both arithmetic
 _PROGRESSIVE: Final = frozenset({0xC2, 0xCA})
@@ -47,16 +49,10 @@ _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
 _MARKER_AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _COEFFICIENTS: Final = 64  # of a block
 _XMP: Final = b"http://ns.adobe.com/x"  # of a packet, and of its extension
+
+
 # What follows the last bit of a picture must not matter. Four fillings, no two alike: where a bit is missing, one of
 # them or none shows another picture. Tried on 8,000 cuts; any two of them alone let some pass.
-_FILLINGS: Final = (
-    b"\xaa" * 48,
-    b"\x55" * 48,
-    bytes(number * 151 % 251 for number in range(1, 65)),
-    bytes(number * number * 73 % 253 for number in range(1, 65)),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Offsets of one segment: its marker's FF, its payload, its end (of a scan: the end of its entropy-coded data)."""
@@ -115,7 +111,7 @@ class _SegmentWalk:
             marker, self._at = self._data[found.start() + 1], found.end()
             if marker == EOI:
                 return self._ended()
-            if marker == _TEM or marker in _RESTARTS:
+            if marker == _TEM or marker in RESTARTS:
                 continue
             trouble = self._segment(marker, found.start())
             if trouble is not None:
@@ -221,7 +217,24 @@ def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
     hole = holes.whole_pages_missing(data, 0, walked.end)
     if hole is not None:
         return Incomplete(f"whole pages of zeros from byte {hole}: it may still be copied")
-    return _with_what_follows(data, walked)
+    lack = _lacks_intervals(data, walked.segments)
+    return _with_what_follows(data, walked) if lack is None else Unreadable(lack)
+
+
+def _lacks_intervals(data: bytes, segments: tuple[Segment, ...]) -> str | None:
+    """Whether restart intervals of the picture are missing, where it has any."""
+    every, frame = 0, b""
+    for one in segments:
+        if one.marker == _DRI:
+            every = jpeg_restarts.interval(one.payload(data))
+        elif one.marker in _FRAMES:
+            frame = one.payload(data) if one.marker in _SEQUENTIAL else b""
+        elif one.marker == SOS and every and frame:
+            head = one.body - _LENGTH_BYTES + int.from_bytes(data[one.body - _LENGTH_BYTES : one.body], "big")
+            lack = jpeg_restarts.missing(frame, data[one.body : head], data, (head, one.end), every)
+            if lack is not None:
+                return lack
+    return None
 
 
 def _with_what_follows(data: bytes, walked: JpegWalked) -> Picture | Incomplete:
@@ -291,25 +304,3 @@ def _last_scan(data: bytes, frame: Segment, segments: list[Segment]) -> Segment 
         if not any(lacking.values()):
             return scan
     return None
-
-
-def closings(data: bytes, end: int) -> tuple[bytes, ...]:
-    """Files that all decode to the same pixels if, and only if, the picture of an `Unended` is all there.
-
-    A decoder that meets EOI too early makes up zeros and says nothing. The first file is closed at once, each other one
-    behind bits of its own that a picture which is all there has no use for.
-    """
-    closed = ended(data, end)
-    if data.endswith(END, 0, end):
-        return (closed,)
-    scan = data.rfind(b"\xff\xda", 0, end)
-    reached = max((data.rfind(bytes((0xFF, one)), scan, end), one - _RESTARTS.start) for one in _RESTARTS)
-    after = reached[1] + 1 if reached[0] >= 0 else 0
-    # Where restarts are counted, a decoder skips what stands before the next: it is there, and filled as well.
-    one, two = (bytes((0xFF, _RESTARTS[(after + more) % len(_RESTARTS)])) for more in range(2))
-    return closed, *(b"".join((data[:end], fill, one, fill, two, fill, END)) for fill in _FILLINGS)
-
-
-def ended(data: bytes, end: int) -> bytes:
-    """The picture of an `Unended` as a file of its own."""
-    return data[:end] if data.endswith(END, 0, end) else data[:end] + END

@@ -1,7 +1,7 @@
 """A TIFF said so plainly that decoders agree on it: which samples are alpha, and which are Lab.
 
 Pillow takes a fourth sample for alpha where ExtraSamples is missing, and knows Lab in one of its forms. Both are said
-anew in a directory at the end of a copy; the pixels stay as they are.
+anew in a directory at the end of a copy, without tags whose values the file does not hold; the pixels stay as they are.
 
 Sources: TIFF 6.0, sections 18 (ExtraSamples) and 23 (CIELAB); Adobe Photoshop TIFF technical notes (ICCLAB).
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from watchd.formats import tiff
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _SAMPLES: Final = 0x0115
 _RGB, _CMYK = 2, 5
@@ -64,11 +64,12 @@ def plainly(data: bytes) -> PlainTiff:
         # A result has no alpha beside ink, and what nobody called alpha is none.
         known = () if kind == _CMYK else said
         changes[tiff.EXTRA_SAMPLES] = known + (0,) * (beyond - len(known))
-    return PlainTiff(_changed(data, at, changes) if changes else data, lab)
+    outside = frozenset(number for number, tag in tags.items() if not reader.lies_inside(tag))
+    return PlainTiff(_changed(data, at, changes, outside) if changes or outside else data, lab)
 
 
-def _changed(data: bytes, at: int, changes: Mapping[int, tuple[int, ...]]) -> bytes:
-    """A copy whose first directory, at offset `at`, has these SHORTs in place of its own."""
+def _changed(data: bytes, at: int, changes: Mapping[int, tuple[int, ...]], left_out: Collection[int]) -> bytes:
+    """A copy whose first directory, at offset `at`, has these SHORTs in place of its own, and lacks some tags."""
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in {b"+\0", b"\0+"}
     head, entry, link, inline, pointer = ("Q", "HHQ", "Q", 8, 8) if big else ("H", "HHI", "I", 4, 4)
@@ -78,6 +79,8 @@ def _changed(data: bytes, at: int, changes: Mapping[int, tuple[int, ...]]) -> by
     entries = dict[int, bytes]()
     for start in range(begin, begin + step * count, step):
         entries.setdefault(struct.unpack_from(order + "H", data, start)[0], data[start : start + step])
+    for tag in left_out:
+        entries.pop(tag, None)
     padding = bytes(len(data) % 2)
     tail, begun = bytearray(), len(data) + len(padding)
     for tag, values in changes.items():

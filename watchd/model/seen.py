@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,8 @@ class Listing:
     fresh: Sequence[Found]
     empty: bool
     """Nothing at all lies in it, junk and folders included."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """How many files look like pictures and are not read, by kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,11 @@ def status(host: Host, engine: Engine, supervisor: WatchSupervisor, since: Wall)
     for hot in engine.intake.folders():
         name = hot.folder.name
         polled = supervisor.polled_because(name)
-        folders.append(shapes.folder(hot.folder, offline=away.get(name), polled=polled, waits=waits.get(name)))
+        folders.append(
+            shapes.folder(
+                hot.folder, offline=away.get(name), polled=polled, waits=waits.get(name), unread=hot.standing.unread
+            )
+        )  # fmt: skip
     daemon = {"running": True, "pid": os.getpid(), "since": shapes.moment(since)}
     return {"daemon": daemon, "folders": folders, "gate": shapes.gate(gates(host))}
 

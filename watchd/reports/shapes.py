@@ -9,7 +9,7 @@ from watchd.core.calls import gating
 from watchd.core.text import display
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from watchd.model import Folder, Gate
 
@@ -35,10 +35,14 @@ def gate(gates: Collection[Gate]) -> dict[str, Any]:
     }
 
 
-def folder(settings: Folder, *, offline: str | None, polled: str | None, waits: str | None) -> dict[str, Any]:
+def folder(
+    settings: Folder, *, offline: str | None, polled: str | None, waits: str | None,
+    unread: Mapping[str, int] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """One folder of `status`.
 
-    `polled`: why it gets no events; `waits`: its own hours or budget, which hold it alone.
+    `polled`: why it gets no events; `waits`: its own hours or budget, which hold it alone; `unread`: how many files
+    look like pictures and are not read, by kind.
     """
     return {
         "name": settings.name,
@@ -47,4 +51,5 @@ def folder(settings: Folder, *, offline: str | None, polled: str | None, waits: 
         "state": "online" if offline is None else "offline",
         "watch": "events" if polled is None else "poll",
         "reason": offline or waits or polled,
+        "unread": dict(unread or {}),
     }

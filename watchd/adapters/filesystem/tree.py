@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import stat
+from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
@@ -252,6 +253,7 @@ class _Scan:
         known, matcher, fleeting = self._known(folder), self._matcher, self._fleeting
         other: set[str] = set()
         fresh: list[Found] = []
+        unread: Counter[str] = Counter()
         entries = unchanged = 0
         recall = known.get
         with os.scandir(descriptor) as listed:
@@ -275,12 +277,12 @@ class _Scan:
                     if matcher.enters(prefix + name, name):
                         inner.append((prefix + name, name))
                 elif matcher.takes(prefix + name, name):
-                    found = _found(entry, prefix + name, fleeting=fleeting)
-                    if found is not None:
-                        fresh.append(found)
+                    fresh += _found(entry, prefix + name, fleeting=fleeting)
+                elif (kind := matcher.unread(prefix + name, name)) is not None:
+                    unread[kind] += 1
         if unchanged != len(known):
             known = _still_there(descriptor, known, other)
-        return Listing(folder, known, fresh, entries == 0)
+        return Listing(folder, known, fresh, entries == 0, unread)
 
 
 def _still_there(descriptor: int, known: Mapping[str, int], other: set[str]) -> dict[str, int]:
@@ -289,9 +291,10 @@ def _still_there(descriptor: int, known: Mapping[str, int], other: set[str]) -> 
     return {name: mark for name, mark in known.items() if name in names and name not in other}
 
 
-def _found(entry: os.DirEntry[str], path: str, *, fleeting: bool) -> Found | None:
+def _found(entry: os.DirEntry[str], path: str, *, fleeting: bool) -> tuple[Found, ...]:
+    """The file, if it is one, and still there."""
     try:
         seen = entry.stat(follow_symlinks=False)
     except OSError:
-        return None  # it went between the listing and the look
-    return Found(path, sample_of(seen, fleeting=fleeting)) if stat.S_ISREG(seen.st_mode) else None
+        return ()  # it went between the listing and the look
+    return (Found(path, sample_of(seen, fleeting=fleeting)),) if stat.S_ISREG(seen.st_mode) else ()

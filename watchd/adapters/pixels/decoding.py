@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from watchd.adapters.pixels import colours
 from watchd.adapters.pixels.colours import CANNOT_DECODE
@@ -108,14 +108,26 @@ def _opened(data: bytes, original: Original) -> Image.Image | None:
     """The frame of the size in the header: the first one, but for a TIFF that begins with a thumbnail."""
     picture = original.picture
     image = Image.open(io.BytesIO(data), formats=_PILLOW[picture.format])
-    size = original.upright if picture.format in _TURNED_BY_DECODER else (picture.width, picture.height)
-    pages = getattr(image, "n_frames", 1) if picture.format is Format.TIFF else 1
-    for page in range(min(pages, _MOST_PAGES)):
+    sizes = {(picture.width, picture.height)}
+    if picture.format in _TURNED_BY_DECODER:
+        sizes.add(original.upright)  # before it is loaded, it may have been turned or not
+    for page in range(_MOST_PAGES if picture.format is Format.TIFF else 1):
         if page:
-            image.seek(page)
-        if image.size == size:
+            try:
+                image.seek(page)
+            except EOFError:
+                return None
+        if image.size in sizes:
             return image
     return None
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether no pixel has a colour, as where a decoder says grey in three channels."""
+    if not image.mode.startswith("RGB"):
+        return False
+    red, green, blue = image.getchannel("R"), image.getchannel("G"), image.getchannel("B")
+    return ImageChops.difference(red, green).getbbox() is None and ImageChops.difference(red, blue).getbbox() is None
 
 
 def _doubt(image: Image.Image, picture: Picture) -> str | None:
@@ -123,7 +135,7 @@ def _doubt(image: Image.Image, picture: Picture) -> str | None:
     is_cmyk = image.mode == "CMYK"
     if is_cmyk != (picture.colour is Colour.CMYK):
         return f"come out as {image.mode}, and its header says {picture.colour}"
-    if picture.colour is Colour.GREY and image.mode in _COLOURED:
+    if picture.colour is Colour.GREY and image.mode in _COLOURED and not _is_grey(image):
         return f"come out as {image.mode}, and its header says that they are grey"
     if picture.alpha and image.mode in _OPAQUE and "transparency" not in image.info:
         return "come out opaque, and its header says that they are not"

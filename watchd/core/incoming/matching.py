@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from wcmatch import fnmatch, glob
 
+from watchd.core.incoming import unread
+
 if TYPE_CHECKING:
     from watchd.model import Folder
 
@@ -92,6 +94,13 @@ class Matcher:
             and not self.is_marker(name)
         )
 
+    def unread(self, path: str, name: str) -> str | None:
+        """The kind of a file that is not ours and looks like a picture; None: it does not, or is to be left alone."""
+        kind = unread.kind_of(name)
+        if kind is None or is_junk(name) or self._exclude.match(path, name):
+            return None
+        return kind
+
     def is_marker(self, name: str) -> bool:
         """Whether a file of that name says that a picture is finished."""
         return self._marker is not None and self._marker.fullmatch(name) is not None
@@ -109,8 +118,14 @@ class Matcher:
         if self.is_marker(parts[-1]):
             return NotOurs("it is a marker, which says that a picture is finished")
         if not self._include.match(path, parts[-1]):
-            return NotOurs("its name matches none of this folder's `include` patterns")
+            return NotOurs(self._why_not_included(path, parts[-1]))
         return Ours()
+
+    def _why_not_included(self, path: str, name: str) -> str:
+        kind = self.unread(path, name)
+        if kind is None:
+            return "its name matches none of this folder's `include` patterns"
+        return f"by its name it is a {kind} file, which is not read: export it as JPEG, PNG or TIFF"
 
 
 def marker_of(template: str, path: str) -> str:

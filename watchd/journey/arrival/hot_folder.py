@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from watchd.errors import FolderOfflineError
 from watchd.journey.arrival.making import Making
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from watchd.core.incoming.settling import Observation
     from watchd.interfaces import Clock, Tree
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a hot folder stands. `place`: where it was when it was last there; `reason`: why it is offline."""
+    """How a hot folder stands. `place`: where it was when it was last there; `reason`: why it is offline.
+
+    `unread`: how many files look like pictures and are not read, by kind, as of the last scan of all of it.
+    """
 
     online: bool
     place: Place | None
     reason: str | None
+    unread: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class _Met:
 
     folders: list[str] = field(default_factory=list)
     present: set[str] = field(default_factory=set)
+    unread: Counter[str] = field(default_factory=Counter)
 
 
 class HotFolder:
@@ -130,6 +136,7 @@ class HotFolder:
     def _scan_all(self, marks: Marks) -> None:
         """The reconcile scan; what is not there any more is forgotten here, what it became stays in the ledger."""
         met = self._meet("", marks)
+        self.standing = replace(self.standing, unread=met.unread)
         self._known.keep_folders(met.folders)
         self.making.keep(met.present)
 
@@ -156,6 +163,7 @@ class HotFolder:
                     " that it is; if they were taken away on purpose, `watchd reload`"
                 )
             met.folders.append(listing.folder)
+            met.unread.update(listing.unread)
             for found in listing.fresh:
                 met.present.add(found.path)
                 self._observe(found.path, found.sample, now, proven=marks.files.get(found.path, False))

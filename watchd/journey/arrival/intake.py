@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
+from watchd.core.incoming import unread
 from watchd.journey.arrival import readiness
 from watchd.journey.arrival.admitting import NotYet
 from watchd.journey.arrival.hot_folder import HotFolder
@@ -21,7 +23,7 @@ from watchd.journey.arrival.watches import NoWatches
 from watchd.model import AT_ONCE, Admission, after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from watchd.interfaces import Clock, SightingBook, Tree
     from watchd.journey.arrival.admitting import Admitter
@@ -63,6 +65,7 @@ class Intake:
         self._clock = clock
         self._hints = hints
         self._admitter = admitter
+        self._told_unread: dict[str, set[str]] = defaultdict(set)
         self._registrar = Registrar(ledger, clock, recorder, review, admitted)
         self._admitted = admitted
         self._stopping = threading.Event()
@@ -199,6 +202,8 @@ class Intake:
             self._scanned(hot, self._clock.steady() - began, self._clock.work() - worked)
         if place is not None:
             self._ledger.note_place(name, place)
+        if hot.standing.unread.keys() - before.unread.keys() - self._told_unread[name]:
+            self._tell_of_unread(name, hot.standing.unread)
         if not hot.standing.online:
             self._times.is_away(hot.folder)
             if hot.standing.reason != before.reason:
@@ -209,6 +214,14 @@ class Intake:
         elif not before.online:
             logger.info("Folder %s is online", name, extra={"action": "online"})
             self._admitted(BATCH)  # what was queued for it before, in this run or an earlier one, can go on
+
+    def _tell_of_unread(self, name: str, found: Mapping[str, int]) -> None:
+        """Once for each kind: whoever drops them waits for nothing."""
+        self._told_unread[name] |= found.keys()
+        logger.warning(
+            "In folder %s lie files that look like pictures and are not read: %s. They are left alone; export them as"
+            " JPEG, PNG or TIFF.", name, unread.in_words(found), extra={"action": "unread"},
+        )  # fmt: skip
 
     def _scanned(self, hot: HotFolder, seconds: float, cpu_seconds: float) -> None:
         name = hot.folder.name

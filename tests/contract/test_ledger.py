@@ -644,6 +644,71 @@ def test_a_twin_whose_paid_result_is_gone_is_paid_again_on_retry(ledger: Ledger)
     assert ledger.paid_results(claim(ledger)) == []
 
 
+SENT = replace(GOLD, picture="what is sent")
+
+
+def test_files_are_one_picture_by_what_is_sent_of_them(ledger: Ledger) -> None:
+    first, rated, other = admit(
+        ledger, seen("a", "aa", asked=SENT), seen("b", "bb", asked=SENT),
+        seen("c", "cc", asked=replace(SENT, picture="x")),
+    )  # fmt: skip
+    assert (job(ledger, first).known_by, job(ledger, rated).behind) == ("what is sent", first)
+    assert job(ledger, other).behind is None
+    pay(ledger, claim(ledger))
+    assert [found.id for found in ledger.paid_results(job(ledger, rated))] == [first]
+    assert ledger.paid_results(job(ledger, other)) == []
+
+
+def test_files_of_the_same_bytes_are_one_picture_whatever_is_sent_of_each(ledger: Ledger) -> None:
+    """As where an earlier version did not know what was sent, or one folder sends what another keeps back."""
+    admit(ledger, seen("a", "aa"))
+    pay(ledger, claim(ledger))
+    copy, like_it = admit(ledger, seen("b", "aa", "two", SENT), seen("c", "bb", "two", replace(GOLD, picture="aa")))
+    assert [found.id for found in ledger.paid_results(job(ledger, copy))] == [1]
+    assert [found.id for found in ledger.paid_results(job(ledger, like_it))] == [1]
+
+
+def test_what_is_sent_may_be_the_very_bytes_of_another_file(ledger: Ledger) -> None:
+    plain, dressed = admit(
+        ledger, seen("a", "aa", asked=replace(GOLD, picture="aa")), seen("b", "bb", asked=replace(GOLD, picture="aa"))
+    )
+    assert (job(ledger, plain).picture, job(ledger, dressed).behind) == (None, plain)
+
+
+def test_a_job_that_no_result_is_good_enough_for_is_called_for(ledger: Ledger) -> None:
+    admit(ledger, seen("a", "aa"))
+    pay(ledger, claim(ledger))
+    admit(ledger, seen("b", "aa", "two"))
+    claimed = ledger.claim(FOLDERS, ())
+    assert claimed is not None
+    assert ledger.demand_new(claimed, "they are all lossy") is None
+    assert ledger.claim(FOLDERS, ()) is None, "it costs something now"
+    again = claim(ledger)
+    assert (again.path, ledger.paid_results(again)) == ("b", [])
+    assert isinstance(ledger.demand_new(claimed, "once more"), ClaimLost)
+
+
+def test_paid_answers_are_kept_beside_outputs_until_they_are_given_up(ledger: Ledger) -> None:
+    for path in ("a", "b"):
+        admit(ledger, seen(path, path))
+        claimed = claim(ledger)
+        ledger.receive(arm(ledger, claimed), WIRE, 2.0)
+        ledger.finish(
+            claimed, f"/out/{path}", path, reused_from=None, detail="published", written="jpeg 20", keeps=path == "a"
+        )  # fmt: skip
+    assert [(kept.path, kept.written) for kept in ledger.kept_answers()] == [("a", "jpeg 20")]
+    assert ledger.needed() == {1}
+    ledger.give_up_answer(1)
+    assert (ledger.kept_answers(), ledger.needed()) == ([], set())
+
+
+def test_what_else_a_file_holds_is_remembered_and_is_so_when_it_is_done_again(ledger: Ledger) -> None:
+    admit(ledger, replace(seen(), besides="2 more pages"))
+    pay(ledger, claim(ledger))
+    (again,) = ledger.reprocess(ledger.chosen([1], None, None))
+    assert [job(ledger, one).besides for one in (1, again)] == ["2 more pages"] * 2
+
+
 def test_a_finished_file_is_done_again_as_a_job_of_its_own_and_once_at_a_time(ledger: Ledger) -> None:
     admit(ledger, seen())
     pay(ledger, claim(ledger))

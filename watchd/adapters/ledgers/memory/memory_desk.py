@@ -70,6 +70,7 @@ class MemoryDesk(MemoryRole):
         job = Job(
             number, old.folder, old.path, old.sha256, old.mtime_ns, old.parameters, old.profile, JobState.QUEUED,
             price=old.price, width=old.width, height=old.height, moved=old.moved,
+            picture=old.picture, besides=old.besides,
         )  # fmt: skip
         if row.owner is None:
             row.change(due=False)

@@ -168,4 +168,4 @@ class MemoryLedger(
 
 def _is_needed(job: Job) -> bool:
     """Whether the job's files in the spool are."""
-    return job.state in IN_SPOOL or keeps_tiles(job)
+    return job.state in IN_SPOOL or keeps_tiles(job) or job.keeps

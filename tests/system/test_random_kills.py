@@ -64,7 +64,8 @@ class Torment:
     in_flight: list[int] = field(default_factory=list)
     """For each kill: the calls it met under way."""
     unknown: int = 0
-    strays: int = 0
+    accused: int = 0
+    """Files that two kills met while they were read, which are set aside until the owner says `retry`."""
 
     def configure(self) -> None:
         """Three folders: what becomes of originals, of pictures too large, and of outputs is another thing in each."""
@@ -106,6 +107,9 @@ class Torment:
         """Whether more may be dropped."""
         return len(self.dropped) - self._ended() < BACKLOG
 
+    def _all_is_done(self) -> bool:
+        return self._ended() == len(self.dropped) and not self.house.read("SELECT 1 FROM job WHERE due")
+
     def _ended(self) -> int:
         if not self.house.jobs():
             return 0
@@ -136,9 +140,13 @@ class Torment:
         """Let a daemon that nobody kills bring everything to its end."""
         daemon = self.launch()
         until(
-            lambda: self._ended() == len(self.dropped) and not self.house.read("SELECT 1 FROM job WHERE due"),
-            f"all {len(self.dropped)} files have ended, and their originals are where they belong", timeout=60.0,
-        )  # fmt: skip
+            self._all_is_done, f"all {len(self.dropped)} files have ended, their originals are in place", timeout=60.0
+        )
+        accused = [job["id"] for job in self.house.jobs() if "ended twice" in (job["error"] or "")]
+        self.accused = len(accused)
+        if accused:
+            assert self.house.watchd("retry", *map(str, accused)).returncode == 0
+            until(self._all_is_done, "they are done after all", timeout=60.0)
         assert daemon.stop() == 0
 
     def assert_nothing_is_wrong(self) -> None:
@@ -151,10 +159,7 @@ class Torment:
         assert {name for name, state in states.items() if state == "failed"} == broken
         outputs = {Path(job["output"]) for job in jobs.values() if job["state"] == "done"}
         files = self.look_at_outputs()
-        assert outputs <= files, "a finished job has no output"
-        # A copy that was published and not recorded is dressed anew, with a later date, and so gets another name.
-        self.strays = len(files - outputs)
-        assert {path.parent.name for path in files - outputs} <= {"copies"}, "outputs and finished jobs differ"
+        assert files == outputs, "outputs and finished jobs differ"
         self._assert_each_is_paid_once(jobs)
         self._assert_originals_are_where_they_belong(states)
         self.house.assert_books_balance()
@@ -238,8 +243,8 @@ def test_kills_at_random_moments_lose_tear_and_repeat_nothing(tmp_path: Path) ->
         ended = [one.result() for one in torments]
     met = [calls for one in ended for calls in one.in_flight]
     files = sum(len(one.dropped) for one in ended)
-    unknown, strays = (sum(getattr(one, name) for one in ended) for name in ("unknown", "strays"))
+    unknown, accused = (sum(getattr(one, name) for one in ended) for name in ("unknown", "accused"))
     told = f"{sum(calls > 0 for calls in met)} of {len(met)} kills met calls under way, {sum(met)} in all"
-    print(f"{told}; {files} files, {unknown} unknown, {strays} copies twice")  # noqa: T201 -- the figures of a campaign, with `pytest -s`
+    print(f"{told}; {files} files, {unknown} unknown, {accused} set aside as deadly")  # noqa: T201 -- the figures of a campaign, with `pytest -s`
     assert len(met) == share * AT_ONCE
     assert sum(calls > 0 for calls in met) >= KILLS // 4, f"too few kills met a call under way: {met}"

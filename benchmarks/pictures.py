@@ -1,7 +1,6 @@
 """Pictures for the benchmarks, made fast: each is a whole PNG, each has bytes of its own, and none has metadata.
 
 Without metadata what watchd sends is what lies in the folder, so the service can tell every picture by its SHA-256.
-Those that are `numbered` do have some: they are for rows that make no call.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ def tiny(seed: int) -> bytes:
 
 
 def numbered(picture: bytes, number: int) -> bytes:
-    """The same picture with bytes of its own, a hundred times faster than to make one: a text chunk before its end."""
-    end = len(picture) - 12  # an empty chunk: length, name, CRC
-    return picture[:end] + _chunk(b"tEXt", b"Comment\0%d" % number) + picture[end:]
+    """The same picture with bytes of its own, a hundred times faster than to make one: a content light level."""
+    behind = len(SIGNATURE) + 25  # its header
+    return picture[:behind] + _chunk(b"cLLI", struct.pack(">II", number, number)) + picture[behind:]
 
 
 def twice_small() -> bytes:

@@ -393,7 +393,8 @@ def _in_the_body() -> Iterator[Lie]:
         yield Lie(f"the picture, said to be {kind or 'nothing'}", _raw(partial(_answer, kind=kind)), _WHOLE)
     yield Lie("an HTML page", _raw(lambda _: _answer(_PAGE, "text/html; charset=utf-8")), _BAD)
     yield Lie("a JSON error", _raw(lambda _: _answer(_WORDS, "application/json")), _BAD)
-    yield Lie("a gzip bomb", _raw(lambda _: _answer(gzip.compress(bytes(50_000_000)), "image/png", _GZIP)), _BAD)
+    bomb = gzip.compress(bytes(50_000_000), 1)  # made before anybody waits for it
+    yield Lie("a gzip bomb", _raw(lambda _: _answer(bomb, "image/png", _GZIP)), _BAD)
     yield Lie("the picture as gzip", _raw(lambda right: _answer(gzip.compress(right), "image/png", _GZIP)), _BAD)
     yield Lie("the picture, said to be gzip", _raw(lambda right: _answer(right, "image/png", _GZIP)), _BAD | _WHOLE)
     # How far these come before the deadline is for the machine to say.

@@ -39,7 +39,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def numbered(base: bytes, number: int) -> bytes:
-    """The same PNG with other bytes: a comment that bears a number."""
+    """The same PNG with other bytes that are sent: its content light level bears a number."""
+    behind = len(SIGNATURE) + 25  # its header
+    return base[:behind] + chunk(b"cLLI", struct.pack(">II", number, number)) + base[behind:]
+
+
+def remarked(base: bytes, number: int) -> bytes:
+    """The same PNG with other bytes that are not sent: a comment that bears a number."""
     end = chunk(b"IEND", b"")
     assert base.endswith(end)
     return base.removesuffix(end) + chunk(b"tEXt", b"Comment\0" + str(number).encode()) + end

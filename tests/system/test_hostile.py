@@ -104,7 +104,7 @@ def test_files_that_are_no_pictures_end_failed_with_their_reason_and_stop_nobody
         "cut.png": (picture(1)[:-100], "truncated"),
         "cut.jpg": (picture(2, "JPEG")[:-100], "truncated"),
         "cut.webp": (picture(3, "WEBP")[:-100], "truncated"),
-        "no-end.png": (picture(4)[:-12], "truncated"),
+        "no-end.png": (picture(4)[:-40], "truncated"),
         "page.jpg": (b"<!DOCTYPE html><title>Sign in</title>", "not a picture"),
         "sound.png": (b"RIFF\x24\0\0\0WAVEfmt " + bytes(100), "WAV"),
         "raw.tif": (b"II*\0\x10\0\0\0CR\x02\0" + bytes(100), "raw"),

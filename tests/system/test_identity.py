@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from PIL import Image
 
 from tests.system.house import until
-from tests.system.pictures import numbered, picture, size_of
+from tests.system.pictures import numbered, picture, remarked, size_of
 
 if TYPE_CHECKING:
     from tests.system.house import House
@@ -198,10 +199,12 @@ def test_other_bytes_under_an_old_name_are_a_new_job_and_replace_no_output(house
     assert size_of(Path(second["output"]).read_bytes()) == (600, 600)
 
 
-def test_one_other_byte_in_a_comment_makes_another_picture(house: House) -> None:
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_one_other_byte_makes_another_picture_where_it_is_sent(house: House, *, is_sent: bool) -> None:
     house.configure()
     for number in range(3):
-        house.drop(f"{number}.png", numbered(picture(1), number))
+        house.drop(f"{number}.png", (numbered if is_sent else remarked)(picture(1), number))
     house.once()
-    assert [(job["cost"], job["reused_from"]) for job in house.jobs()] == [(0.02, None)] * 3
+    served = [(0.02, None)] * 2 if is_sent else [(0, 1)] * 2
+    assert [(job["cost"], job["reused_from"]) for job in house.jobs()] == [(0.02, None), *served]
     assert len({job["sha256"] for job in house.jobs()}) == 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from watchd.formats import holes, jpeg_beside, jpeg_restarts
@@ -241,7 +241,7 @@ def _with_what_follows(data: bytes, walked: JpegWalked) -> Picture | Incomplete:
     index = jpeg_beside.further(_payloads(data, walked.segments, APP2))
     said = b"".join(body for _, body in _payloads(data, walked.segments, APP1) if body.startswith(_XMP))
     beside = jpeg_beside.phrases(data, walked.end, index, said)
-    picture = _picture(walked.width, walked.height, walked.components, beside)
+    picture = replace(_picture(walked.width, walked.height, walked.components, beside), outline=walked)
     if len(data) > walked.end:
         there = len(data.rstrip(b"\0")) - walked.end
         announced = sum(one.size for one in index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -50,6 +50,8 @@ class Picture:
     alpha: bool = False
     frames: int = 1
     besides: tuple[str, ...] = ()
+    outline: object = field(default=None, compare=False, repr=False)
+    """What its format's reader has found out about the parts of the file, so that none has to look for them again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,5 +52,5 @@ def read(data: bytes) -> Original | Incomplete | Unreadable:
 
 def read_as(picture: Picture, data: bytes) -> Original:
     """What a file says of a picture that it is known to hold."""
-    metadata = collect(data, picture.format)
+    metadata = collect(data, picture.format, picture.outline)
     return Original(picture, metadata, told_by(data, picture, metadata))

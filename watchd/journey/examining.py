@@ -11,10 +11,12 @@ from watchd.core.request import sendable
 from watchd.core.request.appraising import Appraisal, Refused, appraise, assess, too_large
 from watchd.errors import SourceLostError
 from watchd.formats import containers, reading
-from watchd.formats.metadata.stripping import without_private
+from watchd.formats.metadata.stripping import pieces
 from watchd.formats.picture import Incomplete, Unended
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from watchd.interfaces import Studio, Tree
     from watchd.model import Api, Folder, Sample
 
@@ -36,15 +38,26 @@ class FileRead:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A picture with the bytes that it is decoded and sent from: the file's, mended where decoders need that.
-
-    `picture`: the SHA-256 (hex) that its payment is known by; `sha256`: that of the file.
-    """
+    """A picture with the bytes that it is decoded and sent from: the file's, mended where decoders need that."""
 
     data: bytes
     found: Appraisal
-    picture: str
-    sha256: str
+    file: FileRead
+    send_metadata: bool
+
+    def sent(self) -> Iterable[bytes | memoryview]:
+        """What is sent of a picture that goes as it is, in pieces."""
+        picture = self.found.original.picture
+        return (self.data,) if self.send_metadata else pieces(self.data, picture.format, picture.outline)
+
+    def known_by(self) -> str:
+        """The SHA-256 (hex) that its payment is known by: of what is sent, where that is the file, else of the file."""
+        if not self.found.goes_as_it_is or (self.send_metadata and self.data is self.file.data):
+            return self.file.sha256
+        digest = hashlib.sha256()
+        for piece in self.sent():
+            digest.update(piece)
+        return digest.hexdigest()
 
 
 class Examiner:
@@ -102,7 +115,7 @@ class Examiner:
     def _judged(self, file: FileRead, folder: Folder, *, given_up: bool) -> Examined | Incomplete | Refused:
         match appraise(file.data, folder, self._api, self._studio):
             case Appraisal() as found:
-                return self._examined(containers.mended(file.data, found.original.picture), file, found, folder)
+                return Examined(containers.mended(file.data, found.original.picture), found, file, folder.send_metadata)
             case Incomplete(_, Unended() as perhaps) as incomplete if given_up:
                 return self._proven(file, folder, perhaps) or incomplete
             case (Incomplete() | Refused()) as other:
@@ -119,12 +132,4 @@ class Examiner:
             return found
         if self._studio.prove(containers.closings(file.data, perhaps), original) is not None:
             return None
-        return self._examined(data, file, found, folder)
-
-    @staticmethod
-    def _examined(data: bytes, file: FileRead, found: Appraisal, folder: Folder) -> Examined:
-        """With what it is known by: the hash of what is sent where that is the file, else of the file."""
-        if not found.goes_as_it_is:
-            return Examined(data, found, file.sha256, file.sha256)
-        sent = data if folder.send_metadata else without_private(data, found.original.picture.format)
-        return Examined(data, found, hashlib.sha256(sent).hexdigest(), file.sha256)
+        return Examined(data, found, file, folder.send_metadata)

@@ -99,8 +99,8 @@ class Estimator:
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
         match self._examiner.judge(file, folder):
-            case Examined(_, found, picture):
-                return Measured(file.sha256, picture, found.parameters)
+            case Examined() as examined:
+                return Measured(file.sha256, examined.known_by(), examined.found.parameters)
             case Incomplete(reason):
                 return f"not complete yet: {reason}"
             case Refused(reason):

@@ -109,7 +109,8 @@ def test_every_refusal_has_a_reason_and_what_is_ours_has_none() -> None:
     matcher = Matcher(folder(exclude=("b.jpg",)))
     assert why_not(matcher.verdict("a.jpg")) is None
     assert "exclude" in (why_not(matcher.verdict("b.jpg")) or "")
-    assert "include" in (why_not(matcher.verdict("a.psd")) or "")
+    assert "include" in (why_not(matcher.verdict("a.txt")) or "")
+    assert "Photoshop" in (why_not(matcher.verdict("a.psd")) or "")
     assert "hidden" in (why_not(matcher.verdict(".x/a.jpg")) or "")
 
 

@@ -72,9 +72,7 @@ def written_from(served_by: Job | None, form: OutputFormat) -> str | None:
 def words_for_none(results: Sequence[Job]) -> str:
     """Why none of these will do."""
     told = ", ".join(f"job {result.id}'s is {_written(result) or 'gone'}" for result in results)
-    return (
-        f"the same picture is paid for, and what is left of it is less than this folder asks for ({told}): bought anew"
-    )
+    return f"the same picture is paid for, and what is left of it is less than this folder wants ({told}): bought anew"
 
 
 def is_wanted_better(folder: Folder, folders: Iterable[Folder]) -> bool:

@@ -67,9 +67,13 @@ class Metadata:
         return x * _METRES_PER_INCH, y * _METRES_PER_INCH
 
 
-def collect(data: bytes, picture_format: Format) -> Metadata:
-    """The metadata of a file of tens of MB. Whatever the bytes are, nothing is raised: what is damaged is absent."""
-    found = _READERS[picture_format](data)
+def collect(data: bytes, picture_format: Format, outline: object = None) -> Metadata:
+    """The metadata of a file of tens of MB. Whatever the bytes are, nothing is raised: what is damaged is absent.
+
+    `outline`: as its Picture has it, if that was read from these very bytes.
+    """
+    is_jpeg = picture_format is Format.JPEG
+    found = jpeg_findings.read(data, outline) if is_jpeg else _READERS[picture_format](data)
     block = found.exif.removeprefix(exif_tags.PREFIX) if found.exif else b""
     if not exif_tags.is_block(block):
         if block:
@@ -204,7 +208,7 @@ def _from_jpeg2000(data: bytes) -> Findings:
 
 
 _READERS: Final[Mapping[Format, Callable[[bytes], Findings]]] = {
-    Format.JPEG: jpeg_findings.read, Format.PNG: _from_png, Format.WEBP: _from_webp, Format.TIFF: _from_tiff,
+    Format.PNG: _from_png, Format.WEBP: _from_webp, Format.TIFF: _from_tiff,
     Format.BMP: _from_bmp, Format.GIF: _from_gif, Format.AVIF: _from_boxes, Format.HEIC: _from_boxes,
     Format.JPEG2000: _from_jpeg2000,
 }  # fmt: skip

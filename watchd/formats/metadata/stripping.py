@@ -13,7 +13,7 @@ from watchd.formats.picture import Format, Incomplete, Unreadable
 from watchd.formats.png import png_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ICC_SEGMENT: Final = b"ICC_PROFILE\0"
 JFIF_SEGMENT: Final = b"JFIF\0"
@@ -44,24 +44,30 @@ def without_private(data: bytes, picture_format: Format) -> bytes:
     the service then sees the picture as stored. The resolution goes, as no pixel looks different for it. The result is
     the same whatever metadata was added, taken away or changed.
     """
+    return b"".join(pieces(data, picture_format))
+
+
+def pieces(data: bytes, picture_format: Format, outline: object = None) -> Iterable[bytes | memoryview]:
+    """The same in pieces, most of them views of `data`. `outline`: as its Picture has it, if that is of these bytes."""
     match picture_format:
         case Format.JPEG:
-            return _jpeg(data)
+            return _jpeg(data, outline)
         case Format.PNG:
             return _png(data)
         case Format.WEBP:
-            return _webp(data)
+            return (_webp(data),)
         case _:
             raise ValueError(f"a {picture_format} is never sent as it is")
 
 
-def _jpeg(data: bytes) -> bytes:
+def _jpeg(data: bytes, outline: object) -> Iterable[bytes | memoryview]:
     """All that follows EOI goes as well: films, gain maps and second pictures with metadata of their own."""
-    walked = jpeg.walk(data)
+    walked = outline if isinstance(outline, jpeg.JpegWalked) else jpeg.walk(data)
     match walked:
         case jpeg.JpegWalked(segments):
-            kept = (data[segment.start : segment.end] for segment in segments if _is_pixels(segment))
-            return b"".join((jpeg.START, *_colours(data, segments), *kept, jpeg.END))
+            view = memoryview(data)
+            kept = (view[segment.start : segment.end] for segment in segments if _is_pixels(segment))
+            return jpeg.START, *_colours(data, segments), *kept, jpeg.END
         case Incomplete(reason) | Unreadable(reason):
             raise ValueError(f"not a whole JPEG: {reason}")
         case _:
@@ -94,12 +100,11 @@ def _components(data: bytes, segments: tuple[jpeg.Segment, ...]) -> bytes:
     return frame[_COMPONENTS_AT + 1 :: 3]
 
 
-def _png(data: bytes) -> bytes:
+def _png(data: bytes) -> Iterable[bytes | memoryview]:
     """All that follows IEND goes as well."""
     if not data.startswith(png_chunks.SIGNATURE):
         raise ValueError("not a PNG")
-    view = memoryview(data)  # one copy of the picture, not three
-    return b"".join((png_chunks.SIGNATURE, *_shown_chunks(view, data)))
+    return png_chunks.SIGNATURE, *_shown_chunks(memoryview(data), data)
 
 
 def _shown_chunks(view: memoryview, data: bytes) -> Iterator[memoryview]:

@@ -87,8 +87,8 @@ class Admitter:
     def _judge(self, folder: Folder, path: str, file: FileRead, seen: Observation) -> Admission | NotYet:
         now, given_up = self._clock.steady(), settling.truncated_at(seen, folder.settle, once=self._once)
         match self._examiner.judge(file, folder, given_up=now >= given_up):
-            case Examined(_, Appraisal(original, planned), picture):
-                asked = replace(endpoint.asked(planned, folder.profile), picture=picture)
+            case Examined(_, Appraisal(original, planned)) as examined:
+                asked = replace(endpoint.asked(planned, folder.profile), picture=examined.known_by())
                 return replace(_admission(folder, path, file, asked), besides=original.besides)
             case Incomplete(reason):
                 if now < given_up:

@@ -12,7 +12,6 @@ from watchd.core.request import sendable
 from watchd.core.request.appraising import Refused
 from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
-from watchd.formats.metadata.stripping import without_private
 from watchd.formats.picture import Broken, Incomplete
 from watchd.journey.examining import DEADLY, TOO_MUCH, Examined, FileRead
 from watchd.model import Failure, FailureKind, Rect
@@ -124,7 +123,7 @@ class Preparer:
                 found = self._look_into(job, folder, place, sample)
                 if isinstance(found, Unfit):
                     return found
-                return self._lay_out(job, folder, found.data, found.found, have)
+                return self._lay_out(job, found, have)
             except MemoryError:
                 return _unfit(TOO_MUCH)
 
@@ -161,10 +160,9 @@ class Preparer:
                 case unexpected:
                     assert_never(unexpected)
 
-    def _lay_out(
-        self, job: Job, folder: Folder, data: bytes, found: Appraisal, have: Collection[int]
-    ) -> Prepared | Unfit:
+    def _lay_out(self, job: Job, examined: Examined, have: Collection[int]) -> Prepared | Unfit:
         """What is sent, in the spool: the file as it is where that will do, else its pixels in another."""
+        found = examined.found
         original, planned = found.original, found.parameters
         tile = next((tile for tile in planned.tiles if tile.number not in have), None)
         if not found.goes_as_it_is:
@@ -175,10 +173,10 @@ class Preparer:
             if isinstance(developed, Unfit):
                 return developed
             has_alpha = developed.has_alpha
-        sent = data if folder.send_metadata else without_private(data, original.picture.format)
-        if sent != data:  # else it lies there as it came
+        picture, sent = original.picture, b"".join(examined.sent())
+        if sent != examined.data:  # else it lies there as it came
             self._spool.write(spool_names.snapshot(job), sent)
-        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, original.picture.format, len(sent))
+        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, picture.format, len(sent))
         in_srgb = original.colours is not None and original.colours.overrules
         return Prepared(planned, original.metadata, upload, in_srgb=in_srgb, has_alpha=has_alpha)
 

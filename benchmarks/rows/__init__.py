@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.rows.circle import Circle
 from benchmarks.rows.flood import Flood
 from benchmarks.rows.idle import Idle
 from benchmarks.rows.latency import Latency
@@ -20,4 +21,5 @@ if TYPE_CHECKING:
 
 ROWS: tuple[Row, ...] = (
     Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web(), Years(),
+    Circle(),
 )  # fmt: skip

@@ -452,3 +452,11 @@ def test_a_profile_that_cannot_be_used_does_not_cost_the_picture() -> None:
         broken[at : at + 4] = b"\xff\xff\xff\xf0"
         colours.is_other_than_srgb(bytes(broken))
         assert sent(png(charts.iccp(bytes(broken)))).size == charts.SIZE
+
+
+def test_grey_that_is_multiplied_by_its_alpha_is_read() -> None:
+    """As a TIFF with ExtraSamples 1 may have it (libtiff's minisblack-2c-8b-alpha)."""
+    image = Image.merge("LA", (Image.new("L", (8, 8), 200), Image.new("L", (8, 8), 128))).convert("La")
+    plain = colours.in_eight_bits(image)
+    assert plain.mode == "LA"
+    assert plain.getpixel((0, 0)) == pytest.approx((200, 128), abs=2)

@@ -58,7 +58,8 @@ def in_eight_bits(image: Image.Image) -> Image.Image:
         case mode if mode.startswith("I;16"):
             return image.convert("I").point(lambda level: level * _SIXTEEN_TO_EIGHT).convert("L")
         case "P" | "PA" | "La" | "RGBa":
-            return image.convert("RGBA" if transparent or image.mode != "P" else "RGB")
+            wanted = "LA" if image.mode == "La" else "RGBA" if transparent or image.mode != "P" else "RGB"
+            return image.convert(wanted)
         case "I" | "F":
             raise ValueError("its levels are no fractions of white")
         case _:

@@ -252,7 +252,7 @@ SHELF.add(
 
 WORDS: dict[str, tuple[dict[int, Value], tuple[str, ...]]] = {
     "description": ({DESCRIPTION: (ASCII, b"a caption\0"), MAKE: (ASCII, b"a maker\0")}, ("a caption", "a maker")),
-    "description-long": ({DESCRIPTION: (ASCII, b"word " * 40_000 + b"the end of it\0")}, ("the end of it",)),
+    "description-long": ({DESCRIPTION: (ASCII, b"word " * 10_000 + b"the end of it\0")}, ("the end of it",)),
     "description-no-zero": ({DESCRIPTION: (ASCII, b"a caption")}, ("a caption",)),
     "xmp": ({700: (BYTE, packet("", title("Ein Titel")))}, ("Ein Titel",)),
     "xmp-undefined": ({700: (UNDEFINED, packet("", title("Ein Titel")))}, ("Ein Titel",)),

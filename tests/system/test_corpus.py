@@ -179,6 +179,10 @@ def test_what_pillow_and_imagemagick_both_open_is_done_or_refused_for_a_reason(s
     assert unexplained == [], "others open it: say in `although` why it is right to refuse it"
 
 
+MENDED = frozenset({"beside-between-the-pixels.png", "riff-size-too-large.webp", "no-eoc.j2k"})
+"""Which other programs stumble over, and whose pixels are all there once they are put right."""
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("shelf", SHELVES)
 def test_what_is_to_be_done_shows_its_chart_to_another_program(shelf: str, tmp_path: Path) -> None:
@@ -187,7 +191,7 @@ def test_what_is_to_be_done_shows_its_chart_to_another_program(shelf: str, tmp_p
         pytest.skip("ImageMagick is not installed")
     unread = []
     for entry in chosen(SHELVES[shelf], f"read {shelf}"):
-        if isinstance(entry.end, Done):
+        if isinstance(entry.end, Done) and entry.name not in MENDED:
             path = tmp_path / "picture"  # told by its bytes alone
             path.write_bytes(entry.data())
             if not judging.is_opened_by_pillow(path) and not judging.is_opened_by_imagemagick(path):

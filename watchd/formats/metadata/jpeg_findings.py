@@ -50,7 +50,8 @@ def read(data: bytes, outline: object = None) -> Findings:
 
 
 def _app1(payloads: list[bytes], found: Findings) -> None:
-    found.exif = _after(exif_tags.PREFIX, payloads)
+    # The second zero is padding, and not everybody's is zero (Exiv2).
+    found.exif = next((one[len(exif_tags.PREFIX) :] for one in payloads if one.startswith(exif_tags.PREFIX[:5])), None)
     packet = _after(XMP_SEGMENT, payloads)
     if packet is not None:
         found.xmp, complaint = extended_xmp.joined(packet, _each(EXTENSION_SEGMENT, payloads))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, assert_never
 
 from watchd.core.outgoing import spool_names
 from watchd.core.request import sendable
-from watchd.core.request.appraising import Refused
+from watchd.core.request.appraising import Appraisal, Refused
 from watchd.core.request.endpoint import MAX_UPLOAD_BYTES
 from watchd.errors import FolderOfflineError, SourceLostError
 from watchd.formats.picture import Broken, Incomplete
@@ -19,7 +19,6 @@ from watchd.model import Failure, FailureKind, Rect
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from watchd.core.request.appraising import Appraisal
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.reading import Original
     from watchd.interfaces import Developed, InHand, Spool, Studio, Tree
@@ -86,10 +85,11 @@ def rect_of(tile: Tile) -> Rect:
 
 
 class Preparer:
-    """Prepares one job at a time, so that only one whole picture is in memory however many workers there are.
+    """Reads one file at a time, so that only one is in memory however many workers there are.
 
     Threads: every worker's, one after the other behind its lock; each copies from the share before that, piece by
-    piece, so that nobody waits behind a share that does not answer.
+    piece, so that nobody waits behind a share that does not answer; and has its pixels decoded after that, so that what
+    is sent as it is does not wait for it.
     """
 
     def __init__(self, tree: Tree, examiner: Examiner, spool: Spool, studio: Studio, in_hand: InHand) -> None:
@@ -118,14 +118,48 @@ class Preparer:
             return _gone(f"{lost}; if it comes back it is a new job")
         if sha256 != job.sha256:
             return _gone("other bytes lie under its name now; they are a new job")
+        try:
+            found = self._judged(job, folder, place, sample)
+            if not isinstance(found, Appraisal):
+                return found
+            return self._developed(job, found, have)
+        except MemoryError:
+            return _unfit(TOO_MUCH)
+
+    def _judged(self, job: Job, folder: Folder, place: Place, sample: Sample) -> Appraisal | Prepared | Unfit:
+        """What the copy comes to: ready to be sent as it is, unfit, or still to be decoded by the studio.
+
+        One at a time, as a whole file is in memory; it is let go of before its pixels are, which takes longer.
+        """
         with self._one_at_a_time:
-            try:
-                found = self._look_into(job, folder, place, sample)
-                if isinstance(found, Unfit):
-                    return found
-                return self._lay_out(job, found, have)
-            except MemoryError:
-                return _unfit(TOO_MUCH)
+            examined = self._look_into(job, folder, place, sample)
+            if isinstance(examined, Unfit):
+                return examined
+            found = examined.found
+            if not found.goes_as_it_is:
+                return found
+            picture, sent = found.original.picture, b"".join(examined.sent())
+            if sent != examined.data:  # else it lies there as it came
+                self._spool.write(spool_names.snapshot(job), sent)
+            if picture.alpha:
+                return found
+            return self._as_it_is(job, found, len(sent), has_alpha=False)
+
+    def _as_it_is(self, job: Job, found: Appraisal, size: int, *, has_alpha: bool) -> Prepared:
+        original, planned = found.original, found.parameters
+        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, original.picture.format, size)
+        in_srgb = original.colours is not None and original.colours.overrules
+        return Prepared(planned, original.metadata, upload, in_srgb=in_srgb, has_alpha=has_alpha)
+
+    def _developed(self, job: Job, found: Appraisal, have: Collection[int]) -> Prepared | Unfit:
+        """What is sent of a picture that has to be decoded for it, or for what of it is transparent."""
+        if not found.goes_as_it_is:
+            tile = next((tile for tile in found.parameters.tiles if tile.number not in have), None)
+            return self._converted(job, found, tile)
+        developed = self._develop(job, found.original, None)
+        if isinstance(developed, Unfit):
+            return developed
+        return self._as_it_is(job, found, self._spool.size(spool_names.snapshot(job)), has_alpha=developed.has_alpha)
 
     def _copy(self, job: Job, place: Place) -> tuple[Sample, str]:
         """The file's bytes into the spool; what it showed, and their SHA-256 (hex)."""
@@ -159,26 +193,6 @@ class Preparer:
                     return _unfit(reason)
                 case unexpected:
                     assert_never(unexpected)
-
-    def _lay_out(self, job: Job, examined: Examined, have: Collection[int]) -> Prepared | Unfit:
-        """What is sent, in the spool: the file as it is where that will do, else its pixels in another."""
-        found = examined.found
-        original, planned = found.original, found.parameters
-        tile = next((tile for tile in planned.tiles if tile.number not in have), None)
-        if not found.goes_as_it_is:
-            return self._converted(job, found, tile)
-        has_alpha = False
-        if original.picture.alpha:
-            developed = self._develop(job, original, None)
-            if isinstance(developed, Unfit):
-                return developed
-            has_alpha = developed.has_alpha
-        picture, sent = original.picture, b"".join(examined.sent())
-        if sent != examined.data:  # else it lies there as it came
-            self._spool.write(spool_names.snapshot(job), sent)
-        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, picture.format, len(sent))
-        in_srgb = original.colours is not None and original.colours.overrules
-        return Prepared(planned, original.metadata, upload, in_srgb=in_srgb, has_alpha=has_alpha)
 
     def _converted(self, job: Job, found: Appraisal, tile: Tile | None) -> Prepared | Unfit:
         """Nothing of the original's metadata is in it, whatever the folder says: EXIF speaks of other pixels."""

@@ -157,6 +157,7 @@ class House:
     forks_in_campaigns = False
     """Whether they are forked with `WATCHD_FAULTS=full` too."""
     _nursery: ClassVar[Nursery | None] = None
+    _one_nursery = threading.Lock()
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -277,7 +278,8 @@ class House:
             return None
         if command[1] != "-m" and not str(command[1]).endswith(".py"):
             return None
-        House._nursery = House._nursery or Nursery(self.environment)
+        with House._one_nursery:  # houses of two threads may want the first one at once
+            House._nursery = House._nursery or Nursery(self.environment)
         return House._nursery if House._nursery.suits(environment) else None
 
     def once(self, status: int = 0) -> subprocess.CompletedProcess[str]:

@@ -36,7 +36,7 @@ AT_ONCE = 2
 IN_FLIGHT = 4
 BACKLOG = 12
 SIDE, TILED_SIDE = 256, 400
-LATENCY = 0.15
+LATENCY = 0.4
 ENDED = "state IN ('done', 'failed', 'unknown')"
 IN_DOUBT = "sha256 IN (SELECT sha256 FROM jobs WHERE state = 'unknown')"
 """The same picture is unknown elsewhere: it is not sent again before somebody says so."""
@@ -220,7 +220,8 @@ def _kill_one(tormented: Torment, chance: random.Random) -> None:
         time.sleep(chance.uniform(0.0, 0.7))  # in its start and its recovery
     else:
         daemon.wait_for("started")
-        time.sleep(chance.uniform(0.0, 0.4))
+        # Long enough for the process that cuts tiles to be there, or nothing but the oldest tiles is ever begun.
+        time.sleep(chance.uniform(0.0, 1.0))
     assert daemon.process.poll() is None, daemon.text
     daemon.kill()
     tormented.note_kill()

@@ -31,6 +31,7 @@ _UNREAD: Final = (
 )  # fmt: skip
 """What Pillow raises for a file that it does not read."""
 _BATCH: Final = 20
+_OPAQUE: Final = 255
 _GREY: Final = (128, 128, 128)
 _PROBED: Final = (0.03, 0.16)
 """Where a corner is looked at, in parts of a side: inside of its patch however small the picture is."""
@@ -78,7 +79,10 @@ def differences(wanted: Image.Image, seen: Image.Image, tolerance: int, *, flat:
     if seen.size != size:
         yield f"{seen.size} pixels instead of {size}"
         return
-    transparent = "A" in wanted.getbands()
+    # Where every pixel is opaque, an output may leave out that it says so.
+    transparent = "A" in wanted.getbands() and (
+        seen.mode == "RGBA" or wanted.getchannel("A").getextrema()[0] != _OPAQUE
+    )
     if not flat and transparent != (seen.mode == "RGBA"):
         yield f"mode {seen.mode} for one of {wanted.mode}"
         return

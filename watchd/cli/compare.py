@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,9 @@ def compare(config: str | None, job: str, output: Path | None, *, force: bool, f
     if found.state is not JobState.DONE or found.output is None:
         why = found.error or f"it is {found.state}"
         raise UsageError(f"job {found.id} has no result to compare: {on_one_line(why)}")
-    studio = Darkroom()
-    before = comparing.embed(_original(settings, found), studio, full=full)
-    after = comparing.embed(Path(found.output), studio, full=full)
-    studio.close()
+    with closing(Darkroom()) as studio:
+        before = comparing.embed(_original(settings, found), studio, full=full)
+        after = comparing.embed(Path(found.output), studio, full=full)
     target = output or Path(f"compare-{found.id}.html")
     text = comparing.page(found, calls, before, after)
     try:

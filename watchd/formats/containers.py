@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from watchd.formats import bmp, foreign, gif, isobmff, jpeg, jpeg2000, jpeg_closing, tiff, webp
 from watchd.formats.picture import Format, Incomplete, Picture, Unreadable
 from watchd.formats.png import mending, png_chunks
+from watchd.formats.png.mending import PngWalked
 from watchd.formats.png.proof import PngProof
 
 if TYPE_CHECKING:
@@ -75,4 +76,5 @@ def ended(data: bytes, unended: Unended) -> bytes:
 
 def mended(data: bytes, picture: Picture) -> bytes:
     """The same picture as strict decoders read it; mostly the same object."""
-    return mending.mended(data) if picture.format is Format.PNG else data
+    is_sound = isinstance(picture.outline, PngWalked) and picture.outline.is_sound
+    return data if is_sound or picture.format is not Format.PNG else mending.mended(data)

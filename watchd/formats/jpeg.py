@@ -32,7 +32,7 @@ _DRI: Final = 0xDD
 _SEQUENTIAL: Final = frozenset({0xC0, 0xC1, 0xC9})
 RESTARTS: Final = range(0xD0, 0xD8)
 _TABLES: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})  # DHT, DAC, DQT, DNL, DRI
-_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended, progressive, and both arithmetic
+FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended, progressive, and both arithmetic
 _PROGRESSIVE: Final = frozenset({0xC2, 0xCA})
 _FRAMES_UNREAD: Final = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})  # lossless and hierarchical
 # 255 segments of ICC, 320 of extended XMP and a dozen scans are seen; more are made to keep a reader busy.
@@ -135,7 +135,7 @@ class _SegmentWalk:
         if marker == SOS:
             return self._scan(start, body, end)
         self.segments.append(Segment(marker, start, body, end))
-        if marker in _FRAMES:
+        if marker in FRAMES:
             return self._frame(self._data[body:end])
         return _out_of_place(marker, start)
 
@@ -227,7 +227,7 @@ def _lacks_intervals(data: bytes, segments: tuple[Segment, ...]) -> str | None:
     for one in segments:
         if one.marker == _DRI:
             every = jpeg_restarts.interval(one.payload(data))
-        elif one.marker in _FRAMES:
+        elif one.marker in FRAMES:
             frame = one.payload(data) if one.marker in _SEQUENTIAL else b""
         elif one.marker == SOS and every and frame:
             head = one.body - _LENGTH_BYTES + int.from_bytes(data[one.body - _LENGTH_BYTES : one.body], "big")
@@ -262,7 +262,7 @@ def _picture(width: int, height: int, components: int, beside: tuple[str, ...] =
 
 def _unended(data: bytes, segments: list[Segment]) -> Unended | None:
     """The picture of a file without EOI, if its scans send all of it; whether the last is whole, nobody has seen."""
-    frame = next((one for one in segments if one.marker in _FRAMES), None)
+    frame = next((one for one in segments if one.marker in FRAMES), None)
     last = None if frame is None else _last_scan(data, frame, segments)
     if frame is None or last is None:
         return None

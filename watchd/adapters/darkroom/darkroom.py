@@ -106,6 +106,8 @@ class Darkroom:
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
+        has_heic = importlib.util.find_spec("pillow_heif") is not None
+        self._reads = tuple(kind for kind in Format if kind is not Format.HEIC or has_heic)
         self._places = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
         self._idle: list[tuple[_Process, float]] = []
@@ -116,8 +118,7 @@ class Darkroom:
     @property
     def reads(self) -> Collection[Format]:
         """What can be decoded here: HEIC with its extra alone."""
-        has_heic = importlib.util.find_spec("pillow_heif") is not None
-        return [kind for kind in Format if kind is not Format.HEIC or has_heic]
+        return self._reads
 
     def is_other_than_srgb(self, icc: bytes) -> bool:
         """Whether a profile means visibly other colours than sRGB."""

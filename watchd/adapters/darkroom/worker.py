@@ -69,7 +69,7 @@ class _Worker:
         return [developed.kind, developed.size, developed.converted, developed.has_alpha]
 
     def _preview(
-        self, data: bytes, original: Original, longest: int | None, quality: int, on_white: bool, *,  # noqa: FBT001
+        self, data: bytes, original: Original, longest: int | None, quality: int, on_white: bool, *,  # noqa: FBT001 -- as it comes over the line
         files: Sequence[int],
     ) -> Any:  # fmt: skip
         with _opened(files[0], "wb") as target:

@@ -22,7 +22,6 @@ PORTABLE_NAME_BYTES = 143
 SUFFIXES = 10_000
 _PORTABLE = re.compile(r"[A-Za-z0-9._()+,=@~ -]+")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
-_NUMBERED = re.compile(r".*-([1-9][0-9]{0,3})", re.DOTALL)
 _FIELD = re.compile(r"\{([a-z0-9]+)\}")
 
 
@@ -68,16 +67,6 @@ def candidates(wanted: str) -> Iterator[str]:
     extension = posixpath.splitext(name)[1]
     for candidate in islice(candidates_of(name, extension), 1, None):
         yield posixpath.join(parent, candidate)
-
-
-def is_candidate(path: str, wanted: str) -> bool:
-    """Whether a path is among the `candidates` for what is wanted."""
-    ending = posixpath.splitext(wanted)[1]
-    number = _NUMBERED.fullmatch(path.removesuffix(ending))
-    plain = posixpath.join(posixpath.dirname(wanted), shorten(posixpath.basename(wanted)))
-    if path == plain or number is None:
-        return path == plain
-    return path in islice(candidates(wanted), int(number[1]), int(number[1]) + 1)
 
 
 def candidates_of(name: str, ending: str) -> Iterator[str]:

@@ -53,9 +53,7 @@ def _rank(result: Job, form: OutputFormat) -> int | None:
     kind, _, quality = _written(result).partition(" ")
     if not quality and kind in _LOSSLESS:
         return 0
-    # Of an output that an earlier version wrote it is not known how good it is: as its own kind it has to do.
-    is_as_good = kind == form.type and (not quality or int(quality) >= output_formats.quality(form))
-    return 1 if is_as_good and not output_formats.is_lossless(form) else None
+    return 1 if _is_as_good(kind, int(quality) if quality else None, form) else None
 
 
 def _written(result: Job) -> str:
@@ -81,12 +79,17 @@ def is_wanted_better(folder: Folder, folders: Iterable[Folder]) -> bool:
         return False
     asked = replace(folder.profile, name="")
     return any(
-        replace(other.profile, name="") == asked and not _serves(folder.format, other.format)
+        replace(other.profile, name="") == asked
+        and not _is_as_good(folder.format.type, output_formats.quality(folder.format), other.format)
         for other in folders if other.name != folder.name
     )  # fmt: skip
 
 
-def _serves(given: OutputFormat, wanted: OutputFormat) -> bool:
-    if output_formats.is_lossless(wanted):
+def _is_as_good(kind: str, quality: int | None, wanted: OutputFormat) -> bool:
+    """Whether a lossy output has lost no more than the wanted one would.
+
+    `quality` None: an earlier version wrote it, and nobody knows how good it is. As its own kind it has to do.
+    """
+    if output_formats.is_lossless(wanted) or kind != wanted.type:
         return False
-    return given.type == wanted.type and output_formats.quality(given) >= output_formats.quality(wanted)
+    return quality is None or quality >= output_formats.quality(wanted)

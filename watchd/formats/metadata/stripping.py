@@ -20,7 +20,6 @@ JFIF_SEGMENT: Final = b"JFIF\0"
 _ADOBE_SEGMENT: Final = b"Adobe"
 _JFIF: Final = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
 """A header that says no more than that the colours are JFIF's: no resolution, no thumbnail."""
-_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _COMPONENTS_AT: Final = 5
 _USUAL_COMPONENTS: Final = (b"\1", b"\1\2\3")
 """The names of a JPEG's components whose colours every decoder takes for JFIF's by themselves."""
@@ -96,7 +95,7 @@ def _colours(data: bytes, segments: tuple[jpeg.Segment, ...]) -> Iterator[bytes]
 
 
 def _components(data: bytes, segments: tuple[jpeg.Segment, ...]) -> bytes:
-    frame = next((one.payload(data) for one in segments if one.marker in _FRAMES), b"")
+    frame = next((one.payload(data) for one in segments if one.marker in jpeg.FRAMES), b"")
     return frame[_COMPONENTS_AT + 1 :: 3]
 
 

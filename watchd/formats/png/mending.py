@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from watchd.formats import holes
@@ -40,6 +40,13 @@ _FILM: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _NAMED: Final = _BEFORE_PIXELS | _ONCE | _FILM | frozenset(b"tEXt zTXt iTXt iDOT caBX".split())
 """What a chunk with a wrong checksum may be called to be believed that it is none of the pixels."""
 _NUMBER_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PngWalked:
+    """What a walk over a file has found: whether strict decoders read it as it is."""
+
+    is_sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,12 @@ class _FileWalk:
             short = f"{end - len(data)} bytes short of that chunk's end"
             return Incomplete(f"it ends inside its {kind.decode()} chunk, {short}")
         return _Span(kind, at, end)
+
+    def is_sound(self) -> bool:
+        """Whether nothing is flawed in a file whose walk has come to IEND, and nothing behind it."""
+        last = self.end - HEADER_BYTES - CRC_BYTES
+        is_right = self._data.startswith(png_chunks.chunk(b"IEND", b""), last)
+        return is_right and not self.flaws and self.end == len(self._data)
 
     def picture(self) -> Picture | None:
         """What the header says, once there are pixels."""
@@ -264,7 +277,8 @@ def inspect(data: bytes) -> Picture | Incomplete | Unreadable:
         case None:
             if picture is None:  # not reached: a walk that comes to IEND has met pixels
                 return Unreadable("it has no pixel data (no IDAT chunk)")
-            return picture if walk.doubts is None else Incomplete(walk.doubts, perhaps)
+            whole = replace(picture, outline=PngWalked(walk.is_sound()))
+            return whole if walk.doubts is None else Incomplete(walk.doubts, perhaps)
 
 
 def mended(data: bytes) -> bytes:
@@ -276,8 +290,7 @@ def mended(data: bytes) -> bytes:
     verdict = walk.run()
     if walk.picture() is None or isinstance(verdict, Damaged | Unreadable):
         return data
-    ends_well = verdict is None and data.startswith(png_chunks.chunk(b"IEND", b""), walk.end - HEADER_BYTES - CRC_BYTES)
-    if ends_well and not walk.flaws and walk.end == len(data):
+    if verdict is None and walk.is_sound():
         return data
     view = memoryview(data)
     parts: list[bytes | memoryview] = [SIGNATURE, *(view[span.start : span.end] for span in walk.kept)]

@@ -202,7 +202,7 @@ class Intake:
             self._scanned(hot, self._clock.steady() - began, self._clock.work() - worked)
         if place is not None:
             self._ledger.note_place(name, place)
-        if hot.standing.unread.keys() - before.unread.keys() - self._told_unread[name]:
+        if hot.standing.unread.keys() - self._told_unread[name]:
             self._tell_of_unread(name, hot.standing.unread)
         if not hot.standing.online:
             self._times.is_away(hot.folder)

@@ -60,7 +60,7 @@ class Finisher:
 
     def publish(self, job: Job, folder: Folder) -> None:
         """Publish the paid answer that lies in the spool."""
-        tiles = self._ledger.tiles(job) if job.tiles else {}
+        tiles = self._tiles(job)
         try:
             published = self._publisher.publish(job, folder, tiles)
         except FileNotFoundError:
@@ -74,7 +74,7 @@ class Finisher:
 
     def safe_tiles(self, job: Job) -> Mapping[int, Rect] | None:
         """Tiles that are paid for and there; None: some are not, and the job has gone back to have them paid again."""
-        tiles = self._ledger.tiles(job) if job.tiles else {}
+        tiles = self._tiles(job)
         return None if self._goes_back_for(job, tiles) else tiles
 
     def _goes_back_for(self, job: Job, tiles: Collection[int]) -> bool:
@@ -88,6 +88,10 @@ class Finisher:
                 extra={"action": "tiles_lost", "job": job.id},
             )  # fmt: skip
         return bool(gone)
+
+    def _tiles(self, job: Job) -> Mapping[int, Rect]:
+        """The tiles of a job that are safe; none where it is not cut."""
+        return self._ledger.tiles(job) if job.tiles else {}
 
     def _is_there(self, name: str) -> bool:
         return self._size(name) > 0
@@ -140,7 +144,7 @@ class Finisher:
         if not self.has_name(job, folder, prepared, made):
             return True
         if earlier.keeps:
-            tiles = self._ledger.tiles(earlier) if earlier.tiles else {}
+            tiles = self._tiles(earlier)
             published = self._publisher.publish_kept(job, folder, earlier, tiles)
             if published is None:
                 self._ledger.give_up_answer(earlier.id)
@@ -173,18 +177,17 @@ class Finisher:
         if lost is None:
             self._served(job.folder)
             self._recorder.published(job, published, served_by)
-            tiles = self._ledger.tiles(job) if job.tiles else ()
             if keeps:
                 self._spool.remove(*spool_names.beside_answer(job))
                 self.bound_kept_answers()
             else:
-                self.clear(job, tiles)
+                self.clear(job, self._tiles(job))
 
     def bound_kept_answers(self) -> None:
         """Answers are kept as long as a folder wants them, and while there are not too many."""
         sizes = {}
         for job in self._ledger.kept_answers():
-            tiles = self._ledger.tiles(job) if job.tiles else {}
+            tiles = self._tiles(job)
             names = [spool_names.answer(job, number) for number in tiles] or [spool_names.answer(job)]
             sizes[job] = names, sum(self._size(name) for name in names)
         over = sum(size for _, size in sizes.values()) - MOST_KEPT_BYTES

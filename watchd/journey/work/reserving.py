@@ -96,7 +96,7 @@ class Reserver:
         )  # fmt: skip
         wanted = naming.output_path(folder, facts)
         held = self._ledger.name_of(job) if made.at is not None else None
-        if held is not None and naming.is_candidate(held, wanted):
+        if held is not None and held in naming.candidates(wanted):
             return held  # a copy that was made and not recorded before a crash is found there
         may_replace = folder.on_collision == "overwrite"
         if folder.on_collision == "suffix":

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.contract.uploads import GOLD, PictureUpload, parameters
 from watchd.adapters.http import answers, bodies
+from watchd.adapters.http.dialogue import Head
 from watchd.adapters.http.redactor import BodyVeil, Redactor
 from watchd.core.calls.outcomes import Quota
 from watchd.core.request import endpoint
@@ -148,9 +149,8 @@ def test_a_body_nested_without_end_is_only_words() -> None:
 
 def answered(**headers: str) -> endpoint.Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return answers.read_error(
-        httpx.Response(429, headers=named, stream=httpx.ByteStream(b'{"error": "slow"}')), Redactor()
-    )
+    head = Head(429, named, length=None, reason="")
+    return answers.read_error(head, [b'{"error": "slow"}'], Redactor())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+import httpcore
 import httpx
 
 from watchd.core.calls.outcomes import Quota
@@ -15,6 +16,9 @@ from watchd.core.request.endpoint import Answer
 from watchd.core.text import on_one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from watchd.adapters.http.dialogue import Head
     from watchd.adapters.http.redactor import Redactor
 
 MOST_ERROR_BYTES = 64 * 1024
@@ -25,21 +29,21 @@ MOMENTS_FROM = 1e9
 """A smaller number, which as a Unix time would lie before 2001, can only be meant as seconds from now."""
 
 
-def read_error(response: httpx.Response, hidden: Redactor) -> Answer:
-    """The answer of an open response whose status is not 200; a body that breaks off is used as far as it came."""
+def read_error(head: Head, pieces: Iterable[bytes], hidden: Redactor) -> Answer:
+    """The answer of a status other than 200; a body that breaks off is used as far as it came."""
     body = b""
     try:
-        for chunk in response.iter_raw():
+        for chunk in pieces:
             body += chunk
             if len(body) > MOST_ERROR_BYTES:
                 break
-    except httpx.HTTPError:
+    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
         pass  # the status has been read; its words are only for people
-    headers = response.headers
+    headers = head.headers
     return Answer(
-        status=response.status_code,
+        status=head.status,
         message=words(body, headers.get("content-type", ""), hidden),
-        retry_after=_seconds_to_wait(headers, response.status_code),
+        retry_after=_seconds_to_wait(headers, head.status),
         balance_usd=_number(headers.get("x-venice-balance-usd")),
         balance_diem=_number(headers.get("x-venice-balance-diem")),
         is_page=_is_page(body, headers.get("content-type", "")),
@@ -89,7 +93,7 @@ def _details(details: Any) -> str:
     return "; ".join(found)
 
 
-def quota(headers: httpx.Headers) -> Quota:
+def quota(headers: Mapping[str, str]) -> Quota:
     """What the vendor's rate-limit headers say; a header that is missing or makes no sense says nothing."""
     return Quota(
         limit=_whole(headers.get("x-ratelimit-limit-requests")),
@@ -98,7 +102,7 @@ def quota(headers: httpx.Headers) -> Quota:
     )
 
 
-def _seconds_to_wait(headers: httpx.Headers, status: int) -> float | None:
+def _seconds_to_wait(headers: Mapping[str, str], status: int) -> float | None:
     asked = headers.get("retry-after")
     if asked is not None:
         seconds = _number(asked)
@@ -111,7 +115,7 @@ def _seconds_to_wait(headers: httpx.Headers, status: int) -> float | None:
     return _seconds_to_reset(headers) if status == httpx.codes.TOO_MANY_REQUESTS else None
 
 
-def _seconds_to_reset(headers: httpx.Headers) -> float | None:
+def _seconds_to_reset(headers: Mapping[str, str]) -> float | None:
     reset = _number(headers.get("x-ratelimit-reset-requests"))
     if reset is None or reset < 0:
         return None
@@ -120,7 +124,7 @@ def _seconds_to_reset(headers: httpx.Headers) -> float | None:
     return max(0.0, (reset / 1000 if reset >= MILLISECONDS_FROM else reset) - _now_there(headers))
 
 
-def _now_there(headers: httpx.Headers) -> float:
+def _now_there(headers: Mapping[str, str]) -> float:
     """The Unix time at which the service believes to have answered: our own clock may be wrong by years."""
     moment = _moment(headers.get("date", ""))
     return time.time() if moment is None else moment

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 import httpcore
-import httpx
 
 from watchd.adapters.http import bodies
 from watchd.core.calls.outcomes import Answered, Lost, NotSent, Quota, Traffic
@@ -27,6 +26,10 @@ class ArmingFailedError(Exception):
         self.reason = reason
 
 
+class CutError(httpcore.NetworkError):
+    """The call was ended from here, and no answer is looked for."""
+
+
 class Exchange:
     """Holds the last bytes back until the call is armed, and keeps count of what went each way."""
 
@@ -36,6 +39,7 @@ class Exchange:
         self.cf_ray: str | None = None
         self.quota = Quota()
         self.armed = False
+        """Whether the ledger has it as armed, and the last bytes may have left."""
         self._arm = arm
         self._tether = tether
         self._sent = 0
@@ -56,22 +60,22 @@ class Exchange:
 
     def _before_the_last_bytes(self) -> None:
         self._tether.await_answer()  # from here on it is the ledger that is waited for, and no line that has to move
-        self._end_if_cut()
-        if self._tether.peer_has_left():
-            # Nothing has been run and nothing can be: better to know it before the call counts as armed. In the words
-            # of the transport, which then looks whether an answer, such as an early 402, came before the end.
-            raise httpcore.WriteError("the service closed the connection during the upload")
+        self._end_if_over()
         try:
             self._arm()
         except Exception as reason:
             raise ArmingFailedError(reason) from reason
-        self._end_if_cut()  # while the ledger waited for room, say: the last bytes have not left
+        self._end_if_over()  # while the ledger waited for room, say: the last bytes have not left
         self.armed = True
 
-    def _end_if_cut(self) -> None:
+    def _end_if_over(self) -> None:
+        """Nothing has been run and nothing can be where all but the last bytes is all that ever comes."""
         reason = self._tether.cut_because()
         if reason is not None:
-            raise httpx.WriteError(reason)
+            raise CutError(reason)
+        if self._tether.peer_has_left():
+            # In the words of the transport, which then looks whether an answer, such as an early 402, came before.
+            raise httpcore.WriteError("the service closed the connection during the upload")
 
     def _upload_s(self) -> float:
         if self._upload_began is None:

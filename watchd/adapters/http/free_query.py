@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from watchd.adapters.http.deadline import Deadline
+from watchd.adapters.http.deadline import Deadline, Timekeeper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,8 @@ def ask(
         httpx.HTTPError: nobody answered, or not in time.
     """
     with (
-        Deadline(seconds) as tether,
+        closing(Timekeeper()) as timekeeper,
+        Deadline(seconds, timekeeper) as tether,
         client.stream("GET", url, headers=headers, params=params, extensions={"trace": tether.trace}) as response,
     ):
         body = bytearray()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import httpcore
@@ -109,16 +110,22 @@ class Way:
             as `Dialogue` does: a proxy that is no proxy.
         """
         host, port = self._url.raw_host.decode("ascii"), _port(self._url)
-        if self._proxy is None:
-            stream = self._connected(host, port, hold)
-        else:
-            at = self._proxy.url
-            stream = self._connected(at.raw_host.decode("ascii"), _port(at), hold)
-            if self._proxy_verified is not None:
-                stream = self._secured(stream, self._proxy_verified, at.raw_host.decode("ascii"), hold)
-            if not self.passes_on:
-                self._ask_for_tunnel(stream, f"{host}:{port}".encode("ascii"))
-        return stream if self._verified is None else self._secured(stream, self._verified, host, hold)
+        with ExitStack() as undo:
+            if self._proxy is None:
+                stream = self._connected(host, port, hold)
+                undo.callback(stream.close)
+            else:
+                at = self._proxy.url
+                stream = self._connected(at.raw_host.decode("ascii"), _port(at), hold)
+                undo.callback(stream.close)
+                if self._proxy_verified is not None:
+                    stream = self._secured(stream, self._proxy_verified, at.raw_host.decode("ascii"), hold)
+                if not self.passes_on:
+                    self._ask_for_tunnel(stream, f"{host}:{port}".encode("ascii"))
+            if self._verified is not None:
+                stream = self._secured(stream, self._verified, host, hold)
+            undo.pop_all()
+        return stream
 
     def _connected(self, host: str, port: int, hold: Hold) -> httpcore.NetworkStream:
         stream = self._backend.connect_tcp(host, port, self._timeout, None, SOCKET_OPTIONS)
@@ -134,10 +141,9 @@ class Way:
 
     def _ask_for_tunnel(self, stream: httpcore.NetworkStream, target: bytes) -> None:
         asked = Dialogue(stream)
-        asked.say("CONNECT", target, [(b"Host", target), (b"Accept", b"*/*"), *self._proxy_headers], iter((b"",)))
+        asked.say("CONNECT", target, [(b"Host", target), (b"Accept", b"*/*"), *self._proxy_headers], iter(()))
         came = asked.head()
         if came.status // 100 != SUCCESS:
-            stream.close()
             raise httpcore.ProxyError(f"{came.status} {came.reason}")
 
 

@@ -53,13 +53,13 @@ class Dialogue:
             httpcore.LocalProtocolError: a header holds what no header may.
         """
         try:
-            head: bytes | None = self._state.send(h11.Request(method=method, target=target, headers=[*headers]))
+            head = self._state.send(h11.Request(method=method, target=target, headers=[*headers]))
         except h11.LocalProtocolError as error:
             raise httpcore.LocalProtocolError(str(error)) from error
         try:
-            for piece in body:  # the head leaves with the first piece: one packet, and one system call, less
-                self._stream.write(piece if head is None else head + piece)
-                head = None
+            self._stream.write(head or b"")
+            for piece in body:
+                self._stream.write(piece)
         except httpcore.WriteError:
             pass  # a service that has had enough may close first and have said why
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
+from watchd.adapters.ledgers.sqlite.transactions import Transactions, passing, transaction
 from watchd.model import BudgetReached, ClaimLost, EndedCall, Outcome, Rect
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class CallPoints(Transactions):
     """Implements `interfaces.CallBook`. Each write begins with the job's row: where that is lost, nothing follows."""
 
-    @transaction
+    @passing
     def begin_sending(
         self, job: Job, price: int, limits: Sequence[Limit], expects: tuple[int, int] = (0, 0), tile: Tile | None = None
     ) -> int | BudgetReached | ClaimLost:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.sqlite.rows import job_of, text_of
-from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
+from watchd.adapters.ledgers.sqlite.transactions import Transactions, passing, transaction
 from watchd.core.calls.retrying import PUBLISH_AGAIN_S
 from watchd.model import AT_ONCE, ClaimLost, FailureKind, Steady, after
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Claims(Transactions):
     """Implements `interfaces.JobQueue`. Claims are single atomic statements with an owner, a lease and a token."""
 
-    @transaction
+    @passing
     def claim(self, folders: Collection[str], calling: Collection[str]) -> Job | None:
         """Take one job of `folders` that can go on now; outside `calling` only what costs nothing."""
         now = self.clock.steady()
@@ -44,7 +44,7 @@ class Claims(Transactions):
         rows = self.rows("job", id=job_id)
         return job_of(rows[0]) if rows else None
 
-    @transaction
+    @passing
     def release(self, job: Job, not_before: Steady = AT_ONCE) -> ClaimLost | None:
         """Give a claim back as it was."""
         if not self.run("release", **self.claimed(job), not_before=not_before).rowcount:
@@ -100,7 +100,7 @@ class Claims(Transactions):
             self.event(job.id, "abandoned", failure.words)
         return lost
 
-    @transaction
+    @passing
     def note(self, job: Job, step: str, detail: str) -> ClaimLost | None:
         """A step worth telling in `explain` that changes no state."""
         if not self.holds(job):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
+from watchd.adapters.ledgers.sqlite.transactions import Transactions, passing
 from watchd.interfaces.ledger.name_book import NameHolder
 from watchd.model import ClaimLost
 
@@ -22,7 +22,7 @@ class Names(Transactions):
             return NameHolder(row["job_id"], os.fsdecode(row["path"]), bool(row["ended"]))
         return None
 
-    @transaction
+    @passing
     def take_name(
         self, job: Job, key: str, path: str, *, instead_of: int | None = None, share: bool = False
     ) -> bool | ClaimLost:

@@ -1,4 +1,4 @@
-"""The writer's machinery: one connection, one lock, and a transaction around each method.
+"""The writer's machinery: one connection, one lock, and a transaction around each method (grouping.py).
 
 A full disk, or a quota, makes a commit wait, not fail: whatever was to be told to the ledger is told when there is
 room, and until then nobody who would spend money gets past it. Everything else that keeps the ledger from being written
@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, assert_never, cast
 
 from watchd.adapters.ledgers.sqlite import clean_end, opening, statements
+from watchd.adapters.ledgers.sqlite.grouping import Groups, Turn
 from watchd.adapters.ledgers.sqlite.proving import LedgerProof
 from watchd.adapters.ledgers.sqlite.rows import text_of
 from watchd.core import text
@@ -52,18 +53,22 @@ def transaction(
     method: Callable[Concatenate[Self_, Given], Answer],
 ) -> Callable[Concatenate[Self_, Given], Answer]:
     """Make a method one transaction, durable when it returns; begun anew when it had to wait for room."""
+    return _as_transaction(method, durable=True)
 
+
+def passing(
+    method: Callable[Concatenate[Self_, Given], Answer],
+) -> Callable[Concatenate[Self_, Given], Answer]:
+    """The same for what a power cut may take back, as a start does so anyway: a claim, say."""
+    return _as_transaction(method, durable=False)
+
+
+def _as_transaction(
+    method: Callable[Concatenate[Self_, Given], Answer], *, durable: bool
+) -> Callable[Concatenate[Self_, Given], Answer]:
     @functools.wraps(method)
     def run(self: Self_, *given: Given.args, **named: Given.kwargs) -> Answer:
-        with self.lock:
-            while True:
-                try:
-                    return self.attempt(lambda: method(self, *given, **named))
-                except sqlite3.OperationalError as error:
-                    self.make_room(error)
-                except sqlite3.Error as error:
-                    self.is_sound = False
-                    raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
+        return cast("Answer", self.transact(lambda: method(self, *given, **named), durable=durable))
 
     return cast("Callable[Concatenate[Self_, Given], Answer]", run)
 
@@ -95,6 +100,8 @@ class Transactions:
         self._path = path
         self._sql = statements.load("queries.sql")
         self._given_up = False
+        self._groups = Groups(self.connection, self.lock, self.attempt, self._alone)
+        self._syncs = True
         self._load_ballast()
 
     def close(self) -> None:
@@ -109,8 +116,34 @@ class Transactions:
         """Wait for room no longer: the process ends, and what could not be written is found again at the next start."""
         self._given_up = True  # no more than that: a signal handler may be the one who says so
 
-    def attempt(self, body: Callable[[], Answer]) -> Answer:
+    def transact(self, body: Callable[[], Any], *, durable: bool = True) -> Any:
+        """Carry out one transaction, with those of others who wait meanwhile; what it answers, or raises."""
+        return self._groups.carry_out(Turn(body, durable=durable))
+
+    def _alone(self, turn: Turn) -> None:
+        """One by itself, as often as it has to wait for room."""
+        while not turn.is_over:
+            try:
+                turn.end(self.attempt(turn.body, durable=turn.durable))
+            except sqlite3.OperationalError as error:
+                try:
+                    self.make_room(error)
+                except LedgerError as given_up:
+                    turn.end(error=given_up)
+            except sqlite3.Error as error:
+                self.is_sound = False
+                cause = LedgerError(f"the ledger cannot be written ({error}): nothing more is sent")
+                cause.__cause__ = error
+                turn.end(error=cause)
+            except Exception as error:
+                turn.end(error=error)
+
+    def attempt(self, body: Callable[[], Answer], *, durable: bool = True) -> Answer:
         """BEGIN IMMEDIATE … COMMIT; a deferred BEGIN would fail where it could have waited."""
+        if durable != self._syncs:
+            # What is not synced comes before what is, in one log: it is durable with the next that is.
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._syncs = durable
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             answer = body()

@@ -80,6 +80,7 @@ def test_sigterm_lets_the_call_in_flight_end_and_stops_in_order(house: House) ->
     left = {path.name for path in house.state.iterdir()}
     assert left == {
         "ballast",
+        "folders.json",
         "ledger.db",
         "lock",
         "spool",

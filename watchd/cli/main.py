@@ -18,12 +18,45 @@ from watchd.errors import LedgerError, WatchdError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (
-    "run", "once", "check", "estimate", "status", "jobs", "explain", "compare", "retry", "reprocess", "approve",
-    "pause", "resume", "dismiss", "adopt", "reload", "ledger", "init", "install-service", "schema", "sandbox", "demo",
-)  # fmt: skip
+SECTIONS = {
+    "To begin": {
+        "demo": "See it work on real pictures; no key, nothing is spent.",
+        "init": "Write a commented starter file, and make its folders.",
+        "check": "Is all well? Each finding with its remedy.",
+        "install-service": "Make a systemd service of this configuration.",
+    },
+    "To work": {
+        "run": "Watch the folders until told to stop.",
+        "once": "Process what lies in the folders now, then exit.",
+        "reload": "Take over the configuration file as it is now.",
+        "adopt": "A folder has another name in the file now.",
+    },
+    "To look": {
+        "status": "Daemon, gate, folders, counts, money.",
+        "jobs": "List the jobs, newest first.",
+        "explain": "Why was this file processed, or why not?",
+        "compare": "A job before and after, as one HTML file.",
+        "estimate": "What waits, and what it would cost.",
+    },
+    "To decide": {
+        "approve": "Let a backlog go that waits for you.",
+        "pause": "Make no new calls until `resume`.",
+        "resume": "Try again now, whatever held the calls.",
+        "retry": "Failed and unknown jobs back into the queue.",
+        "reprocess": "Finished files once more, for their price.",
+        "dismiss": "Let unknown jobs be: nothing more is sent.",
+    },
+    "To keep and to build on": {
+        "ledger": "Copy the ledger, look through it, write it anew.",
+        "schema": "The JSON Schema of the configuration.",
+        "sandbox": "The service itself on loopback, with play money.",
+    },
+}
+"""Every command by what it is for, each with a line of its own: `--help` loads none of them."""
+COMMANDS = tuple(name for section in SECTIONS.values() for name in section)
 IN_USE_OR_UNTRUSTED = 4
 USAGE = 2
+WIDEST = max(map(len, COMMANDS))
 
 
 class _Commands(click.Group):
@@ -31,6 +64,11 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([*commands.items()], col_max=WIDEST)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's
         if cmd_name not in COMMANDS:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchd.adapters.host import control
 from watchd.adapters.ledgers import choosing
-from watchd.cli.common import load, state_dir, table
-from watchd.core.calls import scheduling
+from watchd.cli.common import find, load, state_dir, table
+from watchd.config import glance
 from watchd.core.incoming import unread
 from watchd.core.money import of_usd
 from watchd.core.outgoing import spool_names
 from watchd.errors import LaterError
 from watchd.reports import shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RESUME = "`watchd resume` lets it go on"
 WAYS_ON = {"approval": "`watchd approve` lets it go on", "ledger": "it goes on by itself when there is room"}
@@ -30,7 +34,7 @@ WAYS_ON = {"approval": "`watchd approve` lets it go on", "ledger": "it goes on b
 def status(config: str | None, *, as_json: bool) -> None:
     """Daemon, gate, folders, counts, money."""
     state = state_dir(config)
-    told = _ask(state) or _without_daemon(config)
+    told = _ask(state) or _without_daemon(config, state)
     answer = _collect(state, told)
     if as_json:
         click.echo(json.dumps(answer, indent=2))  # without the page's link: such output is kept and sent around
@@ -59,18 +63,30 @@ def _ask(state: Path) -> dict[str, Any] | None:
         return {"daemon": {"running": True, "pid": None, "since": None}, "folders": []}
 
 
-def _without_daemon(config: str | None) -> dict[str, Any]:
+def _without_daemon(config: str | None, state: Path) -> dict[str, Any]:
     from watchd.adapters.filesystem import mounts  # noqa: PLC0415 -- only where no daemon answers
 
     folders, now = [], datetime.now().astimezone()
-    for folder in load(config).folders:
+    for folder in _folders(config, state):
         there = Path(folder.path).is_dir()
         marked = folder.mount_marker is None or Path(folder.path, folder.mount_marker).exists()
         offline = None if there and marked else "it is not there" if not there else f"it has no {folder.mount_marker}"
         silent = folder.watch == "auto" and mounts.gives_no_events(mounts.type_of(folder.path))
         polled = "its file system tells of no change" if silent else "`watch: poll`" if folder.watch == "poll" else None
-        folders.append(shapes.folder(folder, offline=offline, polled=polled, waits=scheduling.wait_of(folder, now)))
+        waits = None
+        if folder.hours is not None:
+            from watchd.core.calls import scheduling  # noqa: PLC0415 -- few folders have hours
+            from watchd.model import Hours  # noqa: PLC0415 -- as said
+
+            waits = scheduling.wait_of(Hours(*folder.hours), now)
+        folders.append(
+            shapes.folder(folder.name, folder.path, folder.profile, offline=offline, polled=polled, waits=waits)
+        )
     return {"daemon": {"running": False, "pid": None, "since": None}, "folders": folders}
+
+
+def _folders(config: str | None, state: Path) -> Sequence[glance.Glance]:
+    return glance.recall(find(config), state, os.environ) or glance.of(load(config))
 
 
 def _tell_of_tiles(state: Path) -> None:

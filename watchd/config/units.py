@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from watchd.model import MICROS_PER_USD, Hours
+from watchd.model import MICROS_PER_USD
+
+if TYPE_CHECKING:
+    from watchd.model import Hours
 
 _COUNT: Final = r"[0-9]+(\.[0-9]+)?"
 DURATION_PATTERN: Final = rf"^(?=.)({_COUNT}d)?({_COUNT}h)?({_COUNT}m(?!s))?({_COUNT}s)?({_COUNT}ms)?$"
@@ -142,6 +145,8 @@ def parse_hours(value: object) -> Hours:
     start, end = (int(hour) * 60 + int(minute) for hour, minute in (part.split(":") for part in value.split("-")))
     if start == end:
         raise RefusedError(f"start and end are the same (for the whole day write null), {expected}")
+    from watchd.model import Hours  # noqa: PLC0415 -- a path needs no hours
+
     return Hours(start, end)
 
 

@@ -5,41 +5,45 @@ named `*_at` are Unix time in seconds (float). File names are `str` as the file 
 carried as surrogates (PEP 383); a `path` of a picture is relative to its folder and uses `/`.
 """
 
-from watchd.model.calls import Call, ClaimLost, EndedCall, Interrupted, Outcome, Permit
-from watchd.model.failures import Delay, DelayKind, Failure, FailureKind
-from watchd.model.gates import Backlog, BudgetReached, Gate, GateReason, Limit, Span
-from watchd.model.geometry import Rect
-from watchd.model.job import (
-    MICROS_PER_USD,
-    SHOWN_STATES,
-    Admission,
-    Asked,
-    Job,
-    JobState,
-    KnownFile,
-    Parameters,
-    Progress,
-    Published,
-    Tile,
-)
-from watchd.model.seen import Found, Listing, Place, Sample, Sighting, Stay, Writer
-from watchd.model.settings import (
-    READABLE,
-    Api,
-    Approval,
-    BalanceProbe,
-    Budget,
-    Folder,
-    Hours,
-    Log,
-    Notify,
-    OutputFormat,
-    Price,
-    Profile,
-    Settings,
-    Web,
-)
-from watchd.model.times import AT_ONCE, NEVER, Steady, Wall, after
+from typing import TYPE_CHECKING
+
+from watchd import lazily
+
+if TYPE_CHECKING:
+    from watchd.model.calls import Call, ClaimLost, EndedCall, Interrupted, Outcome, Permit
+    from watchd.model.failures import Delay, DelayKind, Failure, FailureKind
+    from watchd.model.gates import MICROS_PER_USD, Backlog, BudgetReached, Gate, GateReason, Limit, Span
+    from watchd.model.geometry import Rect
+    from watchd.model.job import (
+        SHOWN_STATES,
+        Admission,
+        Asked,
+        Job,
+        JobState,
+        KnownFile,
+        Parameters,
+        Progress,
+        Published,
+        Tile,
+    )
+    from watchd.model.seen import Found, Listing, Place, Sample, Sighting, Stay, Writer
+    from watchd.model.settings import (
+        READABLE,
+        Api,
+        Approval,
+        BalanceProbe,
+        Budget,
+        Folder,
+        Hours,
+        Log,
+        Notify,
+        OutputFormat,
+        Price,
+        Profile,
+        Settings,
+        Web,
+    )
+    from watchd.model.times import AT_ONCE, NEVER, Steady, Wall, after
 
 __all__ = [
     "AT_ONCE",
@@ -97,3 +101,15 @@ __all__ = [
     "Writer",
     "after",
 ]  # fmt: skip
+
+__getattr__ = lazily.names(__name__, {
+    "calls": "Call ClaimLost EndedCall Interrupted Outcome Permit",
+    "failures": "Delay DelayKind Failure FailureKind",
+    "gates": "MICROS_PER_USD Backlog BudgetReached Gate GateReason Limit Span",
+    "geometry": "Rect",
+    "job": "SHOWN_STATES Admission Asked Job JobState KnownFile Parameters Progress Published Tile",
+    "seen": "Found Listing Place Sample Sighting Stay Writer",
+    "settings": "READABLE Api Approval BalanceProbe Budget Folder Hours Log Notify OutputFormat Price Profile Settings"
+    " Web",
+    "times": "AT_ONCE NEVER Steady Wall after",
+})  # fmt: skip

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watchd.model.times import Steady, Wall
 
+MICROS_PER_USD = 1_000_000
+
 
 class GateReason(StrEnum):
     """Why no call is made at present, for all folders at once. Listed in the order in which they are told."""

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from watchd.model.seen import Sample
     from watchd.model.times import Wall
 
-MICROS_PER_USD = 1_000_000
-
 
 class JobState(StrEnum):
     """Where a job stands. `SENDING` and `ARMED` are both `sending` to the outside; `ARMED` may cost money."""

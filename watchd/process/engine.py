@@ -19,6 +19,7 @@ from watchd.adapters.filesystem.spool import FileSpool
 from watchd.adapters.filesystem.target_folders import TargetFolders
 from watchd.adapters.filesystem.tree import FileTree
 from watchd.adapters.http.client import HttpEndpoint
+from watchd.config import glance
 from watchd.core.calls import scheduling
 from watchd.core.calls.gating import Hold
 from watchd.errors import LaterError, LedgerError, WatchdError
@@ -59,6 +60,7 @@ class Engine:
         self._host = host
         self._stopping = False
         self._ledger = host.ledger
+        self._environ = environ
         self.keys = KeyRing(settings.api, environ, host.keeper, host.clock)
         self._spool = FileSpool(host.state / "spool")
         self._endpoint = HttpEndpoint(settings.api, self.keys.key)
@@ -132,7 +134,7 @@ class Engine:
         """Folders whose own hours or budget hold them, in words."""
         waits = {name: held.reason for name, held in self._host.keeper.held().items()}
         for folder in self.settings.folders:
-            wait = scheduling.wait_of(folder, self._host.clock.local())
+            wait = scheduling.wait_of(folder.hours, self._host.clock.local())
             if wait is not None:
                 waits[folder.name] = wait
         return waits
@@ -153,6 +155,7 @@ class Engine:
             policy_of(self.settings), workers=api.workers, per_minute=api.requests_per_minute,
             permits=self._endpoint.permits, changed=self._pool.wake_all,
         )  # fmt: skip
+        glance.remember(self.settings, self._environ)
         self.keys.tend()
         self._tell_of_left_folders()
         self._host.keeper.announce()

@@ -25,7 +25,8 @@ def status(host: Host, engine: Engine, supervisor: WatchSupervisor, since: Wall)
         polled = supervisor.polled_because(name)
         folders.append(
             shapes.folder(
-                hot.folder, offline=away.get(name), polled=polled, waits=waits.get(name), unread=hot.standing.unread
+                name, hot.folder.path, hot.folder.profile.name, offline=away.get(name), polled=polled,
+                waits=waits.get(name), unread=hot.standing.unread,
             )
         )  # fmt: skip
     daemon = {"running": True, "pid": os.getpid(), "since": shapes.moment(since)}

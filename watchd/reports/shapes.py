@@ -11,7 +11,7 @@ from watchd.core.text import display
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from watchd.model import Folder, Gate
+    from watchd.model import Gate
 
 
 def moment(seconds: float | None) -> str | None:
@@ -36,7 +36,7 @@ def gate(gates: Collection[Gate]) -> dict[str, Any]:
 
 
 def folder(
-    settings: Folder, *, offline: str | None, polled: str | None, waits: str | None,
+    name: str, path: str, profile: str, *, offline: str | None, polled: str | None, waits: str | None,
     unread: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """One folder of `status`.
@@ -45,9 +45,9 @@ def folder(
     look like pictures and are not read, by kind.
     """
     return {
-        "name": settings.name,
-        "path": display(settings.path),
-        "profile": settings.profile.name,
+        "name": name,
+        "path": display(path),
+        "profile": profile,
         "state": "online" if offline is None else "offline",
         "watch": "events" if polled is None else "poll",
         "reason": offline or waits or polled,

@@ -13,7 +13,7 @@ from watchd.model import Limit, Span, Wall
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from watchd.model import Budget, Folder, Hours
+    from watchd.model import Budget, Hours
 
 MINUTES = 60
 
@@ -53,11 +53,11 @@ def closed_for(hours: Hours | None, now: datetime) -> float:
     return opens.timestamp() - now.timestamp()  # by the zone: a day may have 23 hours, or 25
 
 
-def wait_of(folder: Folder, now: datetime) -> str | None:
+def wait_of(hours: Hours | None, now: datetime) -> str | None:
     """Why a folder makes no calls now by its own hours, in words; None where it may."""
-    if folder.hours is None or not closed_for(folder.hours, now):
+    if hours is None or not closed_for(hours, now):
         return None
-    return f"hours: calls are made {show(folder.hours)}"
+    return f"hours: calls are made {show(hours)}"
 
 
 def show(hours: Hours) -> str:

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from watchd.adapters.ledgers.sqlite import statements
-from watchd.adapters.ledgers.sqlite.rows import job_of, known_of
 from watchd.errors import LedgerError, LedgerSlowError
-from watchd.interfaces.ledger.views import HistoryPage
 from watchd.model import MICROS_PER_USD, Gate, GateReason
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from watchd.interfaces.ledger.views import HistoryPage
     from watchd.model import Job, KnownFile
 
 STEPS = 10_000
@@ -111,6 +110,8 @@ class LedgerReader:
 
     def known(self, folder: str) -> dict[str, KnownFile]:
         """Every path that was ever seen in a folder."""
+        from watchd.adapters.ledgers.sqlite.rows import known_of  # noqa: PLC0415 -- nouns that `status` does not need
+
         return {os.fsdecode(row["path"]): known_of(row) for row in self._rows("known", folder=folder)}
 
     def job(self, number: int) -> Job | None:
@@ -127,6 +128,8 @@ class LedgerReader:
 
     def _job(self, name: str, **values: Any) -> Job | None:
         row = next(self._rows(name, **values), None)
+        from watchd.adapters.ledgers.sqlite.rows import job_of  # noqa: PLC0415 -- as above
+
         return None if row is None else job_of(row)
 
     def calls(self, job: int) -> list[dict[str, Any]]:
@@ -166,6 +169,8 @@ class LedgerReader:
         seconds: float,
     ) -> HistoryPage:  # fmt: skip
         """Jobs newest first; `words`: a part of the path; `before`: older than this one. Ends after `seconds`."""
+        from watchd.interfaces.ledger.views import HistoryPage  # noqa: PLC0415 -- as above
+
         until = time.monotonic() + seconds
         like = None if words is None else "%" + re.sub(r"([%_!])", r"!\1", words) + "%"
         asked = {"like": like, "folder": folder}

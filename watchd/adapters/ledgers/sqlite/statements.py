@@ -6,7 +6,7 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from functools import reduce
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"^-- (?:name: (?P<name>\w+)|macro: (?P<macro>\w+)\((?P<given>[\w, ]+)\))$", re.MULTILINE)
 _COMMENT = re.compile(r"^--[^\n]*\n", re.MULTILINE)
-_HERE = resources.files("watchd.adapters.ledgers.sqlite")
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _parts(file: str) -> Iterator[tuple[re.Match[str], str]]:
 def migrations() -> list[tuple[str, list[str]]]:
     """(name, statements) of each migration, oldest first; the number of a migration is its place, from 1."""
     folder = _HERE.joinpath("migrations")
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
+    files = sorted(folder.glob("*.sql"), key=lambda entry: entry.name)
     return [(entry.name.removesuffix(".sql"), _split(entry.read_text(encoding="utf-8"))) for entry in files]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from watchd.adapters.host import logs
@@ -18,10 +19,18 @@ if TYPE_CHECKING:
     from watchd.model import Api
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    mark: tuple[object, ...]
+    found: KeyFound | KeyTrouble
+    fingerprint: str
+
+
 class KeyRing:
     """Where the key of one configuration comes from.
 
-    Threads: `key` and `fingerprint` are asked by workers; `tend` by the main thread, which alone has `_mark`.
+    Threads: `key` and `fingerprint` are asked by workers; `tend` by the main thread, which alone has `_mark`. `_held`
+    is one value that is replaced whole: a key, and the mark that its file had before it was read.
     """
 
     def __init__(self, api: Api, environ: Mapping[str, str], keeper: GateKeeper, clock: Clock) -> None:
@@ -30,19 +39,29 @@ class KeyRing:
         self._keeper = keeper
         self._clock = clock
         self._mark: tuple[object, ...] | None = None
+        self._held: _Held | None = None
 
     def key(self) -> str:
         """The key as it is now. Raises LaterError where there is none to be had."""
-        found = api_key(self._api, self._environ)
+        found = self._look().found
         if isinstance(found, KeyTrouble):
             raise LaterError(found.problem)
-        key = found.key.reveal()
-        logs.hide(key)
-        return key
+        return found.key.reveal()
 
     def fingerprint(self) -> str:
         """Tells one key from another without telling the key."""
-        return _fingerprint(api_key(self._api, self._environ))
+        return self._look().fingerprint
+
+    def _look(self) -> _Held:
+        """The key as it is now; read and hashed again only where its file, or a variable, is other than it was."""
+        mark = mark_of_key(self._api, self._environ)
+        held = self._held
+        if held is None or held.mark != mark or isinstance(held.found, KeyTrouble):
+            found = api_key(self._api, self._environ)
+            if isinstance(found, KeyFound):
+                logs.hide(found.key.reveal())
+            held = self._held = _Held(mark, found, _fingerprint(found))
+        return held
 
     def tend(self) -> None:
         """Close the gate while there is no key at all, and open it when the key is another than was refused."""

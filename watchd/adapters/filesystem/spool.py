@@ -6,16 +6,17 @@ import errno
 import os
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from watchd.errors import LaterError, LedgerError, NoSpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 CHUNK_BYTES = 1 << 20
+_NEW = os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC
 MOST_EVIDENCE = 100
 MOST_EVIDENCE_BYTES = 512_000_000
 """Bad answers are kept up to here; then the oldest go, whose jobs have told of them long ago."""
@@ -24,7 +25,8 @@ MOST_EVIDENCE_BYTES = 512_000_000
 class FileSpool:
     """Implements `interfaces.Spool` in one folder that only the daemon's user can read.
 
-    Threads: any worker's, each with files of its own job; evidence, which is bounded, is kept one at a time.
+    Threads: any worker's, each with files of its own job; evidence, which is bounded, is kept one at a time. `_there`:
+    all that may lie there, as nobody else puts anything there; each thread adds and takes away names of its own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,31 +36,42 @@ class FileSpool:
             LedgerError: `state_dir` cannot hold it.
         """
         self._folder = folder
+        self._path = str(folder)
         self._evidence = folder.with_name("evidence")
         self._one_at_a_time = threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._there = {entry.name for entry in folder.iterdir()}
         except OSError as error:
             raise LedgerError(f"{folder} cannot be made: {error.strerror}; see `state_dir`") from error
 
     def write(self, name: str, data: bytes) -> None:
         """Write a whole file; not synced, as it can be made again."""
-        with _translated(self._folder):
-            Path(self._folder, name).write_bytes(data)
+        self._there.add(name)
+        try:
+            descriptor = os.open(f"{self._path}/{name}", _NEW, 0o600)
+            try:
+                _write(descriptor, data)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _trouble(self._folder, error) from error
 
     @contextmanager
     def create(self, name: str, reserve: int) -> Iterator[SpoolWriter]:
         """A new empty file with room for `reserve` bytes set aside, so that a paid answer finds its place."""
-        with _translated(self._folder):
-            descriptor = os.open(self._folder / name, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._there.add(name)
+        try:
+            descriptor = os.open(f"{self._path}/{name}", _NEW, 0o600)
+        except OSError as error:
+            raise _trouble(self._folder, error) from error
         try:
             try:
-                with _translated(self._folder):
-                    if reserve:
-                        _reserve(descriptor, reserve)
-            except LaterError:
+                if reserve:
+                    _reserve(descriptor, reserve)
+            except OSError as error:
                 self.remove(name)
-                raise
+                raise _trouble(self._folder, error) from error
             yield SpoolWriter(descriptor, self._folder)
         finally:
             os.close(descriptor)
@@ -66,6 +79,7 @@ class FileSpool:
     @contextmanager
     def draft(self, name: str) -> Iterator[BinaryIO]:
         """A new empty file to be written in any order; not synced, as it can be made again."""
+        self._there.add(name)
         with _translated(self._folder), (self._folder / name).open("wb") as file:
             yield file
 
@@ -77,11 +91,11 @@ class FileSpool:
 
     def open(self, name: str) -> BinaryIO:
         """Open for reading."""
-        return (self._folder / name).open("rb")
+        return open(f"{self._path}/{name}", "rb")  # noqa: PTH123 -- asked several times for each job
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
-        return (self._folder / name).stat().st_size
+        return os.stat(f"{self._path}/{name}").st_size  # noqa: PTH116 -- as above
 
     def cut(self, name: str, size: int) -> None:
         """Give back what lies behind the first `size` bytes, and make those durable."""
@@ -93,6 +107,7 @@ class FileSpool:
     def leave_out(self, name: str, spans: Sequence[tuple[int, int]]) -> None:
         """Take these spans out of a file: another without them takes its name."""
         clean = f"{name}.clean"
+        self._there.add(clean)
         with (
             _translated(self._folder),
             (self._folder / name).open("rb") as source,
@@ -127,9 +142,10 @@ class FileSpool:
 
     def remove(self, *names: str) -> None:
         """Remove what is there of these. What a failing disk keeps is written over, or removed at the next start."""
-        for name in names:
+        for name in self._there.intersection(names):
+            self._there.discard(name)
             with suppress(OSError):
-                (self._folder / name).unlink()
+                os.unlink(f"{self._path}/{name}")  # noqa: PTH108 -- as above
 
     def names(self) -> Sequence[str]:
         """Everything that lies in the spool."""
@@ -147,12 +163,11 @@ class SpoolWriter:
 
     def write(self, chunk: bytes) -> None:
         """Append. Raises NoSpaceError."""
-        view = memoryview(chunk)
-        with _translated(self._folder):
-            while view:
-                done = os.write(self._descriptor, view)
-                self._written += done
-                view = view[done:]
+        try:
+            _write(self._descriptor, chunk)
+        except OSError as error:
+            raise _trouble(self._folder, error) from error
+        self._written += len(chunk)
 
     def sync(self) -> None:
         """Make what was written durable, its name included."""
@@ -160,6 +175,12 @@ class SpoolWriter:
             os.ftruncate(self._descriptor, self._written)
             os.fsync(self._descriptor)
             sync_folder(self._folder)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int | None) -> None:
@@ -197,6 +218,10 @@ def _translated(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in NO_ROOM:
-            raise NoSpaceError(f"no space left in {folder}") from error
-        raise LaterError(f"{folder} cannot be written: {error.strerror}") from error
+        raise _trouble(folder, error) from error
+
+
+def _trouble(folder: Path, error: OSError) -> LaterError:
+    if error.errno in NO_ROOM:
+        return NoSpaceError(f"no space left in {folder}")
+    return LaterError(f"{folder} cannot be written: {error.strerror}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, assert_never
 
@@ -17,28 +19,78 @@ from watchd.journey.examining import DEADLY, TOO_MUCH, Examined, FileRead
 from watchd.model import Failure, FailureKind, Rect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from watchd.formats.metadata.collecting import Metadata
     from watchd.formats.reading import Original
-    from watchd.interfaces import Developed, InHand, Spool, Studio, Tree
+    from watchd.interfaces import Developed, InHand, Spool, SpoolFile, Studio, Tree
     from watchd.journey.examining import Examiner
     from watchd.model import Folder, Job, Parameters, Place, Sample, Tile
 
 
+SMALL_BYTES = 1_000_000
+"""Up to here a snapshot that goes out as it is stays in memory; beyond, and where pixels are worked on, it lies in the
+spool. There is one for each worker, and none outlives the process: what is sent again is read again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one call sends. Implements `interfaces.Upload`."""
+    """What one call sends: `held`, or the file `name` of the spool. Implements `interfaces.Upload`."""
 
     spool: Spool
     name: str
     parameters: Parameters
     picture_format: str
     size: int
+    held: bytes | None = None
 
     def open(self) -> BinaryIO:
         """The picture's bytes."""
-        return self.spool.open(self.name)
+        return self.spool.open(self.name) if self.held is None else io.BytesIO(self.held)
+
+
+class _Copy:
+    """The bytes of a file as they are read: held while they are few, in the spool beyond."""
+
+    def __init__(self, spool: Spool, name: str) -> None:
+        self._spool = spool
+        self._name = name
+        self._digest = hashlib.sha256()
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def read(self, read: Callable[[Callable[[bytes], None]], Sample]) -> tuple[Sample, str]:
+        """Take what `read` hands on; what it answers, and the SHA-256 (hex) of it all."""
+        target: SpoolFile | None = None
+        with ExitStack() as stack:
+
+            def take(piece: bytes) -> None:
+                self._digest.update(piece)
+                self._size += len(piece)
+                self._pieces.append(piece)
+                if self._size > SMALL_BYTES:
+                    spill()
+
+            def spill() -> None:
+                nonlocal target
+                target = target or stack.enter_context(self._spool.create(self._name, 0))
+                for piece in self._pieces:
+                    target.write(piece)
+                self._pieces.clear()
+
+            return read(take), self._digest.hexdigest()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is in memory alone."""
+        return self._size <= SMALL_BYTES
+
+    def data(self) -> bytes:
+        """All of it."""
+        if self.is_held:
+            return b"".join(self._pieces)
+        with self._spool.open(self._name) as file:
+            return file.read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +163,10 @@ class Preparer:
             FolderOfflineError: the folder went away, so nothing can be said of its file.
         """
         try:
-            sample, sha256 = self._copy(job, place)
+            copy = _Copy(self._spool, spool_names.snapshot(job))
+            sample, sha256 = copy.read(
+                lambda take: self._tree.copy(place.root, job.path, sendable.MOST_FILE_BYTES, take)
+            )
         except SourceLostError as lost:
             if self._tree.locate(folder.path, folder.mount_marker) != place:
                 raise FolderOfflineError(f"{folder.path} is not the folder it was a moment ago") from lost
@@ -119,35 +174,39 @@ class Preparer:
         if sha256 != job.sha256:
             return _gone("other bytes lie under its name now; they are a new job")
         try:
-            found = self._judged(job, folder, place, sample)
+            found = self._judged(job, folder, place, (copy, sample))
             if not isinstance(found, Appraisal):
                 return found
             return self._developed(job, found, have)
         except MemoryError:
             return _unfit(TOO_MUCH)
 
-    def _judged(self, job: Job, folder: Folder, place: Place, sample: Sample) -> Appraisal | Prepared | Unfit:
+    def _judged(
+        self, job: Job, folder: Folder, place: Place, read: tuple[_Copy, Sample]
+    ) -> Appraisal | Prepared | Unfit:  # fmt: skip
         """What the copy comes to: ready to be sent as it is, unfit, or still to be decoded by the studio.
 
         One at a time, as a whole file is in memory; it is let go of before its pixels are, which takes longer.
         """
+        copy, sample = read
         with self._one_at_a_time:
-            examined = self._look_into(job, folder, place, sample)
+            examined = self._look_into(job, folder, place, FileRead(copy.data(), sample, job.sha256))
             if isinstance(examined, Unfit):
                 return examined
             found = examined.found
-            if not found.goes_as_it_is:
-                return found
-            picture, sent = found.original.picture, b"".join(examined.sent())
-            if sent != examined.data:  # else it lies there as it came
-                self._spool.write(spool_names.snapshot(job), sent)
-            if picture.alpha:
-                return found
-            return self._as_it_is(job, found, len(sent), has_alpha=False)
+            data = b"".join(examined.sent()) if found.goes_as_it_is else examined.data
+            goes_out = found.goes_as_it_is and not found.original.picture.alpha
+            if goes_out and len(data) <= SMALL_BYTES:
+                return self._as_it_is(job, found, len(data), has_alpha=False, held=data)
+            if copy.is_held or data != examined.file.data:  # else it lies there as it came
+                self._spool.write(spool_names.snapshot(job), data)
+            return self._as_it_is(job, found, len(data), has_alpha=False) if goes_out else found
 
-    def _as_it_is(self, job: Job, found: Appraisal, size: int, *, has_alpha: bool) -> Prepared:
+    def _as_it_is(
+        self, job: Job, found: Appraisal, size: int, *, has_alpha: bool, held: bytes | None = None
+    ) -> Prepared:  # fmt: skip
         original, planned = found.original, found.parameters
-        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, original.picture.format, size)
+        upload = Snapshot(self._spool, spool_names.snapshot(job), planned, original.picture.format, size, held)
         in_srgb = original.colours is not None and original.colours.overrules
         return Prepared(planned, original.metadata, upload, in_srgb=in_srgb, has_alpha=has_alpha)
 
@@ -161,31 +220,13 @@ class Preparer:
             return developed
         return self._as_it_is(job, found, self._spool.size(spool_names.snapshot(job)), has_alpha=developed.has_alpha)
 
-    def _copy(self, job: Job, place: Place) -> tuple[Sample, str]:
-        """The file's bytes into the spool; what it showed, and their SHA-256 (hex)."""
-        digest = hashlib.sha256()
-        with self._spool.create(spool_names.snapshot(job), 0) as target:
-
-            def take(piece: bytes) -> None:
-                digest.update(piece)
-                target.write(piece)
-
-            sample = self._tree.copy(place.root, job.path, sendable.MOST_FILE_BYTES, take)
-        return sample, digest.hexdigest()
-
-    def _look_into(
-        self, job: Job, folder: Folder, place: Place, sample: Sample
-    ) -> Examined | Unfit:  # fmt: skip
+    def _look_into(self, job: Job, folder: Folder, place: Place, file: FileRead) -> Examined | Unfit:
         """What the bytes of the copy come to; it holds what is decoded of them from then on."""
         with self._in_hand.reading(f"{place.root}/{job.path}", job.sha256) as may:
             if not may:
                 return _unfit(DEADLY)
-            with self._spool.open(spool_names.snapshot(job)) as copy:
-                file = FileRead(copy.read(), sample, job.sha256)
             match self._examiner.judge(file, folder, given_up=True):
                 case Examined() as examined:
-                    if examined.data != file.data:
-                        self._spool.write(spool_names.snapshot(job), examined.data)
                     return examined
                 case Incomplete(reason):
                     return Unfit(Failure(FailureKind.TRUNCATED, f"truncated: {reason}"))

@@ -37,11 +37,19 @@ class NoWorseThan:
 
 
 @dataclass(frozen=True, slots=True)
+class TimesRival:
+    """The figure may reach `factor` times that of one rival; where that did not run there is no verdict."""
+
+    factor: float
+    rival: str
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Told, not judged."""
 
 
-Bound = AtMost | TimesIdeal | NoWorseThan | Noted
+Bound = AtMost | TimesIdeal | NoWorseThan | TimesRival | Noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,8 @@ def _reference(measure: Measure, rivals: Mapping[str, float]) -> tuple[float | N
         case NoWorseThan(names):
             ran = [rivals[name] for name in names if name in rivals]
             return (min(ran), 1.0) if ran else (None, None)
+        case TimesRival(factor, name):
+            return (rivals[name], factor) if name in rivals else (None, None)
         case Noted():
             return (measure.ideal if measure.ideal is not None else min(rivals.values(), default=None)), None
         case unexpected:

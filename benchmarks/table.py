@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, assert_never
 
-from benchmarks.figures import AtMost, Line, Noted, NoWorseThan, TimesIdeal
+from benchmarks.figures import AtMost, Line, Noted, NoWorseThan, TimesIdeal, TimesRival
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,8 @@ def bound_in_words(bound: Bound) -> str:
             return f"<= {factor:.2f} x ideal"
         case NoWorseThan(rivals):
             return f"<= {' and '.join(rivals)}"
+        case TimesRival(factor, rival):
+            return f"<= {factor:.2f} x {rival}"
         case Noted():
             return "-"
         case unexpected:
@@ -93,7 +95,7 @@ def as_json(lines: Sequence[Line]) -> list[dict[str, Any]]:
     ]
 
 
-def _bound_as_json(measure: Measure) -> dict[str, float | list[str]] | None:
+def _bound_as_json(measure: Measure) -> dict[str, Any] | None:
     match measure.bound:
         case AtMost(limit):
             return {"at_most": limit}
@@ -101,6 +103,8 @@ def _bound_as_json(measure: Measure) -> dict[str, float | list[str]] | None:
             return {"times_ideal": factor}
         case NoWorseThan(rivals):
             return {"no_worse_than": [*rivals]}
+        case TimesRival(factor, rival):
+            return {"times_rival": {rival: factor}}
         case Noted():
             return None
         case unexpected:

@@ -9,6 +9,7 @@ from benchmarks.rows.flood import Flood
 from benchmarks.rows.idle import Idle
 from benchmarks.rows.latency import Latency
 from benchmarks.rows.memory import Memory
+from benchmarks.rows.overhead import BIG, SMALL
 from benchmarks.rows.scan import Poll, Scan
 from benchmarks.rows.status import Status
 from benchmarks.rows.studio import Studio
@@ -20,6 +21,6 @@ if TYPE_CHECKING:
     from benchmarks.figures import Row
 
 ROWS: tuple[Row, ...] = (
-    Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web(), Years(),
+    SMALL, BIG, Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web(), Years(),
     Circle(),
 )  # fmt: skip

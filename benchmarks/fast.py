@@ -1,0 +1,71 @@
+"""The service in C (fast_service.c), compiled when it is first needed: for rows that measure a client's own work."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.contenders import needed
+from benchmarks.processes import BenchError, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SOURCE = Path(__file__).with_name("fast_service.c")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What it saw since it was last asked: each picture by its length and CRC-32."""
+
+    pictures: Sequence[tuple[int, int]]
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class FastService:
+    """A running one."""
+
+    port: int
+
+    @property
+    def base_url(self) -> str:
+        """What `api.base_url` gets."""
+        return f"http://127.0.0.1:{self.port}/api/v1"
+
+    @property
+    def url(self) -> str:
+        """Where a picture is posted."""
+        return f"{self.base_url}/image/upscale"
+
+    def report(self) -> Told:
+        """Everything since the last report."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", "/report", headers={"Connection": "close"})
+        told = json.loads(connection.getresponse().read())
+        connection.close()
+        return Told([(size, crc) for size, crc in told["pictures"]], told["peak"])
+
+
+def known_as(picture: bytes) -> tuple[int, int]:
+    """What the service tells a picture by."""
+    return len(picture), zlib.crc32(picture)
+
+
+@contextmanager
+def serving(folder: Path, answers: Sequence[Path], *, latency: float = 0.0, at_once: int = 8) -> Iterator[FastService]:
+    """The service until the context is left. `latency`: seconds of one call; `answers`: PNGs of twice the sizes."""
+    program = folder / "fast_service"
+    if not program.exists():
+        subprocess.run([needed("cc"), "-O2", "-o", str(program), str(SOURCE)], check=True, timeout=60)
+    command = [str(program), str(latency * 1000), str(at_once), *map(str, answers)]
+    with running(command, folder / "service.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout is None or not (line := process.stdout.readline()):
+            raise BenchError(f"the service did not start; see {folder / 'service.log'}")
+        yield FastService(int(line))

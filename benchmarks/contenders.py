@@ -86,11 +86,11 @@ def staged(home: Path) -> Iterator[Stage]:
         shutil.rmtree(home)
 
 
-def configure(stage: Stage, base_url: str, keys: str = "") -> None:
+def configure(stage: Stage, base_url: str, keys: str = "", workers: int = WORKERS) -> None:
     """Write watchd's configuration and its key; `keys` are more lines of its folder, then of the file."""
     (stage.home / "key").write_text(KEY)
     (stage.home / "key").chmod(0o600)
-    stage.config.write_text(CONFIGURATION.format(base_url=base_url, workers=WORKERS) + keys)
+    stage.config.write_text(CONFIGURATION.format(base_url=base_url, workers=workers) + keys)
 
 
 def watchd_command(stage: Stage, *arguments: str) -> list[str]:
@@ -106,9 +106,11 @@ def watchd(stage: Stage, service: Service) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def alone(stage: Stage, base_url: str = NOWHERE, keys: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    """The same where no call is made, and so no service is needed."""
-    configure(stage, base_url, keys)
+def alone(
+    stage: Stage, base_url: str = NOWHERE, keys: str = "", workers: int = WORKERS
+) -> Iterator[subprocess.Popen[bytes]]:  # fmt: skip
+    """The same where no call is made, and so no service is needed; or with one of any kind."""
+    configure(stage, base_url, keys, workers)
     address = str(stage.home / "notify")
     with _listening(address) as ready, running(watchd_command(stage, "run"), stage.log, NOTIFY_SOCKET=address) as it:
         if not ready.wait(READY_WITHIN):

@@ -22,7 +22,7 @@ SOURCE = Path(__file__).with_name("fast_service.c")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What it saw since it was last asked: each picture by its length and CRC-32."""
+    """What it saw since it was last asked: each picture by its length and Adler-32."""
 
     pictures: Sequence[tuple[int, int]]
     peak: int
@@ -50,12 +50,12 @@ class FastService:
         connection.request("GET", "/report", headers={"Connection": "close"})
         told = json.loads(connection.getresponse().read())
         connection.close()
-        return Told([(size, crc) for size, crc in told["pictures"]], told["peak"])
+        return Told([(size, total) for size, total in told["pictures"]], told["peak"])
 
 
 def known_as(picture: bytes) -> tuple[int, int]:
     """What the service tells a picture by."""
-    return len(picture), zlib.crc32(picture)
+    return len(picture), zlib.adler32(picture)
 
 
 @contextmanager

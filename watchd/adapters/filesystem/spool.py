@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 CHUNK_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 16
+"""Named, as Python asks each file whether it is a terminal where it is not."""
 _NEW = os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC
 MOST_EVIDENCE = 100
 MOST_EVIDENCE_BYTES = 512_000_000
@@ -80,7 +82,7 @@ class FileSpool:
     def draft(self, name: str) -> Iterator[BinaryIO]:
         """A new empty file to be written in any order; not synced, as it can be made again."""
         self._there.add(name)
-        with _translated(self._folder), (self._folder / name).open("wb") as file:
+        with _translated(self._folder), (self._folder / name).open("wb", BUFFER_BYTES) as file:
             yield file
 
     def make_ready(self, size: int) -> None:
@@ -91,7 +93,7 @@ class FileSpool:
 
     def open(self, name: str) -> BinaryIO:
         """Open for reading."""
-        return open(f"{self._path}/{name}", "rb")  # noqa: PTH123 -- asked several times for each job
+        return open(f"{self._path}/{name}", "rb", BUFFER_BYTES)  # noqa: PTH123 -- asked several times for each job
 
     def size(self, name: str) -> int:
         """Bytes of a file."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _KeyAsRead:
     mark: tuple[object, ...]
     found: KeyFound | KeyTrouble
     fingerprint: str
@@ -39,7 +39,7 @@ class KeyRing:
         self._keeper = keeper
         self._clock = clock
         self._mark: tuple[object, ...] | None = None
-        self._held: _Held | None = None
+        self._held: _KeyAsRead | None = None
 
     def key(self) -> str:
         """The key as it is now. Raises LaterError where there is none to be had."""
@@ -52,7 +52,7 @@ class KeyRing:
         """Tells one key from another without telling the key."""
         return self._look().fingerprint
 
-    def _look(self) -> _Held:
+    def _look(self) -> _KeyAsRead:
         """The key as it is now; read and hashed again only where its file, or a variable, is other than it was."""
         mark = mark_of_key(self._api, self._environ)
         held = self._held
@@ -60,7 +60,7 @@ class KeyRing:
             found = api_key(self._api, self._environ)
             if isinstance(found, KeyFound):
                 logs.hide(found.key.reveal())
-            held = self._held = _Held(mark, found, _fingerprint(found))
+            held = self._held = _KeyAsRead(mark, found, _fingerprint(found))
         return held
 
     def tend(self) -> None:

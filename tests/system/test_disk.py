@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fakes.pictures import picture as stored
 from tests.system import fault_launcher, faulty_disk
 from tests.system.house import until
 from tests.system.pictures import picture, size_of
+from watchd.journey.work.preparing import SMALL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,6 +250,8 @@ def test_once_with_no_room_for_the_ledger_ends_with_4(house: House) -> None:
 # Failing
 
 
+SIDE, LARGE_SIDE = 300, 1100
+assert LARGE_SIDE**2 > SMALL_BYTES
 CASES = {
     # What fails → (call, below which folder, error, whether the paid answer itself is lost with it)
     "the sync of an answer": ("fsync", "state/spool", "EIO", True),
@@ -287,10 +292,13 @@ def read_journal(house: House, error: str, fired: int) -> list[dict[str, Any]]:
 def test_what_a_failing_disk_did_not_keep_is_never_acknowledged(house: House, case: str) -> None:
     call, where, error, loses = CASES[case]
     house.configure({"settle": "50ms"})
-    for number in range(FILES):
-        house.drop(f"sub/{number}.png" if number % 3 == 0 else f"{number}.png", picture(number))
-    # What is written into the spool is a copy on its way out, or an answer on its way in.
+    # What is written into the spool is a copy of what is not small on its way out, or an answer on its way in.
     ending = {True: ".png", False: ".send"}[loses] if call == "write" and where == "state/spool" else ""
+    side = LARGE_SIDE if ending == ".send" else SIDE
+    made = partial(stored, width=side, height=side) if ending == ".send" else picture
+    for number in range(FILES):
+        name = f"sub/{number}.png" if number % 3 == 0 else f"{number}.png"
+        house.drop(name, made(number))
     daemon = launch_with_fault(house, call, where, error, 2, FAULTS, ending)
     ended = {"done", "unknown"}
     until(lambda: len(house.states()) == FILES and ended.issuperset(house.states()), f"all has ended {house.jobs()}")
@@ -305,7 +313,7 @@ def test_what_a_failing_disk_did_not_keep_is_never_acknowledged(house: House, ca
     for job in house.jobs():
         assert (job["output"] is not None) == (job["state"] == "done")
         if job["output"]:
-            assert size_of(Path(job["output"]).read_bytes()) == (600, 600)
+            assert size_of(Path(job["output"]).read_bytes()) == (2 * side, 2 * side)
 
 
 @pytest.mark.parametrize("folder", ["hot-out/deep/er", "hot-out/deep", "hot-out", ""])

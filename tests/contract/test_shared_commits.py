@@ -116,3 +116,16 @@ def test_a_commit_is_synced_where_one_of_its_transactions_has_to_outlive_the_pow
     modes = [text.rpartition(" ")[2] for text in asked if text.startswith("PRAGMA synchronous")]
     assert modes == ([] if durable else ["NORMAL", "FULL"])
     assert ledger.connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
+def test_what_was_broken_off_is_not_carried_out_behind_its_threads_back(ledger: SqliteLedger) -> None:
+    crowd = Crowd(ledger)
+
+    def breaks_off() -> int:
+        crowd.marks(50)()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ledger.transact(breaks_off)
+    assert crowd.run(crowd.marks(1), crowd.marks(2)) == [1, 2]
+    assert crowd.there() == [1, 2]

@@ -65,21 +65,21 @@ class Groups:
         """What the turn's body answers, once that is committed. Raises what it raised."""
         with self._putting:
             self._turns.append(turn)
-        with self._lock:
-            if not turn.is_over:
-                self._lead()
+        try:
+            with self._lock:
+                if not turn.is_over:
+                    self._lead()
+        finally:
+            with self._putting:  # also where its thread was broken off: nobody is to carry it out behind its back
+                self._turns.remove(turn)
         return turn.result()
 
     def _lead(self) -> None:
         with self._putting:
-            turns = [*self._turns]
-        try:
-            if len(turns) == 1 or not self._together(turns):
-                for turn in turns:
-                    self._alone(turn)
-        finally:
-            with self._putting:
-                self._turns = [turn for turn in self._turns if not turn.is_over]
+            turns = [turn for turn in self._turns if not turn.is_over]
+        if len(turns) == 1 or not self._together(turns):
+            for turn in turns:
+                self._alone(turn)
 
     def _together(self, turns: Sequence[Turn]) -> bool:
         """All of them in one commit; False where the database would not, and each is to be tried by itself."""

@@ -477,3 +477,27 @@ def test_walking_all_migrations_from_nothing_gives_the_schema_of_today(path: Pat
     connection.close()
     made = {row["name"]: row["sql"] for row in rows(path, "SELECT name, sql FROM sqlite_master")}
     assert walked.items() <= made.items()
+
+
+def test_a_change_that_was_broken_off_before_there_was_a_log_is_taken_back(tmp_path: Path, clock: ManualClock) -> None:
+    """As a power cut leaves it, or an unlink that failed: a hot journal, which no reader may roll back."""
+    path = tmp_path / "ledger.db"
+    SqliteLedger(path, clock, owner="first", lease=60.0).close()
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = DELETE")
+    writer.execute("PRAGMA cache_size = 1")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("CREATE TABLE broken_off (data BLOB)")
+    for _ in range(50):
+        writer.execute("INSERT INTO broken_off VALUES (zeroblob(4000))")
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    for name in ("ledger.db", "ledger.db-journal"):
+        (cut / name).write_bytes((tmp_path / name).read_bytes())
+    writer.close()
+    with pytest.raises(sqlite3.OperationalError):
+        opening.look(cut / "ledger.db")  # so it is hot
+    opened = SqliteLedger(cut / "ledger.db", clock, owner="next", lease=60.0)
+    assert opened.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'broken_off'").fetchall() == []
+    opened.close()
+    assert sorted(file.name for file in cut.iterdir()) == ["ballast", "ledger.db"]

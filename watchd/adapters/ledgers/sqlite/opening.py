@@ -35,6 +35,7 @@ def open_for_writing(path: Path, *, trusted: bool = False) -> sqlite3.Connection
         if not path.exists():
             _make(path, known)
         _sync(path.parent)
+        _take_back(path)
         # Read-only first: closing a connection that may write would fold the log into a ledger that is refused.
         flaw = look(path, whole=not trusted)
         if flaw is not None:
@@ -72,6 +73,19 @@ def look(path: Path, *, whole: bool = True) -> str | None:
         return _damaged(path, repr(error.object), newest)
     finally:
         connection.close()
+
+
+def _take_back(path: Path) -> None:
+    """Let SQLite take back what was broken off before there was a log: a reader may not, and is refused for ever.
+
+    Only a ledger that has just been made, and one in whose first change of mode the power went, has such a journal.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        connection = _connect(path)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        finally:
+            connection.close()
 
 
 def _sync(folder: Path) -> None:

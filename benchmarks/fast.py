@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import subprocess
 import zlib
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.contenders import needed
-from benchmarks.processes import BenchError, running
+from benchmarks.service import Listening, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,28 +26,14 @@ class Told:
     peak: int
 
 
-@dataclass(frozen=True, slots=True)
-class FastService:
-    """A running one."""
+class FastService(Listening):
+    """The one in C."""
 
-    port: int
-
-    @property
-    def base_url(self) -> str:
-        """What `api.base_url` gets."""
-        return f"http://127.0.0.1:{self.port}/api/v1"
-
-    @property
-    def url(self) -> str:
-        """Where a picture is posted."""
-        return f"{self.base_url}/image/upscale"
+    __slots__ = ()
 
     def report(self) -> Told:
         """Everything since the last report."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", "/report", headers={"Connection": "close"})
-        told = json.loads(connection.getresponse().read())
-        connection.close()
+        told = self.told()
         return Told([(size, total) for size, total in told["pictures"]], told["peak"])
 
 
@@ -65,7 +49,5 @@ def serving(folder: Path, answers: Sequence[Path], *, latency: float = 0.0, at_o
     if not program.exists():
         subprocess.run([needed("cc"), "-O2", "-o", str(program), str(SOURCE)], check=True, timeout=60)
     command = [str(program), str(latency * 1000), str(at_once), *map(str, answers)]
-    with running(command, folder / "service.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdout is None or not (line := process.stdout.readline()):
-            raise BenchError(f"the service did not start; see {folder / 'service.log'}")
-        yield FastService(int(line))
+    with listening(command, folder / "service.log") as port:
+        yield FastService(port)

@@ -31,17 +31,10 @@ class TimesIdeal:
 
 @dataclass(frozen=True, slots=True)
 class NoWorseThan:
-    """The figure may reach that of the best of these rivals; those that did not run are not asked."""
+    """The figure may reach `factor` times that of the best of these rivals; those that did not run are not asked."""
 
     rivals: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TimesRival:
-    """The figure may reach `factor` times that of one rival; where that did not run there is no verdict."""
-
-    factor: float
-    rival: str
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +42,7 @@ class Noted:
     """Told, not judged."""
 
 
-Bound = AtMost | TimesIdeal | NoWorseThan | TimesRival | Noted
+Bound = AtMost | TimesIdeal | NoWorseThan | Noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +148,9 @@ def _reference(measure: Measure, rivals: Mapping[str, float]) -> tuple[float | N
             return limit, 1.0
         case TimesIdeal(factor):
             return measure.ideal, factor
-        case NoWorseThan(names):
+        case NoWorseThan(names, factor):
             ran = [rivals[name] for name in names if name in rivals]
-            return (min(ran), 1.0) if ran else (None, None)
-        case TimesRival(factor, name):
-            return (rivals[name], factor) if name in rivals else (None, None)
+            return (min(ran), factor) if ran else (None, None)
         case Noted():
             return (measure.ideal if measure.ideal is not None else min(rivals.values(), default=None)), None
         case unexpected:

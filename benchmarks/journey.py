@@ -24,14 +24,11 @@ def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     with tempfile.TemporaryDirectory(prefix="watchd-journey-") as made:
         home = Path(made)
-        for name in ("answers", "source"):
-            (home / name).mkdir()
-        answer = home / "answers" / "answer.png"
+        answer = home / "answer.png"
         answer.write_bytes(pictures.twice_small())
-        for seed in range(number):
-            (home / "source" / f"{seed:04}.png").write_bytes(pictures.small(seed))
+        source = pictures.fill(home / "source", number, pictures.small)
         with fast.serving(home, [answer]) as service, contenders.staged(home / "turn") as stage:
-            pictures.link_all(home / "source", stage.home / "staged")
+            pictures.link_all(source, stage.home / "staged")
             with contenders.alone(stage, service.base_url, workers=1) as process:
                 counted = home / "calls"
                 command = ["strace", "-c", "-f", "-U", "calls,name", "-o", str(counted), "-p", str(process.pid)]

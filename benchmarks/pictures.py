@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -76,6 +76,14 @@ def size_of(data: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack_from(">II", data, 16)
     return width, height
+
+
+def fill(folder: Path, number: int, make: Callable[[int], bytes]) -> Path:
+    """A new folder of so many pictures, each made of its own number."""
+    folder.mkdir()
+    for seed in range(number):
+        (folder / f"{seed:04}.png").write_bytes(make(seed))
+    return folder
 
 
 def move_in(staged: Path, hot: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.processes import BenchError, running
 from benchmarks.server import Call
@@ -37,8 +37,8 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A running one."""
+class Listening:
+    """A service of the benchmarks, wherever it is written: where it listens, and what it tells."""
 
     port: int
 
@@ -52,12 +52,23 @@ class Service:
         """Where a picture is posted."""
         return f"{self.base_url}/image/upscale"
 
-    def report(self) -> Seen:
-        """Everything since the last report."""
+    def told(self) -> dict[str, Any]:
+        """Its report, which it forgets by that."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", "/report", headers={"Connection": "close"})
-        told = json.loads(connection.getresponse().read())
+        told: dict[str, Any] = json.loads(connection.getresponse().read())
         connection.close()
+        return told
+
+
+class Service(Listening):
+    """The one in Python, which tells every picture by its SHA-256."""
+
+    __slots__ = ()
+
+    def report(self) -> Seen:
+        """Everything since the last report."""
+        told = self.told()
         return Seen([Call(**call) for call in told["calls"]], told["broken_off"], told["peak"], told["cpu_seconds"])
 
     def send_bare(self, pictures: Sequence[bytes], at_once: int) -> float:
@@ -86,7 +97,14 @@ def serving(log: Path, *, latency: float, concurrency: int = 8, answers: Sequenc
     command = [sys.executable, "-m", "benchmarks.server", "--latency", str(latency), "--concurrency", str(concurrency)]
     for path in answers:
         command += ["--answer", str(path)]
+    with listening(command, log) as port:
+        yield Service(port)
+
+
+@contextmanager
+def listening(command: Sequence[str], log: Path) -> Iterator[int]:
+    """A service that says its port first, and ends when its standard input does; until the context is left."""
     with running(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         if process.stdout is None or not (line := process.stdout.readline()):
             raise BenchError(f"the service did not start; see {log}")
-        yield Service(int(line))
+        yield int(line)

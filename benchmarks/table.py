@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, assert_never
 
-from benchmarks.figures import AtMost, Line, Noted, NoWorseThan, TimesIdeal, TimesRival
+from benchmarks.figures import AtMost, Line, Noted, NoWorseThan, TimesIdeal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +32,8 @@ def bound_in_words(bound: Bound) -> str:
             return f"<= {number(limit)}"
         case TimesIdeal(factor):
             return f"<= {factor:.2f} x ideal"
-        case NoWorseThan(rivals):
-            return f"<= {' and '.join(rivals)}"
-        case TimesRival(factor, rival):
-            return f"<= {factor:.2f} x {rival}"
+        case NoWorseThan(rivals, factor):
+            return f"<= {'' if factor == 1 else f'{factor:.2f} x '}{' and '.join(rivals)}"
         case Noted():
             return "-"
         case unexpected:
@@ -101,10 +99,8 @@ def _bound_as_json(measure: Measure) -> dict[str, Any] | None:
             return {"at_most": limit}
         case TimesIdeal(factor):
             return {"times_ideal": factor}
-        case NoWorseThan(rivals):
-            return {"no_worse_than": [*rivals]}
-        case TimesRival(factor, rival):
-            return {"times_rival": {rival: factor}}
+        case NoWorseThan(rivals, factor):
+            return {"no_worse_than": [*rivals]} | ({} if factor == 1 else {"factor": factor})
         case Noted():
             return None
         case unexpected:

@@ -48,10 +48,7 @@ class Memory:
     def contenders(self, bench: Bench) -> Iterator[Sequence[Contender]]:
         """The daemon, and the script that reads whole files and whole answers."""
         number = self.number(quick=bench.quick)
-        source = bench.folder / "pictures"
-        source.mkdir()
-        for seed in range(number):
-            (source / f"{seed:04}.png").write_bytes(pictures.large(seed))
+        source = pictures.fill(bench.folder / "pictures", number, pictures.large)
         answer = bench.folder / "answer.png"
         answer.write_bytes(pictures.twice_large())
         bench.say(f"the answer has {answer.stat().st_size / 1e6:.1f} MB")

@@ -14,15 +14,15 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import contenders, fast, pictures
-from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted, TimesRival
-from benchmarks.processes import BenchError, peak_memory_mb, running, wait_until
+from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted, NoWorseThan
+from benchmarks.processes import BenchError, cpu_seconds, peak_memory_mb, running, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from benchmarks.fast import FastService
     from benchmarks.figures import Bench, Bound
@@ -66,10 +66,7 @@ class Overhead:
     def contenders(self, bench: Bench) -> Iterator[Sequence[Contender]]:
         """All of them on the same pictures, each in folders of its own."""
         number = self.number(quick=bench.quick)
-        source = bench.folder / "pictures"
-        source.mkdir()
-        for seed in range(number):
-            (source / f"{seed:04}.png").write_bytes(self.picture(seed))
+        source = pictures.fill(bench.folder / "pictures", number, self.picture)
         answer = bench.folder / "answer.png"
         answer.write_bytes(self.answer())
         expected = {fast.known_as(path.read_bytes()) for path in source.iterdir()}
@@ -96,10 +93,10 @@ class _Turn:
             pictures.link_all(self.source, self.home / "staged")
             with contenders.alone(stage, self.service.base_url) as process:
                 self.service.report()
-                before, began = _cpu_seconds(process.pid), time.time_ns()
+                before, began = cpu_seconds(process.pid), time.time_ns()
                 pictures.move_in(self.home / "staged", stage.hot)
                 self._await(stage.out)
-                return self._told(stage.out, began, _cpu_seconds(process.pid) - before, peak_memory_mb(process.pid))
+                return self._told(stage.out, began, cpu_seconds(process.pid) - before, peak_memory_mb(process.pid))
 
     def bare(self, client: str) -> Mapping[str, float]:
         """A client that is loaded, and told to begin."""
@@ -111,12 +108,12 @@ class _Turn:
                 if process.stdin is None or process.stdout is None or process.stdout.readline() != b"ready\n":
                     raise BenchError(f"{client} did not become ready")
                 self.service.report()
-                before, began = _cpu_seconds(process.pid), time.time_ns()
+                before, began = cpu_seconds(process.pid), time.time_ns()
                 process.stdin.write(b"\n")
                 process.stdin.flush()
                 if process.stdout.readline() != b"done\n":
                     raise BenchError(f"{client} did not come to its end")
-                return self._told(stage.out, began, _cpu_seconds(process.pid) - before, peak_memory_mb(process.pid))
+                return self._told(stage.out, began, cpu_seconds(process.pid) - before, peak_memory_mb(process.pid))
 
     def curl(self) -> Mapping[str, float]:
         """All of them in one process, its start included."""
@@ -152,18 +149,13 @@ class _Turn:
         }  # fmt: skip
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 SMALL = Overhead(
     "small",
     "1,000 pictures of 20 KB moved in at once, settle 0, a service that answers at once: time, and CPU a file",
     (1000, 200),
     pictures.small,
     pictures.twice_small,
-    {"seconds": TimesRival(0.8, HTTPX), "cpu": TimesRival(0.8, HTTPX), "memory": Noted()},
+    {"seconds": NoWorseThan((HTTPX,), 0.8), "cpu": NoWorseThan((HTTPX,), 0.8), "memory": Noted()},
 )
 BIG = Overhead(
     "big",
@@ -171,7 +163,7 @@ BIG = Overhead(
     (60, 12),
     lambda seed: pictures.numbered(_base(), seed),
     pictures.twice_large,
-    {"seconds": TimesRival(1.5, CURL), "cpu": AtMost(50), "memory": AtMost(90)},
+    {"seconds": NoWorseThan((CURL,), 1.5), "cpu": AtMost(50), "memory": AtMost(90)},
 )
 _made: list[bytes] = []
 

@@ -54,10 +54,7 @@ class Throughput:
     def contenders(self, bench: Bench) -> Iterator[Sequence[Contender]]:
         """The daemon and the script wait for the pictures; find and xargs are started when they are there."""
         number = self.number(quick=bench.quick)
-        source = bench.folder / "pictures"
-        source.mkdir()
-        for seed in range(number):
-            (source / f"{seed:04}.png").write_bytes(pictures.small(seed))
+        source = pictures.fill(bench.folder / "pictures", number, pictures.small)
         answer = bench.folder / "answer.png"
         answer.write_bytes(pictures.twice_small())
         with serving(bench.folder / "server.log", latency=SECONDS_EACH, concurrency=AT_ONCE, answers=[answer]) as it:

@@ -61,22 +61,24 @@ class Run:
 
     def lead(self) -> None:
         """All jobs, from admitted to done."""
-        ledger = SqliteLedger(self.path, ManualClock(), owner="me", lease=60.0)
+        synced: list[int] = []
+        log, modes = self.log, self.modes
+
+        class Noting(SqliteLedger):
+            """Notes how long the log is after each sync."""
+
+            def attempt(self, body: Any, *, durable: bool = True) -> Any:
+                answer = super().attempt(body, durable=durable)
+                modes[durable] += 1
+                if durable:
+                    synced.append(log.stat().st_size)  # within the lock: nothing has come behind it
+                return answer
+
+        ledger = Noting(self.path, ManualClock(), owner="me", lease=60.0)
         ledger.connection.execute("PRAGMA wal_autocheckpoint = 0")
         ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copy(self.path, self.folder / "before.db")
-        synced: list[int] = []
-        attempt = ledger.attempt
-
-        def noted(body: Any, *, durable: bool = True) -> Any:
-            answer = attempt(body, durable=durable)
-            self.modes[durable] += 1
-            if durable:
-                synced.append(self.log.stat().st_size)  # within the lock: nothing has come behind it
-            return answer
-
-        ledger._groups._attempt = noted
-        ledger.attempt = noted  # type: ignore[method-assign]
+        modes.clear()
         ledger.admit([_admission(number) for number in range(JOBS)])
         with ThreadPoolExecutor(WORKERS) as pool:
             for worker in [pool.submit(self._work, ledger, synced) for _ in range(WORKERS)]:

@@ -27,8 +27,7 @@ MOST_EVIDENCE_BYTES = 512_000_000
 class FileSpool:
     """Implements `interfaces.Spool` in one folder that only the daemon's user can read.
 
-    Threads: any worker's, each with files of its own job; evidence, which is bounded, is kept one at a time. `_there`:
-    all that may lie there, as nobody else puts anything there; each thread adds and takes away names of its own.
+    Threads: any worker's, each with files of its own job; evidence, which is bounded, is kept one at a time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,13 +42,11 @@ class FileSpool:
         self._one_at_a_time = threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._there = {entry.name for entry in folder.iterdir()}
         except OSError as error:
             raise LedgerError(f"{folder} cannot be made: {error.strerror}; see `state_dir`") from error
 
     def write(self, name: str, data: bytes) -> None:
         """Write a whole file; not synced, as it can be made again."""
-        self._there.add(name)
         try:
             descriptor = os.open(f"{self._path}/{name}", _NEW, 0o600)
             try:
@@ -62,7 +59,6 @@ class FileSpool:
     @contextmanager
     def create(self, name: str, reserve: int) -> Iterator[SpoolWriter]:
         """A new empty file with room for `reserve` bytes set aside, so that a paid answer finds its place."""
-        self._there.add(name)
         try:
             descriptor = os.open(f"{self._path}/{name}", _NEW, 0o600)
         except OSError as error:
@@ -81,7 +77,6 @@ class FileSpool:
     @contextmanager
     def draft(self, name: str) -> Iterator[BinaryIO]:
         """A new empty file to be written in any order; not synced, as it can be made again."""
-        self._there.add(name)
         with _translated(self._folder), (self._folder / name).open("wb", BUFFER_BYTES) as file:
             yield file
 
@@ -109,7 +104,6 @@ class FileSpool:
     def leave_out(self, name: str, spans: Sequence[tuple[int, int]]) -> None:
         """Take these spans out of a file: another without them takes its name."""
         clean = f"{name}.clean"
-        self._there.add(clean)
         with (
             _translated(self._folder),
             (self._folder / name).open("rb") as source,
@@ -144,8 +138,7 @@ class FileSpool:
 
     def remove(self, *names: str) -> None:
         """Remove what is there of these. What a failing disk keeps is written over, or removed at the next start."""
-        for name in self._there.intersection(names):
-            self._there.discard(name)
+        for name in names:
             with suppress(OSError):
                 os.unlink(f"{self._path}/{name}")  # noqa: PTH108 -- as above
 

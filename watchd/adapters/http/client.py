@@ -16,7 +16,7 @@ import httpx
 
 from watchd.adapters.http import answers, bodies, connecting, redactor
 from watchd.adapters.http.deadline import CallDeadline, Timekeeper
-from watchd.adapters.http.dialogue import OK, Dialogue
+from watchd.adapters.http.dialogue import Dialogue
 from watchd.adapters.http.exchange import ArmingFailedError, Exchange
 from watchd.adapters.http.free_query import ask
 from watchd.adapters.http.redactor import BodyVeil, Redactor
@@ -137,7 +137,7 @@ class HttpEndpoint:
         if "cf-ray" in head.headers:
             exchange.cf_ray = hidden(head.headers["cf-ray"])[:LONGEST_RAY_CHARACTERS]
         exchange.quota = answers.quota(head.headers)
-        if head.status != OK:
+        if head.status != httpx.codes.OK:
             return exchange.answered(answers.read_error(head, dialogue.body(head), hidden))
         if not exchange.armed:
             reason = "answered 200 before it had the whole picture"

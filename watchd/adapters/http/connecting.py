@@ -16,7 +16,7 @@ import httpx
 
 from watchd import __version__
 from watchd.adapters.http.addresses import RacingBackend
-from watchd.adapters.http.dialogue import SUCCESS, Dialogue
+from watchd.adapters.http.dialogue import Dialogue
 from watchd.adapters.http.transport import PoolTransport
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Way:
         asked = Dialogue(stream)
         asked.say("CONNECT", target, [(b"Host", target), (b"Accept", b"*/*"), *self._proxy_headers], iter(()))
         came = asked.head()
-        if came.status // 100 != SUCCESS:
+        if not httpx.codes.is_success(came.status):
             raise httpcore.ProxyError(f"{came.status} {came.reason}")
 
 

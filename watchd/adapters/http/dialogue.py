@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import h11
 import httpcore
+import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 MOST_HEAD_BYTES: Final = 100 * 1024
 READ_BYTES: Final = 256 * 1024
-OK: Final = 200
-SUCCESS: Final = 2
-"""What the status of a success begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +71,8 @@ class Dialogue:
         for name, value in event.headers:
             told = name.decode("latin-1"), value.decode("latin-1")
             headers[told[0]] = f"{headers[told[0]]}, {told[1]}" if told[0] in headers else told[1]
-        is_plain = event.status_code == OK and "transfer-encoding" not in headers and "content-length" in headers
-        length = int(headers["content-length"]) if is_plain else None
+        is_counted = "content-length" in headers and "transfer-encoding" not in headers
+        length = int(headers["content-length"]) if is_counted and event.status_code == httpx.codes.OK else None
         return Head(event.status_code, headers, length, event.reason.decode("latin-1"))
 
     def body(self, head: Head) -> Iterator[bytes]:

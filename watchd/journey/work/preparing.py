@@ -58,32 +58,29 @@ class _Copy:
         self._digest = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._size = 0
+        self._closing = ExitStack()
+        self._target: SpoolFile | None = None
 
     def read(self, read: Callable[[Callable[[bytes], None]], Sample]) -> tuple[Sample, str]:
         """Take what `read` hands on; what it answers, and the SHA-256 (hex) of it all."""
-        target: SpoolFile | None = None
-        with ExitStack() as stack:
+        with self._closing:
+            return read(self._take), self._digest.hexdigest()
 
-            def take(piece: bytes) -> None:
-                self._digest.update(piece)
-                self._size += len(piece)
-                self._pieces.append(piece)
-                if self._size > SMALL_BYTES:
-                    spill()
-
-            def spill() -> None:
-                nonlocal target
-                target = target or stack.enter_context(self._spool.create(self._name, 0))
-                for piece in self._pieces:
-                    target.write(piece)
-                self._pieces.clear()
-
-            return read(take), self._digest.hexdigest()
+    def _take(self, piece: bytes) -> None:
+        self._digest.update(piece)
+        self._size += len(piece)
+        self._pieces.append(piece)
+        if self._size <= SMALL_BYTES:
+            return
+        self._target = self._target or self._closing.enter_context(self._spool.create(self._name, 0))
+        for held in self._pieces:
+            self._target.write(held)
+        self._pieces.clear()
 
     @property
     def is_held(self) -> bool:
         """Whether it is in memory alone."""
-        return self._size <= SMALL_BYTES
+        return self._target is None
 
     def data(self) -> bytes:
         """All of it."""

@@ -125,16 +125,11 @@ class Transactions:
         while not turn.is_over:
             try:
                 turn.end(self.attempt(turn.body, durable=turn.durable))
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 try:
                     self.make_room(error)
-                except LedgerError as given_up:
-                    turn.end(error=given_up)
-            except sqlite3.Error as error:
-                self.is_sound = False
-                cause = LedgerError(f"the ledger cannot be written ({error}): nothing more is sent")
-                cause.__cause__ = error
-                turn.end(error=cause)
+                except LedgerError as refused:
+                    turn.end(error=refused)
             except Exception as error:
                 turn.end(error=error)
 
@@ -159,9 +154,9 @@ class Transactions:
             logger.info("The ledger can be written again; everything goes on", extra={"action": "ledger_room"})
         return answer
 
-    def make_room(self, error: sqlite3.OperationalError) -> None:
+    def make_room(self, error: sqlite3.Error) -> None:
         """Give up the ballast, then wait for room; raises LedgerError for any other trouble, and when told to end."""
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL and not self._is_a_quota(error):
+        if not isinstance(error, sqlite3.OperationalError) or not self._is_for_want_of_room(error):
             self.is_sound = False
             raise LedgerError(f"the ledger cannot be written ({error}): nothing more is sent") from error
         with suppress(OSError):  # none is left, or the quota is such that not even this can be done
@@ -176,8 +171,10 @@ class Transactions:
         if self._given_up:
             raise LedgerError(self.trouble) from error
 
-    def _is_a_quota(self, error: sqlite3.OperationalError) -> bool:
-        """Whether a write failed for want of room, told by writing as much as the ballast has."""
+    def _is_for_want_of_room(self, error: sqlite3.OperationalError) -> bool:
+        """Whether a write failed for want of room: as SQLite says, or told by writing as much as the ballast has."""
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            return True
         if error.sqlite_errorcode not in _PERHAPS_A_QUOTA:
             return False
         trial = self._path.with_name("trial")

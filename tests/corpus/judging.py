@@ -157,10 +157,13 @@ def is_opened_by_imagemagick(path: Path) -> bool:
 
 
 def read_by_exiftool(folder: Path) -> dict[str, dict[str, Any]]:
-    """What it reads in each file of a folder, by name."""
+    """What it reads in each file of a folder, by name.
+
+    `-b`: a text of megabytes is "binary data" to it without, and so is then every text of that name in every file.
+    """
     assert EXIFTOOL is not None
     answer = subprocess.run(
-        [EXIFTOOL, "-json", "-G1:4", "-n", "-a", "-ignoreMinorErrors", str(folder)],
+        [EXIFTOOL, "-json", "-b", "-G1:4", "-n", "-a", "-ignoreMinorErrors", str(folder)],
         capture_output=True,
         check=False,
         text=True,

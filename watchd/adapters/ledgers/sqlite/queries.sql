@@ -137,7 +137,7 @@ SELECT * FROM job WHERE id = :id;
 -- Whether these bytes are an output of ours.
 -- The plus keeps SQLite from putting :sha256 into the other term too, which would no longer be that of the index.
 SELECT id FROM job INDEXED BY job_by_output
-WHERE output_sha256 IS NOT NULL AND substr(output_sha256, 1, 16) = substr(:sha256, 1, 16) AND +output_sha256 = :sha256
+WHERE output_sha256 IS NOT NULL AND substr(output_sha256, 1, 8) = substr(:sha256, 1, 8) AND +output_sha256 = :sha256
 ORDER BY id LIMIT 1;
 
 -- name: same_file

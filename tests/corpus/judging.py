@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EXIFTOOL: Final = shutil.which("exiftool")
 IMAGEMAGICK: Final = shutil.which("convert")
+LIBVIPS: Final = shutil.which("vips")
 SCALE: Final = 2
 _UNREAD: Final = (
     OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, RuntimeError,
@@ -154,6 +155,12 @@ def is_opened_by_imagemagick(path: Path) -> bool:
     assert IMAGEMAGICK is not None
     answer = subprocess.run([IMAGEMAGICK, f"{path}[0]", "null:"], capture_output=True, check=False)
     return answer.returncode == 0
+
+
+def is_opened_by_libvips(path: Path) -> bool:
+    """Whether it decodes the whole picture, complaining as much as it likes, with no word of an error."""
+    assert LIBVIPS is not None
+    return subprocess.run([LIBVIPS, "avg", path], capture_output=True, check=False).returncode == 0
 
 
 def read_by_exiftool(folder: Path) -> dict[str, dict[str, Any]]:

@@ -165,16 +165,24 @@ def test_the_corpus_is_large_enough_and_no_two_of_its_files_are_alike() -> None:
     assert len(set(bodies)) == len(bodies)
 
 
+OTHERS = {
+    "ImageMagick": (judging.IMAGEMAGICK, judging.is_opened_by_imagemagick),
+    "libvips": (judging.LIBVIPS, judging.is_opened_by_libvips),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("shelf", SHELVES)
-def test_what_pillow_and_imagemagick_both_open_is_done_or_refused_for_a_reason(shelf: str, tmp_path: Path) -> None:
-    if judging.IMAGEMAGICK is None:
-        pytest.skip("ImageMagick is not installed")
+def test_what_pillow_and_another_open_is_done_or_refused_for_a_reason(shelf: str, other: str, tmp_path: Path) -> None:
+    program, is_opened = OTHERS[other]
+    if program is None:
+        pytest.skip(f"{other} is not installed")
     unexplained = []
     for entry in chosen(SHELVES[shelf], f"opened {shelf}"):
         if isinstance(entry.end, Failed) and not entry.end.although:
             path = tmp_path / "picture"  # told by its bytes alone
             path.write_bytes(entry.data())
-            if judging.is_opened_by_pillow(path) and judging.is_opened_by_imagemagick(path):
+            if judging.is_opened_by_pillow(path) and is_opened(path):
                 unexplained.append(entry.name)
     assert unexplained == [], "others open it: say in `although` why it is right to refuse it"
 

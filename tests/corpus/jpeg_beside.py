@@ -190,6 +190,26 @@ SHELF.add(
     "Photoshop: a preview beside the caption",
     Done(says=("a caption",)),
 )
+for _name, _resource, _told in (
+    ("paths", (2000, bytes(26 * 7)), "Photoshop paths"),
+    ("guides", (1032, bytes(12) + b"\0\0\0\1" + bytes(5)), "Photoshop guides"),
+    ("copyright", (1034, b"\1"), "copyright flag"),
+    ("address", (1035, b"https://studio.example"), "address among"),
+):
+    SHELF.add(
+        f"photoshop-{_name}.jpg",
+        first(segment(0xED, b"Photoshop 3.0\0" + resources(iptc((120, b"a caption")), _resource))),
+        "Photoshop: what a person put among its resources",
+        Done(told=(_told,), says=("a caption",)),
+    )
+SHELF.add(
+    "photoshop-habits.jpg",
+    first(segment(0xED, b"Photoshop 3.0\0" + resources(
+        iptc((120, b"a caption")), (1032, bytes(16)), (1034, b"\0"), (1035, b""), (1061, bytes(16)), (1005, bytes(16)))
+    )),
+    "Photoshop: what it writes of itself into every file",
+    Done(says=("a caption",)),
+)  # fmt: skip
 SHELF.add("iptc-broken.jpg", first(segment(0xED, b"Photoshop 3.0\0" + CAPTION[:20])), "cut in a record", Done())
 
 # Colours.

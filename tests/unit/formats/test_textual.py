@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import PngImagePlugin
 
 from tests.unit.formats import sample_pictures as sample
-from watchd.formats.metadata import iptc, textual
+from watchd.formats.metadata import photoshop, textual
 from watchd.formats.metadata.collecting import Metadata, collect
 from watchd.formats.metadata.dressing import as_png_chunks, dress, from_png_chunks
 from watchd.formats.metadata.textual import TextItem
@@ -100,7 +100,7 @@ def test_the_exif_chunk_counts_before_a_raw_profile_wherever_it_stands() -> None
 def test_iptc_in_a_raw_profile_is_found(name: str) -> None:
     records = b"\x1c\x02\x05\0\x05Title"
     keyword = b"Raw profile type iptc" if " " in name else f"Raw profile type {name}".encode()
-    assert found_in(packed(keyword, raw_profile(name, iptc.resources(records)))).iptc == records
+    assert found_in(packed(keyword, raw_profile(name, photoshop.wrapped(records)))).iptc == records
 
 
 def test_xmp_in_a_raw_profile_is_found() -> None:

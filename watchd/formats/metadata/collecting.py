@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from watchd.formats import gif, isobmff, jpeg2000, tiff, webp
 from watchd.formats.metadata import exif as exif_tags
-from watchd.formats.metadata import ifd, iptc, jpeg_findings, textual, xmp, xmp_fields
+from watchd.formats.metadata import ifd, iptc, jpeg_findings, photoshop, textual, xmp, xmp_fields
 from watchd.formats.metadata.findings import Findings
 from watchd.formats.metadata.png_findings import PngFindings
 from watchd.formats.picture import Format
@@ -80,10 +80,13 @@ def collect(data: bytes, picture_format: Format, outline: object = None) -> Meta
             found.miss("its EXIF (damaged)")
         block = b""
     packet = found.xmp or exif_tags.packet(block)
+    records = found.iptc or photoshop.records(found.resources) or exif_tags.iptc_records(block)
+    for phrase in photoshop.made_by_a_person(found.resources, packet or b""):
+        found.miss(phrase)
     said = [*found.texts, *(text for text in xmp_fields.texts_of(packet) if not _is_said(text, found.texts))]
     return Metadata(
         block or None, packet, _profile(found.icc), found.pixels_per_metre or exif_tags.pixels_per_metre(block),
-        _orientation(data, picture_format, block, packet), found.iptc or exif_tags.iptc_records(block), (*said,),
+        _orientation(data, picture_format, block, packet), records, (*said,),
         (*found.unread,),
     )  # fmt: skip
 
@@ -155,7 +158,7 @@ def _from_tiff(data: bytes) -> Findings:
     if tags is None:
         return Findings()
     found = Findings(xmp=reader.raw(tags.get(tiff.XMP)), icc=reader.raw(tags.get(tiff.ICC)))
-    found.iptc = _records(reader, tags) or iptc.from_resources(reader.raw(tags.get(tiff.PHOTOSHOP)))
+    found.iptc, found.resources = _records(reader, tags), reader.raw(tags.get(tiff.PHOTOSHOP)) or b""
     found.exif = _exif_of(reader, tags, found)
     return found
 

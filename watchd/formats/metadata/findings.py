@@ -15,13 +15,17 @@ MOST_INFLATED: Final = 16 * 1024 * 1024
 
 @dataclass(slots=True)
 class Findings:
-    """`unread`: phrases that name what is there and could not be read, or has no place in any output."""
+    """`resources`: Photoshop's, the records of `iptc` among them where these stand nowhere else.
+
+    `unread`: phrases that name what is there and could not be read, or has no place in any output.
+    """
 
     exif: bytes | None = None
     xmp: bytes | None = None
     icc: bytes | None = None
     pixels_per_metre: tuple[int, int] | None = None
     iptc: bytes | None = None
+    resources: bytes = b""
     texts: list[TextItem] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 

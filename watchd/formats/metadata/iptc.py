@@ -1,6 +1,6 @@
 """IPTC's records in the wrappings that pictures have for them.
 
-Sources: IPTC-NAA Information Interchange Model 4; Adobe's Photoshop image resources; ImageMagick's raw profiles in PNG.
+Sources: IPTC-NAA Information Interchange Model 4; ImageMagick's raw profiles in PNG.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from watchd.formats.metadata import photoshop
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEYWORD: Final = b"Raw profile type iptc\0"
-_RESOURCE: Final = b"8BIM"
-_IPTC: Final = 0x0404
 _HEX_A_LINE: Final = 72
 _MARK: Final = b"\x1c"
 _HEADER: Final = struct.Struct(">BBBH")  # marker, record, number, size
@@ -21,29 +21,6 @@ _EXTENDED: Final = 0x8000
 _APPLICATION: Final = 2
 _CHARACTERS: Final = 90
 _UTF8: Final = b"\x1b%G"
-
-
-def from_resources(block: bytes | None) -> bytes | None:
-    """The records among Photoshop's image resources; None where there are none."""
-    if block is None:
-        return None
-    at = 0
-    while block.startswith(_RESOURCE, at) and at + 12 <= len(block):
-        (kind,) = struct.unpack_from(">H", block, at + 4)
-        name = block[at + 6] + 1
-        body = at + 6 + name + name % 2
-        if body + 4 > len(block):
-            return None
-        (size,) = struct.unpack_from(">I", block, body)
-        if kind == _IPTC:
-            return block[body + 4 : body + 4 + size] or None
-        at = body + 4 + size + size % 2
-    return None
-
-
-def resources(found: bytes) -> bytes:
-    """The records as the one image resource of a block."""
-    return _RESOURCE + struct.pack(">HHI", _IPTC, 0, len(found)) + found + bytes(len(found) % 2)
 
 
 def raw_block(text: bytes) -> bytes | None:
@@ -57,11 +34,6 @@ def raw_block(text: bytes) -> bytes | None:
         return bytes.fromhex(parts[2].decode("ascii")) or None
     except ValueError:
         return None
-
-
-def records(block: bytes) -> bytes | None:
-    """The records in a block that holds them, or Photoshop's resources with them."""
-    return from_resources(block) if block.startswith(_RESOURCE) else block or None
 
 
 def trimmed(found: bytes) -> bytes:
@@ -103,7 +75,7 @@ def _text(value: bytes, encoding: str | None) -> str:
 
 def raw_profile(found: bytes) -> bytes:
     """The same the other way, as ImageMagick writes it and others look for it."""
-    block = resources(found)
+    block = photoshop.wrapped(found)
     digits = block.hex().encode()
     lines = [digits[start : start + _HEX_A_LINE] for start in range(0, len(digits), _HEX_A_LINE)]
     return b"\niptc\n%8d\n" % len(block) + b"\n".join(lines) + b"\n"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from watchd.formats import jpeg
 from watchd.formats.metadata import exif as exif_tags
-from watchd.formats.metadata import extended_xmp, iptc, textual
+from watchd.formats.metadata import extended_xmp, textual
 from watchd.formats.metadata.extended_xmp import EXTENSION_SEGMENT, XMP_SEGMENT
 from watchd.formats.metadata.findings import Findings
 from watchd.formats.metadata.stripping import ICC_SEGMENT, JFIF_SEGMENT
@@ -40,9 +40,7 @@ def read(data: bytes, outline: object = None) -> Findings:
             payloads.setdefault(segment.marker, []).append(segment.payload(data))
     found.pixels_per_metre = _jfif_resolution(_after(JFIF_SEGMENT, payloads.get(jpeg.APP0, [])))
     found.icc = _joined_profile(payloads.get(jpeg.APP2, []))
-    found.iptc = iptc.from_resources(
-        b"".join(_each(_PHOTOSHOP_SEGMENT, payloads.get(_APP13, [])))
-    )  # fmt: skip
+    found.resources = b"".join(_each(_PHOTOSHOP_SEGMENT, payloads.get(_APP13, [])))
     _app1(payloads.get(jpeg.APP1, []), found)
     _comments(payloads.get(jpeg.COM, []), found)
     _others(payloads, found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from watchd.formats.metadata import exif, extended_xmp, iptc
+from watchd.formats.metadata import exif, extended_xmp, photoshop
 from watchd.formats.metadata.extended_xmp import EXTENSION_SEGMENT, XMP_SEGMENT
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def segments(fitted: Metadata) -> bytes:
     if fitted.icc is not None:
         found += _profile(fitted.icc)
     if fitted.iptc is not None:
-        block = iptc.resources(fitted.iptc)
+        block = photoshop.wrapped(fitted.iptc)
         parts = range(0, len(block), _RESOURCES_PART)
         found += [_segment(_APP13, _PHOTOSHOP + block[start : start + _RESOURCES_PART]) for start in parts]
     found += [_segment(_COM, text.text.encode("utf-8", "replace")) for text in fitted.texts]

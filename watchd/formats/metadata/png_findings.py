@@ -9,7 +9,7 @@ import struct
 from typing import Final
 
 from watchd.formats.metadata import exif as exif_tags
-from watchd.formats.metadata import iptc, textual
+from watchd.formats.metadata import iptc, photoshop, textual
 from watchd.formats.metadata.extended_xmp import XMP_SEGMENT
 from watchd.formats.metadata.findings import MOST_INFLATED, Findings, inflated
 from watchd.formats.metadata.textual import TextItem
@@ -91,9 +91,16 @@ class PngFindings:
         elif block is not None and name in {"exif", "app1", "xmp"}:
             self._app1(block)
         elif block is not None and name in {"iptc", "8bim"}:
-            self.found.iptc = self.found.iptc or iptc.records(block)
+            self._photoshop(block)
         else:
             self._keep(keyword, said, form)
+
+    def _photoshop(self, block: bytes) -> None:
+        """Its resources, or the records alone: both are written under either name."""
+        if block.startswith(photoshop.SIGNATURE):
+            self.found.resources = self.found.resources or block
+        else:
+            self.found.iptc = self.found.iptc or block or None
 
     def _app1(self, block: bytes) -> None:
         if block.startswith(XMP_SEGMENT) or b"<" in block[:8]:

@@ -30,11 +30,13 @@ class Permit:
     """One call's way in at the gate.
 
     `began`: when it was let in (steady seconds); `again`: its job was tried before; `probe`: it tries a closed gate.
+    `left`: its place is another's already, as its picture has come.
     """
 
     began: Steady
     again: bool = False
     probe: bool = False
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

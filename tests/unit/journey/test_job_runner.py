@@ -521,6 +521,29 @@ def test_an_answer_that_cannot_be_kept_is_a_lost_answer(shop: Workshop, monkeypa
     job = shop.job("a.png")
     assert (job.state, job.booked) == (JobState.UNKNOWN, 20_000)
     assert "could not be kept" in (job.error or "")
+    assert shop.keeper.in_flight() == 0, "its place was given back once"
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"), [(png(512, 512), 0), (b"<html>", 1)], ids=["a picture", "what is no picture"]
+)
+def test_another_may_call_while_a_picture_is_kept(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, answer: bytes, left: int
+) -> None:
+    admitted(shop)
+    shop.endpoint.script = [Says(answer)]
+    under_way: list[int] = []
+    real = os.fsync
+
+    def look(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "1.png" and not under_way:
+            under_way.append(shop.keeper.in_flight())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    shop.work(most=5)
+    assert under_way == [left]
+    assert shop.keeper.in_flight() == 0
 
 
 # --- troubles of one file -------------------------------------------------------------------------------------------

@@ -53,9 +53,9 @@ def _may_go(state: CallState, now: Steady, *, probe: bool) -> bool:
     return isinstance(gating.decide(others, now), Open)
 
 
-def out(state: CallState) -> CallState:
-    """With one call fewer under way."""
-    return replace(state, in_flight=state.in_flight - 1)
+def out(state: CallState, permit: Permit) -> CallState:
+    """With one call fewer under way, unless its place was given back when its picture came."""
+    return state if permit.left else replace(state, in_flight=state.in_flight - 1)
 
 
 def picture_came(state: CallState, event: events.PictureCame) -> Step:
@@ -73,7 +73,7 @@ def picture_came(state: CallState, event: events.PictureCame) -> Step:
             paced = _crowded(paced.state, event.permit, event.now)
         heard = closing.then(paced, lambda state: _heard(state, event.traffic.quota, event.now))
         full = (events.FullPace(),) if was_narrowed and not heard.state.limiter.is_narrowed() else ()
-        return Step(out(heard.state), None, (*heard.effects, *full))
+        return Step(out(heard.state, event.permit), None, (*heard.effects, *full))
 
     return closing.then(first, widen)
 
@@ -115,7 +115,7 @@ def _concluded(state: CallState, event: events.CallFailed) -> Step:
     troubled = _without(state.troubled, call.job.id)
     if conclusion.outcome is Outcome.SERVER and conclusion.state is JobState.QUEUED:
         troubled[call.job.id] = pictures, since
-    left = out(replace(state, troubled=troubled))
+    left = out(replace(state, troubled=troubled), event.permit)
     gate = conclusion.gate
     closed = Step(left) if gate is None else closing.closed(left, gate, conclusion.error)
     return replace(closed, verdict=conclusion)
@@ -157,7 +157,7 @@ def _heard(state: CallState, quota: Quota, now: Steady) -> Step:
 
 def over_budget(state: CallState, event: events.OverBudget) -> Step:
     """Nobody calls until the period of the budget is over, or that folder alone does not."""
-    left, detail = out(state), money.of_budget(event.reached)
+    left, detail = out(state, event.permit), money.of_budget(event.reached)
     folder = event.reached.limit.folder
     if folder is not None:
         return closing.held(left, event.now, folder, f"budget: {detail}", event.wait)

@@ -94,7 +94,7 @@ class Entering:
 
 @dataclass(frozen=True, slots=True)
 class PictureCame:
-    """A call has ended with what was asked for."""
+    """The answer of a call is here whole, and is what was asked for."""
 
     now: Steady
     permit: Permit

@@ -43,8 +43,8 @@ def step(state: CallState, event: Event) -> Step:  # noqa: C901, PLR0911, PLR091
             return calling.picture_came(state, event)
         case events.CallFailed():
             return calling.call_failed(state, event)
-        case events.NotBegun():
-            return Step(calling.out(state))
+        case events.NotBegun(permit):
+            return Step(calling.out(state, permit))
         case events.OverBudget():
             return calling.over_budget(state, event)
         case events.GateClosed(gate):

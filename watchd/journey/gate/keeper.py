@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from watchd.core.calls.gating import Hold, Open, Probe
+    from watchd.core.calls.outcomes import Traffic
     from watchd.core.calls.pacing import PutOff
     from watchd.core.calls.retrying import Conclusion, Policy
     from watchd.core.calls.state import Event, FolderHold, Step
     from watchd.interfaces import Clock
-    from watchd.model import Gate, Permit, Steady
+    from watchd.model import Call, Gate, Permit, Steady
 
 
 class Books(GateBook, CallBook, Protocol):
@@ -136,6 +137,11 @@ class GateKeeper:
         answer: Permit | Wait | PutOff | None = self.apply(events.Entering(self._clock.steady(), again, probe)).verdict
         return answer
 
+    def picture_came(self, permit: Permit, call: Call, traffic: Traffic) -> Permit:
+        """Let another in as soon as a picture is here and proven: keeping it is no matter of the service's."""
+        self.apply(events.PictureCame(self._clock.steady(), permit, call, traffic))
+        return replace(permit, left=True)
+
     def tell(
         self, permit: Permit, sent: Sent | BudgetReached | ClaimLost | None, *, due: bool = False
     ) -> Conclusion | ClaimLost | None:
@@ -149,7 +155,8 @@ class GateKeeper:
             case Sent(call, end):
                 if not isinstance(end, Received):
                     return self._failed(events.CallFailed(now, permit, call, end, self._random.random()), due=due)
-                self.apply(events.PictureCame(now, permit, call, end.traffic))
+                if not permit.left:
+                    self.picture_came(permit, call, end.traffic)
             case BudgetReached(limit):
                 wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not before it
                 self.apply(events.OverBudget(now, permit, sent, wait))

@@ -13,6 +13,7 @@ from watchd.core.outgoing.reusing import Made
 from watchd.core.request.endpoint import asked, profile_of
 from watchd.core.text import on_one_line
 from watchd.errors import FolderOfflineError, LaterError, LedgerError, NoSpaceError, TargetOfflineError
+from watchd.journey.gate.passage import Passage
 from watchd.journey.work.preparing import Prepared, Unfit, rect_of
 from watchd.journey.work.targets import wait_after
 from watchd.model import (
@@ -230,11 +231,11 @@ class JobRunner:
             later = AT_ONCE if permit is None else after(self._clock.steady(), permit.seconds)
             self._ledger.release(job, later)
             return
-        sent = None
+        passage, sent = Passage(self._keeper, permit), None
         try:
-            sent = self._send(job, folder, prepared)
+            sent = self._send(job, folder, prepared, passage)
         finally:
-            concluded = self._keeper.tell(permit, sent, due=folder.failed is not None)
+            concluded = passage.leave(sent, due=folder.failed is not None)
         match sent, concluded:
             case (None | BudgetReached(), _):
                 self._ledger.release(job)
@@ -247,12 +248,14 @@ class JobRunner:
             case _:
                 pass  # the claim is lost, and what follows is somebody else's
 
-    def _send(self, job: Job, folder: Folder, prepared: Prepared) -> Sent | BudgetReached | ClaimLost | None:
+    def _send(
+        self, job: Job, folder: Folder, prepared: Prepared, passage: Passage
+    ) -> Sent | BudgetReached | ClaimLost | None:
         """One call; None: it may not be made. Where no picture came, nothing is left in the spool."""
         sent: Sent | BudgetReached | ClaimLost | None = None
         if self._dispatcher.may_call(job.folder):  # its hours may have ended while it waited for its turn
             limits = scheduling.limits(self._budget, folder.budget, folder.name, self._clock.local())
-            sent = self._stages.sender.send(job, prepared, limits)
+            sent = self._stages.sender.send(job, prepared, limits, passage.picture_came)
         match sent:
             case Sent(result=Received()) | ClaimLost():
                 pass

@@ -90,20 +90,23 @@ class AnswerSink:
             self._wrong_size = f"{header.width}x{header.height} pixels instead of {width}x{height}"
 
     def judge(self, streamed: Streamed) -> Received | BadAnswer:
-        """Whether this is the picture asked for; if so it is durable when this returns.
+        """Whether this is the picture asked for, which is not durable yet.
 
         What is proven is taken whatever the message says of it: who calls pictures otherwise from one day
         to the next still sends what is paid for.
         """
         too_much = f"more than {endpoint.MAX_ANSWER_BYTES:,} bytes" if self._size > endpoint.MAX_ANSWER_BYTES else None
         reason = too_much or self._wrong_size or self._picture_or_objection()
-        self._file.sync()
         if isinstance(reason, Picture):
             return Received(self._size, reason.width, reason.height, streamed.traffic, (*self._proof.flaws,))
         encoding = streamed.encoding.strip().lower()
         if encoding not in {"", "identity"}:
             reason += f", in encoding {encoding!r}, which was not asked for"
         return BadAnswer(f"the service answered 200 with {reason}", streamed.traffic)
+
+    def keep(self) -> None:
+        """Make all that came durable. Raises LaterError."""
+        self._file.sync()
 
     def _picture_or_objection(self) -> Picture | str:
         match self._proof.finish():

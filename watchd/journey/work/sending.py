@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watchd.core.calls.outcomes import CallResult, Trouble
-    from watchd.interfaces import Endpoint, Spool, Streamed
+    from watchd.interfaces import Endpoint, Spool
     from watchd.journey.work.finishing import JobBooks
     from watchd.journey.work.preparing import Prepared
     from watchd.model import BudgetReached, Job, Limit
+
+    Came = Callable[[Call, Traffic], None]
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,12 @@ class Sender:
         self._ledger = ledger
         self._fingerprint = fingerprint
 
-    def send(self, job: Job, prepared: Prepared, limits: Sequence[Limit]) -> Sent | BudgetReached | ClaimLost:
+    def send(
+        self, job: Job, prepared: Prepared, limits: Sequence[Limit], came: Came
+    ) -> Sent | BudgetReached | ClaimLost:
         """One call, and how it ended; a picture is durable in the spool and the ledger has it when this returns.
+
+        `came` is told of a picture that is here and proven, before that.
 
         What ended in trouble is not in the ledger yet, and nothing of its answer is in the spool.
 
@@ -69,7 +75,7 @@ class Sender:
             tiles, key = len(prepared.parameters.tiles), self._fingerprint()  # not of a key that comes meanwhile
             call = Call(job, attempt, asked.price, name, tile, tiles, asked.scale, key)
             try:
-                result = self._exchange(call, prepared, receiving.AnswerSink(file, asked))
+                result = self._exchange(call, prepared, receiving.AnswerSink(file, asked), came)
             except _ClaimLostError as error:
                 return error.lost
         if isinstance(result, Received):
@@ -86,7 +92,9 @@ class Sender:
             extra={"action": "converted", "job": job.id},
         )  # fmt: skip
 
-    def _exchange(self, call: Call, prepared: Prepared, sink: receiving.AnswerSink) -> CallResult:
+    def _exchange(
+        self, call: Call, prepared: Prepared, sink: receiving.AnswerSink, came: Came
+    ) -> CallResult:  # fmt: skip
         def arm() -> None:
             lost = self._ledger.arm(call)
             if lost is not None:
@@ -98,15 +106,20 @@ class Sender:
             result = self._endpoint.call(prepared.upload, arm, sink.write)
             if isinstance(result, Answered | NotSent | Lost):
                 return result
-            return self._judged(sink, result, call.answer)
+            return self._kept(sink, sink.judge(result), call, came)
         except LaterError as error:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size), ours=True)
 
-    def _judged(self, sink: receiving.AnswerSink, streamed: Streamed, answer: str) -> Received | BadAnswer:
-        judged = sink.judge(streamed)
-        if isinstance(judged, Received):
-            receiving.leave_out(self._spool, answer, judged.flaws)
+    def _kept(
+        self, sink: receiving.AnswerSink, judged: Received | BadAnswer, call: Call, came: Came
+    ) -> Received | BadAnswer:
+        if not isinstance(judged, Received):
+            sink.keep()  # as evidence
+            return judged
+        came(call, judged.traffic)  # before the disk is waited for
+        sink.keep()
+        receiving.leave_out(self._spool, call.answer, judged.flaws)
         return judged
 
     def _keep(self, call: Call, prepared: Prepared, result: Received) -> Sent | ClaimLost:

@@ -10,7 +10,6 @@ import errno
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.system import failpoints, faulty_disk
+from tests.system.block_device import done_by
 from tests.system.failpoints import Failpoints, Met
 from tests.system.house import until
 from tests.system.pictures import picture
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 IMAGE_BYTES = 256 << 20
 ROOMY = "200M"
 WHY_NOT = failpoints.why_not()
-
-
-def done_by(*command: str) -> str | None:
-    """What a command of the system's complains of; None: it has done it."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return None if done.returncode == 0 else (done.stderr + done.stdout).strip() or f"{command[0]} failed"
 
 
 @dataclass(frozen=True, slots=True)

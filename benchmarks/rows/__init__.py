@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.rows.beginning import Beginning
 from benchmarks.rows.circle import Circle
 from benchmarks.rows.flood import Flood
 from benchmarks.rows.idle import Idle
 from benchmarks.rows.latency import Latency
 from benchmarks.rows.memory import Memory
-from benchmarks.rows.overhead import BIG, SMALL
+from benchmarks.rows.overhead import BIG, SMALL, WAITING
 from benchmarks.rows.scan import Poll, Scan
 from benchmarks.rows.status import Status
 from benchmarks.rows.studio import Studio
@@ -21,6 +22,6 @@ if TYPE_CHECKING:
     from benchmarks.figures import Row
 
 ROWS: tuple[Row, ...] = (
-    SMALL, BIG, Throughput(), Memory(), Latency(), Idle(), Status(), Flood(), Scan(), Poll(), Studio(), Web(), Years(),
-    Circle(),
+    SMALL, WAITING, BIG, Throughput(), Memory(), Latency(), Beginning(), Idle(), Status(), Flood(), Scan(), Poll(),
+    Studio(), Web(), Years(), Circle(),
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Rows `small` and `big`: what watchd's own work costs, beside clients that remember nothing.
+"""Rows `small`, `waiting` and `big`: what watchd's own work costs, beside clients that remember nothing.
 
-The service answers at once (fast_service.c), so what is measured is the client. A figure counts only if each picture
-was charged once.
+The service is a fast one (fast_service.c), so what is measured is the client. A figure counts only if each picture was
+charged once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks import contenders, fast, pictures
-from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted, NoWorseThan
+from benchmarks.figures import WATCHD, AtMost, Contender, Measure, Noted, NoWorseThan, TimesIdeal
 from benchmarks.processes import BenchError, cpu_seconds, peak_memory_mb, running, wait_until
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ BARE_CLIENT = contenders.RIVALS / "bare_client.py"
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """So many pictures that lie there at once, and a service that takes no time."""
+    """So many pictures that lie there at once, and a service that takes `latency` seconds for each of eight."""
 
     name: str
     about: str
@@ -43,6 +43,7 @@ class Overhead:
     picture: Callable[[int], bytes]
     answer: Callable[[], bytes]
     bounds: Mapping[str, Bound]
+    latency: float = 0.0
 
     def rounds(self, *, quick: bool) -> int:
         """Medians of five."""
@@ -56,7 +57,13 @@ class Overhead:
         """Time, CPU, memory, and that nothing was paid twice."""
         number = self.number(quick=quick)
         return (
-            Measure("seconds", f"{number} pictures", "s", self.bounds["seconds"]),
+            Measure(
+                "seconds",
+                f"{number} pictures",
+                "s",
+                self.bounds["seconds"],
+                number * self.latency / contenders.WORKERS or None,
+            ),
             Measure("cpu", "CPU a file", "ms", self.bounds["cpu"]),
             Measure("memory", "peak", "MB", self.bounds["memory"]),
             Measure("extra", "charges beyond one each", "calls", AtMost(0), 0),
@@ -70,7 +77,7 @@ class Overhead:
         answer = bench.folder / "answer.png"
         answer.write_bytes(self.answer())
         expected = {fast.known_as(path.read_bytes()) for path in source.iterdir()}
-        with fast.serving(bench.folder, [answer]) as service:
+        with fast.serving(bench.folder, [answer], latency=self.latency, at_once=contenders.WORKERS) as service:
             turn = _Turn(bench.folder / "turn", source, service, expected)
             bare = [HTTPX] + ([AIOHTTP] if importlib.util.find_spec("aiohttp") else [])
             yield (
@@ -156,6 +163,15 @@ SMALL = Overhead(
     pictures.small,
     pictures.twice_small,
     {"seconds": NoWorseThan((HTTPX,), 0.8), "cpu": NoWorseThan((HTTPX,), 0.8), "memory": Noted()},
+)
+WAITING = Overhead(
+    "waiting",
+    "1,000 pictures of 20 KB moved in at once, a service of 200 ms that works on 8 at once: time, and CPU a file",
+    (1000, 200),
+    pictures.small,
+    pictures.twice_small,
+    {"seconds": TimesIdeal(1.04), "cpu": NoWorseThan((HTTPX,)), "memory": Noted()},
+    latency=0.2,
 )
 BIG = Overhead(
     "big",

@@ -79,8 +79,8 @@ class Scan:
             contenders.staged(bench.folder / "small") as small,
             contenders.staged(bench.folder / "large") as large,
         ):
-            _fill(small, number)
-            _fill(large, 10 * number)
+            fill_known(small, number)
+            fill_known(large, 10 * number)
             yield (Contender(WATCHD, partial(_compare, small, large, number)),)
 
 
@@ -107,7 +107,7 @@ class Poll:
         """The daemon, told to poll each second."""
         with contenders.staged(bench.folder / "stage") as stage:
             number = self.number(quick=bench.quick)
-            _fill(stage, number)
+            fill_known(stage, number)
             yield (Contender(WATCHD, partial(_poll, stage, number)),)
 
 
@@ -120,7 +120,7 @@ def check_room(folder: Path, files: int) -> None:
         raise BenchError(f"{files:,} inodes are needed in {folder}, {system.f_favail:,} are free")
 
 
-def _fill(stage: Stage, number: int) -> None:
+def fill_known(stage: Stage, number: int) -> None:
     """Files, and a ledger that knows each of them as it is: as refused, so that no queue comes of it."""
     state = stage.home / "state"
     state.mkdir()

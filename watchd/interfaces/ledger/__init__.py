@@ -1,8 +1,10 @@
 """Everything that must outlive the process, by roles: a client imports the one that it speaks to, and no other.
 
-Each method is one transaction, durable on return, and touches nothing but the ledger. It raises LedgerError where the
-ledger cannot be written; nothing may be spent after that. A write for a claimed job names that claim: where the job has
-been somebody else's meanwhile it changes nothing, money included, and answers `ClaimLost`.
+Each method is one transaction, and touches nothing but the ledger. It is durable on return, but for what a start takes
+back anyway or finds anew (a claim, a name, `sending`, an admission): that is durable with the next one that is. It
+raises LedgerError where the ledger cannot be written; nothing may be spent after that. A write for a claimed job names
+that claim: where the job has been somebody else's meanwhile it changes nothing, money included, and answers
+`ClaimLost`.
 """
 
 from typing import TYPE_CHECKING

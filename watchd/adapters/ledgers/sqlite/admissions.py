@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from watchd.adapters.ledgers.sqlite.rows import sample_of, text_of
-from watchd.adapters.ledgers.sqlite.transactions import Transactions, transaction
+from watchd.adapters.ledgers.sqlite.transactions import Transactions, passing, transaction
 from watchd.model import Asked, JobState, Place, Sighting
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ class Admissions(Transactions):
             at=self.clock.wall(),
         )  # fmt: skip
 
-    @transaction
+    @passing
     def admit(self, admissions: Sequence[Admission]) -> list[int | None]:
         """Record settled files; answers each one's job, an earlier one where these bytes were known here.
 
-        None: the bytes are an output of ours and the folder takes none, so it is no input.
+        None: the bytes are an output of ours and the folder takes none, so it is no input. What a power cut takes back
+        is seen anew by the first look of the next start.
         """
         return [self._admit(admission) for admission in admissions]
 

@@ -57,7 +57,7 @@ class FormatSection(Section):
     quality: Annotated[int, Whole(1, 100)] | None = key(None, description="Quality of jpeg, webp or avif.")
     lossless: Annotated[bool, Flag()] | None = key(None, description="Whether webp is written without loss.")
     compression: Annotated[int | str, Compression()] | None = key(
-        None, description="Compression of png (0 to 9) or tiff (none, lzw, deflate)."
+        None, description="Compression of png (0 to 9, else 3) or tiff (none, lzw, deflate)."
     )
     bit_depth: Annotated[int, Depth()] | None = key(
         None, description="Bits of each channel of png or tiff, 8 or 16; default: what the service answers."

@@ -1,7 +1,7 @@
 """A result written in the format that its folder wants, with what is said beside its pixels.
 
-PNG and TIFF are written a strip at a time; the others need the whole picture in memory. The same result gives the same
-bytes each time, so that what a crash interrupted can be told from what somebody else wrote.
+PNG, TIFF and a large JPEG are written a strip at a time; the others need the whole picture in memory. The same result
+gives the same bytes each time, so that what a crash interrupted can be told from what somebody else wrote.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, assert_never
 
 from PIL import Image
 
+from watchd.adapters.pixels.jpeg_stream import JpegStream
 from watchd.adapters.pixels.png_stream import PngStream
 from watchd.adapters.pixels.tiff_stream import TiffStream
 from watchd.core.outgoing import output_formats
@@ -30,7 +31,7 @@ _FULL_COLOUR_FROM: Final = 90
 _AVIF_SPEED: Final = 7
 _SPACE: Final = slice(16, 20)
 _MOST_OPTIMIZED: Final = 40_000_000
-"""Pixels up to which a JPEG is made a few percent smaller by a second pass, which needs as many bytes of memory."""
+"""Pixels up to which a JPEG is made a few percent smaller by a second pass, which needs all of them in memory."""
 _WIDE: Final = 16
 _MOST_DENSITY: Final = 0xFFFF
 
@@ -63,7 +64,7 @@ def encode(
                 tiff.write(strip)
             tiff.finish(_fitting(dressed, mode))
         case "jpeg":
-            _write_jpeg(_canvas(strips, size, mode), target, form, _fitting(dressed, mode))
+            _write_jpeg((_on_white(strip) for strip in strips), size, mode, target, form, _fitting(dressed, mode))
         case "webp":
             _write_webp(_canvas(strips, size, mode), target, form, dressed)
         case "avif":
@@ -99,24 +100,29 @@ def _on_white(image: Image.Image) -> Image.Image:
     return white
 
 
-def _write_jpeg(image: Image.Image, target: BinaryIO, form: OutputFormat, dressed: Metadata) -> None:
+def _write_jpeg(
+    strips: Iterable[Image.Image], size: tuple[int, int], mode: str, target: BinaryIO, form: OutputFormat,
+    dressed: Metadata,
+) -> None:  # fmt: skip
     quality = form.quality or output_formats.DEFAULT_QUALITY["jpeg"]
-    options: dict[str, Any] = {"dpi": _dots_per_inch(dressed)} if dressed.pixels_per_metre is not None else {}
-    options |= {
-        "quality": quality, "subsampling": 0 if quality >= _FULL_COLOUR_FROM else 2,
-        "extra": jpeg_segments.segments(dressed),
-    }  # fmt: skip
-    flat = _on_white(image)
-    if image.width * image.height <= _MOST_OPTIMIZED:
-        try:
-            flat.save(target, "JPEG", optimize=True, **options)
-        except OSError:
-            # Pillow gives a second pass no more than a byte a pixel, which does not do for noise or for many words.
-            target.seek(0)
-            target.truncate()
-        else:
-            return
-    flat.save(target, "JPEG", **options)
+    options = {"quality": quality, "subsampling": 0 if quality >= _FULL_COLOUR_FROM else 2}
+    beside: dict[str, Any] = {"extra": jpeg_segments.segments(dressed)}
+    if dressed.pixels_per_metre is not None:
+        beside["dpi"] = _dots_per_inch(dressed)
+    if size[0] * size[1] > _MOST_OPTIMIZED:
+        stream = JpegStream(target, size, options, beside)
+        for strip in strips:
+            stream.write(strip)
+        stream.finish()
+        return
+    image = _canvas(strips, size, mode.removesuffix("A"))
+    try:
+        image.save(target, "JPEG", optimize=True, **options, **beside)
+    except OSError:
+        # Pillow gives a second pass no more than a byte a pixel, which does not do for noise or for many words.
+        target.seek(0)
+        target.truncate()
+        image.save(target, "JPEG", **options, **beside)
 
 
 def _dots_per_inch(dressed: Metadata) -> tuple[int, int]:

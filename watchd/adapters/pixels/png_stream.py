@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 COLOUR_TYPES: Final = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
-_LEVEL: Final = 6
+_LEVEL: Final = 3
+"""A third of the time of zlib's own choice, 6, for three to five percent more bytes of a photo."""
 _MOST_IN_A_CHUNK: Final = 1024 * 1024
 _WIDE: Final = 16
 

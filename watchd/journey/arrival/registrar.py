@@ -63,8 +63,8 @@ class Registrar:
                 )
             else:
                 self._recorder.refused(hot.folder.name, admission.path, admission.sha256, admission.refusal.words)
+        self._admitted(len(batch))  # first: they cost no more than was reckoned when they were to come
         self.review_at = self._review()
-        self._admitted(len(batch))
 
     def note(self, hot: HotFolder) -> None:
         """Files that are seen and not yet jobs are in the ledger too: seen is never forgotten."""

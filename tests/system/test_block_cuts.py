@@ -148,7 +148,13 @@ def framed(place: Path, kind: str) -> Iterator[Path]:
     if reason is not None:
         pytest.skip(reason)
     (place / "frame").mkdir()
-    with block_device.frame(place / "frame") as folder:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(block_device.frame(place / "frame"))
+            with block_device.Disk(folder, kind).mounted_at(place / "tried"):
+                pass
+        except OSError as refused:
+            pytest.skip(f"{kind} cannot be mounted here: {refused}")
         yield folder
 
 

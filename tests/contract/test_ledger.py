@@ -668,6 +668,20 @@ def test_files_of_the_same_bytes_are_one_picture_whatever_is_sent_of_each(ledger
     assert [found.id for found in ledger.paid_results(job(ledger, like_it))] == [1]
 
 
+@pytest.mark.parametrize(("told", "known"), [("what is sent", "what is sent"), ("aa", None), (None, None)])
+def test_all_files_of_the_same_bytes_are_identified_at_once(
+    ledger: Ledger, told: str | None, known: str | None
+) -> None:
+    admit(ledger, seen("a", "aa"))
+    pay(ledger, claim(ledger))
+    admit(ledger, seen("b", "aa", "two"), seen("c", "bb", "two"))
+    assert ledger.unidentified("one") is None, "nothing is of an earlier version"
+    ledger.identify(job(ledger, 1), told)
+    assert [job(ledger, number).picture for number in (1, 2, 3)] == [known, known, None]
+    (rated,) = admit(ledger, seen("d", "cc", "one", SENT))
+    assert [found.id for found in ledger.paid_results(job(ledger, rated))] == ([1] if told == SENT.picture else [])
+
+
 def test_what_is_sent_may_be_the_very_bytes_of_another_file(ledger: Ledger) -> None:
     plain, dressed = admit(
         ledger, seen("a", "aa", asked=replace(GOLD, picture="aa")), seen("b", "bb", asked=replace(GOLD, picture="aa"))

@@ -6,6 +6,7 @@ import io
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,39 @@ def test_what_is_written_into_a_file_beside_its_pixels_costs_nothing(house: Hous
     assert said(jobs[-1]["output"], "XMP:Rating") == "5", "the new output takes the new metadata"
     assert said(jobs[0]["output"], "XMP:Rating") == ""
     assert "paid for as what is sent of it" in house.watchd("explain", str(path)).stdout
+
+
+def leave_as_an_earlier_version_did(ledger: Path) -> None:
+    """Which knew a file by its own bytes, and not by what was sent of it: schema 12 with jobs from before it."""
+    with closing(sqlite3.connect(ledger)) as connection, connection:
+        connection.execute("DROP TABLE unidentified")
+        connection.execute("DROP INDEX job_by_output")
+        connection.execute("CREATE INDEX job_by_output ON job (substr(output_sha256, 1, 16))")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name >= '0013'")
+        connection.execute("PRAGMA user_version = 12")
+        assert connection.execute("UPDATE job SET picture = NULL WHERE picture IS NOT NULL").rowcount > 0
+
+
+@needs_exiftool
+def test_a_rating_costs_nothing_where_an_earlier_version_has_finished_the_file(house: House) -> None:
+    house.configure()
+    rated, gone = house.drop("rated.jpg", photo(number=1)), house.drop("gone.jpg", photo(number=2))
+    edit(rated, "-XMP:Rating=1")  # so that what is sent is not the file
+    edit(gone, "-XMP:Rating=1")
+    house.drop("copy/rated.jpg", rated.read_bytes())
+    house.once()
+    assert house.sandbox.charges().calls == 2
+    leave_as_an_earlier_version_did(house.state / "ledger.db")
+    gone.unlink()
+    daemon = house.start()
+    daemon.wait_for("identified")
+    assert len(daemon.wait_for("identifying")) == 1
+    for path in (rated, house.hot / "copy/rated.jpg"):
+        edit(path, "-XMP:Rating=5")
+    house.wait_for_all(5)
+    assert house.sandbox.charges().calls == 2
+    assert daemon.stop() == 0
+    assert "identifying" not in house.start().actions(), "it is done once"
 
 
 @needs_exiftool

@@ -10,6 +10,7 @@ from watchd.core.request import endpoint
 from watchd.journey.answering import OFFLINE_AFTER_S, RESTS_AFTER_S, Answering
 from watchd.journey.arrival.admitting import Admitter
 from watchd.journey.arrival.hints import Hints
+from watchd.journey.arrival.identifying import Identifier
 from watchd.journey.arrival.intake import Intake
 from watchd.journey.examining import Examiner
 from watchd.journey.gate.backlog import BacklogReview
@@ -96,6 +97,7 @@ class Journey:
             self.hints,
             admitter,
             self.recorder,
+            Identifier(ledger, examiner, clock, outside.in_hand),
             admitted,
             looked,
             self.review,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from watchd.model import Admission, Place, Sighting
+    from watchd.model import Admission, Job, Place, Sighting
 
 
 class SightingBook(Protocol):
@@ -38,4 +38,12 @@ class SightingBook(Protocol):
 
         None: the bytes are an output of ours and the folder takes none, so it is no input.
         """
+        ...
+
+    def unidentified(self, folder: str) -> Job | None:
+        """A file that an earlier version has finished without saying what was sent of it; None: there is none."""
+        ...
+
+    def identify(self, job: Job, picture: str | None) -> None:
+        """Files of its bytes are known by this SHA-256 (hex) of what is sent of them; None: as they were."""
         ...

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from watchd.interfaces import Clock, SightingBook, Tree
     from watchd.journey.arrival.admitting import Admitter
     from watchd.journey.arrival.hints import Hinted, Hints, Marks
+    from watchd.journey.arrival.identifying import Identifier
     from watchd.journey.arrival.watches import Watches
     from watchd.journey.reporting import Recorder
     from watchd.model import Folder, Steady
@@ -50,6 +51,7 @@ class Intake:
 
     def __init__(
         self, tree: Tree, ledger: SightingBook, clock: Clock, hints: Hints, admitter: Admitter, recorder: Recorder,
+        identifier: Identifier,
         admitted: Callable[[int], None], looked: Callable[[], None],
         review: Callable[[], Steady | None], look_beside: Callable[[Folder, bool], bool],
         silent: Callable[[], Collection[str]],
@@ -65,6 +67,7 @@ class Intake:
         self._clock = clock
         self._hints = hints
         self._admitter = admitter
+        self._identifier = identifier
         self._told_unread: dict[str, set[str]] = defaultdict(set)
         self._registrar = Registrar(ledger, clock, recorder, review, admitted)
         self._admitted = admitted
@@ -191,6 +194,8 @@ class Intake:
                 break  # the other folders have their turn; what is left here is due, and comes with the next
         self._registrar.enter(hot, batch)
         self._registrar.note(hot)
+        if not batch:
+            self._identifier.turn(hot)
 
     def _look(self, hot: HotFolder, marks: Marks, *, everything: bool) -> None:
         name, before = hot.folder.name, hot.standing
@@ -240,12 +245,11 @@ class Intake:
         """Seconds until a look or a scan is due."""
         now = self._clock.steady()
         free = [hot for hot in self.folders() if self._relay.is_free(hot.folder.name)]
-        looks = [hot.making.next_look() for hot in free if hot.standing.online]
-        due = [look for look in looks if look is not None]
-        due += [self._times.next_of(hot.folder.name) for hot in free]
-        due.append(self._next_visit)
-        due += [] if self._registrar.review_at is None else [self._registrar.review_at]
-        return max(0.0, min(due) - now) if due else None
+        online = [hot for hot in free if hot.standing.online]
+        perhaps = [hot.making.next_look() for hot in online] + [self._registrar.review_at]
+        perhaps += [self._identifier.next_of(hot.folder.name) for hot in online]
+        perhaps += [self._next_visit, *(self._times.next_of(hot.folder.name) for hot in free)]
+        return max(0.0, min(moment for moment in perhaps if moment is not None) - now)
 
     def _some_pending(self) -> bool:
         """Whether a folder was not looked at yet, or a file may still become a job by waiting alone."""

@@ -89,6 +89,17 @@ class MemoryArrivals(MemoryRole):
         self.store.sightings[place] = Sighting(admission.path, admission.sample, job)
         return job
 
+    def unidentified(self, folder: str) -> Job | None:  # noqa: ARG002 -- as in a ledger of years
+        """None: no earlier version has finished anything here."""
+        return None
+
+    @locked
+    def identify(self, job: Job, picture: str | None) -> None:
+        """Files of its bytes are known by this SHA-256 (hex) of what is sent of them; None: as they were."""
+        for row in self.store.jobs.values():
+            if picture is not None and row.now.sha256 == job.sha256 and row.now.picture is None:
+                row.change(picture=None if picture == job.sha256 else picture)
+
     def _known_by(self, admission: Admission) -> str | None:
         same = next((row.now for row in self.store.jobs.values() if row.now.sha256 == admission.sha256), None)
         if same is not None:

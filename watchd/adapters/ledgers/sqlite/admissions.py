@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from watchd.adapters.ledgers.sqlite.rows import sample_of, text_of
+from watchd.adapters.ledgers.sqlite.rows import job_of, sample_of, text_of
 from watchd.adapters.ledgers.sqlite.transactions import Transactions, passing, transaction
 from watchd.model import Asked, JobState, Place, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from watchd.model import Admission
+    from watchd.model import Admission, Job
 
 
 PAGE = 5000
@@ -88,6 +88,17 @@ class Admissions(Transactions):
         job_id = int(known["id"]) if known else self._new_job(admission, path)
         self._sight(admission.folder, Sighting(admission.path, admission.sample, job_id))
         return job_id
+
+    def unidentified(self, folder: str) -> Job | None:
+        """A file that an earlier version has finished without saying what was sent of it; None: there is none."""
+        return next((job_of(row) for row in self.rows("unidentified", folder=folder)), None)
+
+    @passing
+    def identify(self, job: Job, picture: str | None) -> None:
+        """Files of its bytes are known by this SHA-256 (hex) of what is sent of them; None: as they were."""
+        if picture is not None:
+            self.run("identify", sha256=job.sha256, picture=picture)
+        self.run("drop_unidentified", folder=job.folder, id=job.id)
 
     def _is_own(self, admission: Admission) -> bool:
         own = self.run("own_output", sha256=admission.sha256).fetchone()

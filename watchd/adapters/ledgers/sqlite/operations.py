@@ -62,6 +62,7 @@ class Operations(Transactions):
         if self.run("is_worked_on", folder=old, me=self.owner).fetchone()["yes"]:
             return None
         renamed = self.run("rename_jobs", old=old, new=new).rowcount
+        self.run("rename_unidentified", old=old, new=new)
         for what in ("sightings", "place"):
             self.run(f"rename_{what}", old=old, new=new)
             self.run(f"drop_{what}", old=old)

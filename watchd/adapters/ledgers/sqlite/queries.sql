@@ -160,6 +160,18 @@ UPDATE job SET behind = :behind WHERE id = :id;
 SELECT picture FROM job INDEXED BY job_by_bytes
 WHERE substr(sha256, 1, 8) = substr(:sha256, 1, 8) AND +sha256 = :sha256 ORDER BY id LIMIT 1;
 
+-- name: unidentified
+-- A file that an earlier version has finished without saying what was sent of it.
+SELECT * FROM job WHERE id = (SELECT min(job_id) FROM unidentified WHERE folder = :folder);
+
+-- name: identify
+-- What was sent of it is what all files of these bytes are known by; where it is not told, they are known as they were.
+UPDATE job SET picture = nullif(:picture, sha256)
+WHERE substr(sha256, 1, 8) = substr(:sha256, 1, 8) AND +sha256 = :sha256 AND picture IS NULL;
+
+-- name: drop_unidentified
+DELETE FROM unidentified WHERE folder = :folder AND job_id = :id;
+
 -- name: insert_job
 INSERT INTO job (folder, path, path_text, sha256, picture, besides, size, mtime_ns, parameters, profile, price, width, height, priority,
                  state, error, failure, approved, due, created_at, finished_at)
@@ -614,6 +626,9 @@ UPDATE OR IGNORE sighting SET folder = :new WHERE folder = :old;
 
 -- name: drop_sightings
 DELETE FROM sighting WHERE folder = :old;
+
+-- name: rename_unidentified
+UPDATE OR IGNORE unidentified SET folder = :new WHERE folder = :old;
 
 -- name: rename_place
 UPDATE OR IGNORE place SET folder = :new WHERE folder = :old;

@@ -183,6 +183,31 @@ def test_a_server_that_closed_before_the_last_bytes_is_noticed_before_the_call_i
 
 
 @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
+def test_a_server_that_goes_while_the_call_is_armed_never_gets_the_last_bytes(
+    serve: Serve, end: Callable[[Peer], None]
+) -> None:
+    """The ledger may take its time: whoever has gone meanwhile cannot have run anything, so nothing is in doubt."""
+    arming, gone = threading.Event(), threading.Event()
+
+    def go(peer: Peer) -> None:
+        peer.read_head()
+        arming.wait(10)
+        end(peer)
+        gone.set()
+
+    server, caller = serve(go)
+
+    def arm() -> None:
+        arming.set()
+        assert gone.wait(10)
+
+    result = caller.call(None, arm)
+    assert isinstance(result, NotSent)
+    assert (result.uploading, caller.armed) == (True, 1)
+    assert not server.peer().complete
+
+
+@pytest.mark.parametrize("end", [Peer.close, Peer.reset])
 def test_a_cut_after_the_last_bytes_is_lost(serve: Serve, end: Callable[[Peer], None]) -> None:
     def cut(peer: Peer) -> None:
         peer.read_head()

@@ -506,12 +506,14 @@ def test_a_bad_answer_that_cannot_be_kept_ends_unknown_all_the_same(shop: Worksh
 
 
 def test_an_answer_that_cannot_be_kept_is_a_lost_answer(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    admitted(shop)
+    shop.run("earlier.png", picture(2))  # so that the key is known to work
+    shop.put("a.png", PNG)
+    shop.settle()
 
     real = os.fsync
 
     def fail(descriptor: int) -> None:
-        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "1.png":
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "2.png":
             raise OSError(5, os.strerror(5))
         real(descriptor)
 
@@ -525,18 +527,24 @@ def test_an_answer_that_cannot_be_kept_is_a_lost_answer(shop: Workshop, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("answer", "left"), [(png(512, 512), 0), (b"<html>", 1)], ids=["a picture", "what is no picture"]
+    ("known", "answer", "left"),
+    [(True, png(512, 512), 0), (True, b"<html>", 1), (False, png(512, 512), 1)],
+    ids=["a picture", "what is no picture", "the first picture of a key, which has to be written down"],
 )
 def test_another_may_call_while_a_picture_is_kept(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch, answer: bytes, left: int
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, *, known: bool, answer: bytes, left: int
 ) -> None:
-    admitted(shop)
+    if known:
+        shop.run("earlier.png", picture(2))
+    shop.put("a.png", PNG)
+    shop.settle()
+    kept_as = f"{shop.job('a.png').id}.png"
     shop.endpoint.script = [Says(answer)]
     under_way: list[int] = []
     real = os.fsync
 
     def look(descriptor: int) -> None:
-        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "1.png" and not under_way:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == kept_as and not under_way:
             under_way.append(shop.keeper.in_flight())
         real(descriptor)
 

@@ -241,7 +241,7 @@ class Intake:
                 },
             )  # fmt: skip
 
-    def _until_next(self) -> float | None:
+    def _until_next(self) -> float:
         """Seconds until a look or a scan is due."""
         now = self._clock.steady()
         free = [hot for hot in self.folders() if self._relay.is_free(hot.folder.name)]

@@ -138,8 +138,16 @@ class GateKeeper:
         return answer
 
     def picture_came(self, permit: Permit, call: Call, traffic: Traffic) -> Permit:
-        """Let another in as soon as a picture is here and proven: keeping it is no matter of the service's."""
-        self.apply(events.PictureCame(self._clock.steady(), permit, call, traffic))
+        """Let another in as soon as a picture is here and proven: keeping it is no matter of the service's.
+
+        Not where that has to be written first, as a gate that opens has: the ledger may wait for room, and what is paid
+        for is kept before. Then all is done on the way out.
+        """
+        event = events.PictureCame(self._clock.steady(), permit, call, traffic)
+        with self._changed:
+            if step(self._state, event).changes:
+                return permit
+            self.apply(event)
         return replace(permit, left=True)
 
     def tell(
@@ -156,7 +164,7 @@ class GateKeeper:
                 if not isinstance(end, Received):
                     return self._failed(events.CallFailed(now, permit, call, end, self._random.random()), due=due)
                 if not permit.left:
-                    self.picture_came(permit, call, end.traffic)
+                    self.apply(events.PictureCame(now, permit, call, end.traffic))
             case BudgetReached(limit):
                 wait = max(1.0, limit.until - self._clock.wall() + 1.0)  # a moment into the new period, not before it
                 self.apply(events.OverBudget(now, permit, sent, wait))

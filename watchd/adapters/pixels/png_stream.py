@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 COLOUR_TYPES: Final = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
-_LEVEL: Final = 3
-"""A third of the time of zlib's own choice, 6, for three to five percent more bytes of a photo."""
 _MOST_IN_A_CHUNK: Final = 1024 * 1024
 _WIDE: Final = 16
 
@@ -30,7 +28,7 @@ class PngStream:
     ) -> None:
         """`extra`: whole chunks that belong behind the header."""
         self._target = target
-        self._deflate = zlib.compressobj(_LEVEL if level is None else level)
+        self._deflate = zlib.compressobj(strips.LEVEL if level is None else level)
         self._depth = depth or 8
         self._above: Image.Image | None = None
         self._waiting = bytearray()

@@ -26,8 +26,6 @@ _MOST_BYTES: Final = 2**32 - 1
 _HORIZONTAL: Final = 2
 _UNASSOCIATED: Final = 2
 _WIDE: Final = 16
-_LEVEL: Final = 3
-"""As of a PNG, where nothing is said."""
 _PER_CENTIMETRE: Final = 3
 _STRIP_OFFSETS, _ROWS_IN_A_STRIP, _STRIP_BYTES = 0x0111, 0x0116, 0x0117
 _LINKS: Final = frozenset({0x8769, 0x8825})
@@ -67,7 +65,7 @@ class TiffStream:
         if self._depth == _WIDE:
             data = strips.widened(data)
         if self._compression == _DEFLATE:
-            data = zlib.compress(data, _LEVEL)
+            data = zlib.compress(data, strips.LEVEL)
         elif self._compression == _LZW:
             data = _lzw(data, strip.height)
         self._offsets.append(self._at)

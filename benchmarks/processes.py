@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,25 @@ def environment(**extra: str) -> dict[str, str]:
     for key in ("WATCHD_CONFIG", "WATCHD_BASE_URL", "VENICE_API_KEY", "NOTIFY_SOCKET"):
         kept.pop(key, None)
     return kept | extra
+
+
+def seconds_of(command: Sequence[str], most: float = 60.0) -> float:
+    """Wall time of a command that succeeds. It is ended after `most` seconds, which is a BenchError.
+
+    Waited for in the kernel: who waits with a time limit looks every twentieth of a second, and finds no shorter times.
+    """
+    began = time.monotonic()
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL)
+    limit = threading.Timer(most, process.kill)
+    limit.start()
+    try:
+        status = process.wait()
+        took = time.monotonic() - began
+    finally:
+        limit.cancel()
+    if status:
+        raise BenchError(f"{' '.join(command)} ended with {status}")
+    return took
 
 
 @contextmanager

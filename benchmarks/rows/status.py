@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import contenders, pictures
 from benchmarks.figures import WATCHD, AtMost, Contender, Measure
-from benchmarks.processes import environment, wait_until
+from benchmarks.processes import seconds_of, wait_until
 from benchmarks.rows.idle import done
 from benchmarks.service import serving
 
@@ -78,9 +76,4 @@ def _start_python(number: int) -> Mapping[str, float]:
 
 
 def _median_seconds(command: Sequence[str], number: int) -> float:
-    taken = []
-    for _ in range(number):
-        start = time.monotonic()
-        subprocess.run(command, check=True, timeout=30, env=environment(), stdout=subprocess.DEVNULL)
-        taken.append(time.monotonic() - start)
-    return median(taken)
+    return median(seconds_of(command) for _ in range(number))

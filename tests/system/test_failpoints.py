@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -59,6 +60,7 @@ STRANGERS = b"somebody else's"
 LONG_AGO_S = 10**9
 STATUSES = {"once": {0, 1, 2, 3, 4}, "run": {0, 2, 4}}
 """As README.md and docs/operating.md have them."""
+ENDS_WITHIN_S = 30.0
 GETS_OVER_IT_S = 6.0
 """How long a daemon is watched; what it has not got over then is the second run's."""
 
@@ -171,7 +173,12 @@ class Ground:
         for _ in range(3):
             self.house.watchd("resume")
             daemon = self.begin("once")
-            daemon.wait(30.0)
+            try:
+                daemon.wait(ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                told = self.house.jobs()
+                daemon.kill()
+                raise AssertionError(f"it does not end: {told}\n{daemon.text}") from None
             assert "Traceback" not in daemon.text, daemon.text
             if self.has_ended():
                 return

@@ -142,20 +142,20 @@ def complaints_of_going_on(house: House, moment: Moment) -> Iterator[str]:
 
 
 @contextmanager
-def framed(place: Path, kind: str) -> Iterator[Path]:
-    """Where disks can be; else the test is skipped."""
+def disk_of(place: Path, kind: str) -> Iterator[block_device.Disk]:
+    """A disk of that kind; where there can be none the test is skipped."""
     reason = block_device.why_not(kind)
     if reason is not None:
         pytest.skip(reason)
-    (place / "frame").mkdir()
+    place.mkdir()
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(block_device.frame(place / "frame"))
-            with block_device.Disk(folder, kind).mounted_at(place / "tried"):
+            disk = block_device.Disk(stack.enter_context(block_device.frame(place)), kind)
+            with disk.mounted_at(place / "tried"):
                 pass
         except OSError as refused:
             pytest.skip(f"{kind} cannot be mounted here: {refused}")
-        yield folder
+        yield disk
 
 
 @pytest.mark.plain("what the test mounts is not in the machine of the unit")
@@ -163,8 +163,7 @@ def framed(place: Path, kind: str) -> Iterator[Path]:
 @pytest.mark.parametrize("kind", block_device.MAKERS)
 def test_what_was_told_is_on_the_disk_whenever_the_power_goes(tmp_path: Path, kind: str) -> None:
     point, seed = tmp_path / "machine", f"{kind} {os.environ['WATCHD_SEED']}"
-    with framed(tmp_path, kind) as place, ExitStack() as stack:
-        disk = block_device.Disk(place, kind)
+    with disk_of(tmp_path / "frame", kind) as disk, ExitStack() as stack:
         with disk.mounted_at(point):
             house = stack.enter_context(House(point))
             house.open_sandbox(latency="20ms")

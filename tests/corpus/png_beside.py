@@ -103,6 +103,12 @@ SHELF.add(
     "words-packed-broken.png", before(b"IDAT", chunk(b"zTXt", b"Comment\0\0no zlib")), "libpng: bad compression", FINE
 )
 SHELF.add("words-bomb.png", before(b"IDAT", packed("Comment", bytes(12_000_000))), "12 MB out of 12 kB", FINE)
+SHELF.add(
+    "words-raw-8bim-paths.png",
+    before(b"IDAT", raw_profile("8bim", resources(iptc((120, b"a caption")), (2000, bytes(26 * 7))))),
+    "Photoshop: what a person put among its resources, by ImageMagick",
+    Done(told=("Photoshop paths",), says=("a caption",)),
+)
 SHELF.add("words-bad-utf8.png", before(b"IDAT", chunk(b"iTXt", b"Title\0\0\0\0\0\xff\xfe\xfd")), PNG, FINE)
 
 # Orientation.

@@ -259,7 +259,6 @@ WORDS: dict[str, tuple[dict[int, Value], tuple[str, ...]]] = {
     "iptc": ({33723: (UNDEFINED, iptc((120, b"a caption")))}, ("a caption",)),
     "iptc-long": ({33723: (LONG, struct.unpack("<4I", iptc((120, b"a caption..")))) }, ("a caption",)),
     "photoshop": ({34377: (BYTE, resources(iptc((120, b"a caption"))))}, ("a caption",)),
-    "photoshop-paths": ({34377: (BYTE, resources(iptc((120, b"a caption")), (2000, bytes(26 * 7))))}, ("a caption",)),
     "resolution": ({282: (RATIONAL, [300, 1]), 283: (RATIONAL, [300, 1]), 296: (SHORT, [2])}, ()),
     "resolution-of-nothing": ({282: (RATIONAL, [0, 0]), 283: (RATIONAL, [0, 0])}, ()),
     "geotiff": ({33550: (DOUBLE, [1, 1, 0]), 34735: (SHORT, [1, 1, 0, 0])}, ()),
@@ -269,6 +268,12 @@ for _name, (_tags, _said) in WORDS.items():
     SHELF.add(
         f"words-{_name}.tif", numbered(_tags), f"{TIFF}, section 8; XMP part 3", Done(tolerance=EXACT, says=_said)
     )
+SHELF.add(
+    "words-photoshop-paths.tif",
+    numbered({34377: (BYTE, resources(iptc((120, b"a caption")), (2000, bytes(26 * 7))))}),
+    "Photoshop: what a person put among its resources",
+    Done(tolerance=EXACT, told=("Photoshop paths",), says=("a caption",)),
+)
 ADOBE = icc.rgb_profile(icc.ADOBE_RGB, icc.gamma_curve(2.19921875))
 SHELF.add(
     "icc-adobe.tif",

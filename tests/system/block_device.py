@@ -56,7 +56,7 @@ class Disk:
         """`folder`: on Btrfs."""
         self._kind = kind
         self._image = folder / "disk"
-        _make(self._image, DISK_BYTES, *MAKERS[kind])
+        make(self._image, DISK_BYTES, *MAKERS[kind])
 
     def mounted_at(self, point: Path, cut: Path | None = None) -> AbstractContextManager[Path]:
         """As it is now, or as it was at a cut."""
@@ -73,7 +73,7 @@ class Disk:
 def frame(place: Path) -> Iterator[Path]:
     """A folder on a Btrfs of its own, where disks can be. Raises OSError where there can be none."""
     image = place / "frame"
-    _make(image, FRAME_BYTES, *MAKERS["btrfs"])
+    make(image, FRAME_BYTES, *MAKERS["btrfs"])
     with mounted(image, place / "disks") as folder:
         yield folder
 
@@ -86,7 +86,8 @@ def why_not(kind: str) -> str | None:
     return f"{missing[0]} is not installed" if missing else None
 
 
-def _make(image: Path, size: int, *maker: str) -> None:
+def make(image: Path, size: int, *maker: str) -> None:
+    """A file system in a new file. Raises OSError where it cannot be made."""
     image.touch()
     os.truncate(image, size)
     trouble = done_by(*maker, str(image))

@@ -20,6 +20,7 @@ import pytest
 from tests.system import block_device
 from tests.system.house import House, until
 from tests.system.pictures import picture
+from watchd.process.engine import AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ CUTS = 67 if WHOLE else 7
 GONE_ON_WITH = 20 if WHOLE else 2
 """Of these, cuts from which the program goes on to the end."""
 PICTURES = 4 * CUTS + 12
+WORKERS = 4
 FOLDERS = ("archived", "deleted", "kept")
 
 
@@ -61,7 +63,7 @@ def configured(house: House) -> None:
         paths["archived"] | {"originals": "archive", "archive": str(house.root / "archive")},
         paths["deleted"] | {"originals": "delete", "format": {"type": "jpeg", "quality": 95}},
         paths["kept"],
-        api={"workers": 4}, approval=None, budget={"day": None, "month": None},
+        api={"workers": WORKERS}, approval=None, budget={"day": None, "month": None},
     )  # fmt: skip
 
 
@@ -103,9 +105,14 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def outputs(house: House) -> dict[str, str]:
+    """The same of all outputs."""
+    return {path: sha for name in FOLDERS for path, sha in digests(house.root / f"{name}-out").items()}
+
+
 def complaints(house: House, moment: Moment, originals: Sequence[Original], final: Mapping[str, str]) -> Iterator[str]:
     """What a disk has lost that was promised by then, or has and should not have."""
-    there = {path: sha for name in FOLDERS for path, sha in digests(house.root / f"{name}-out").items()}
+    there = outputs(house)
     yield from (f"{path} is torn" for path, sha in there.items() if final.get(path) != sha)
     yield from (f"{path} was told of and is lost" for path in moment.told - there.keys())
     with closing(sqlite3.connect(house.state / "ledger.db")) as ledger:
@@ -137,7 +144,7 @@ def complaints_of_going_on(house: House, moment: Moment) -> Iterator[str]:
         yield f"{len(jobs)} jobs"
     yield from (f"{job['path']} is {job['state']}" for job in jobs if job["state"] not in {"done", "unknown"})
     in_doubt = sum(job["state"] == "unknown" for job in jobs)
-    if in_doubt > 4 + 2:
+    if in_doubt > WORKERS + AHEAD:
         yield f"{in_doubt} are in doubt"
 
 
@@ -171,7 +178,7 @@ def test_what_was_told_is_on_the_disk_whenever_the_power_goes(tmp_path: Path, ki
             originals = dropped(house)
             moments = cut_while_it_works(house, disk, seed)
             house.assert_books_balance()
-            final = {path: sha for name in FOLDERS for path, sha in digests(house.root / f"{name}-out").items()}
+            final = outputs(house)
         print(kind, [(len(moment.charged), len(moment.told)) for moment in moments])  # noqa: T201 -- of a campaign
         under_way = [moment for moment in moments if 0 < len(moment.told) < PICTURES]
         assert len(under_way) >= CUTS // 2, "the power went while there was nothing to lose"

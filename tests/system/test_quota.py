@@ -11,13 +11,13 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system import failpoints, faulty_disk
+from tests.system import block_device, failpoints, faulty_disk
 from tests.system.block_device import done_by
 from tests.system.failpoints import Failpoints, Met
 from tests.system.house import until
@@ -66,20 +66,15 @@ def quota_on(house: House, folder: Path) -> Iterator[Quota]:
     """Mount it; the books are compared before it goes, as the ledger may be on it."""
     if os.geteuid() != 0 or shutil.which("mkfs.btrfs") is None or shutil.which("btrfs") is None:
         pytest.skip("a quota of Btrfs needs root and btrfs-progs")
-    image = house.root / "image"
-    image.touch()
-    os.truncate(image, IMAGE_BYTES)
-    folder.mkdir(mode=0o700)
-    trouble = done_by("mkfs.btrfs", "-q", str(image)) or done_by("mount", "-o", "loop", str(image), str(folder))
-    if trouble is not None:
-        pytest.skip(f"Btrfs cannot be mounted here: {trouble}")
-    try:
+    with ExitStack() as stack:
+        try:
+            block_device.make(house.root / "image", IMAGE_BYTES, *block_device.MAKERS["btrfs"])
+            stack.enter_context(block_device.mounted(house.root / "image", folder))
+        except OSError as refused:
+            pytest.skip(f"Btrfs cannot be mounted here: {refused}")
         assert done_by("btrfs", "quota", "enable", str(folder)) is None
-        folder.chmod(0o700)
         yield Quota(folder)
         house.assert_books_balance()
-    finally:
-        done_by("umount", "--lazy", str(folder))
 
 
 def start_hasty(house: House) -> Daemon:

@@ -62,9 +62,9 @@ def test_a_large_one_is_never_in_memory_as_a_whole(monkeypatch: pytest.MonkeyPat
     tallest: list[int] = []
     real = Image.new
 
-    def new(mode: str, size: tuple[int, int], *rest: object) -> Image.Image:
+    def new(mode: str, size: tuple[int, int], color: int | str = 0) -> Image.Image:
         tallest.append(size[1])
-        return real(mode, size, *rest)  # type: ignore[arg-type]
+        return real(mode, size, color)
 
     monkeypatch.setattr(Image, "new", new)
     metadata = Metadata(xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", pixels_per_metre=(11811, 11811))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from watchd.adapters.pixels.jpeg_stream import JpegStream
 from watchd.adapters.pixels.png_stream import PngStream
+from watchd.adapters.pixels.strips import stacked
 from watchd.adapters.pixels.tiff_stream import TiffStream
 from watchd.core.outgoing import output_formats
 from watchd.formats.metadata import dressing, jpeg_segments
@@ -66,9 +67,9 @@ def encode(
         case "jpeg":
             _write_jpeg((_on_white(strip) for strip in strips), size, mode, target, form, _fitting(dressed, mode))
         case "webp":
-            _write_webp(_canvas(strips, size, mode), target, form, dressed)
+            _write_webp(stacked(strips, size, mode), target, form, dressed)
         case "avif":
-            _write_avif(_canvas(strips, size, mode), target, form, dressed)
+            _write_avif(stacked(strips, size, mode), target, form, dressed)
         case unexpected:
             assert_never(unexpected)
 
@@ -81,15 +82,6 @@ def _fitting(dressed: Metadata, mode: str) -> Metadata:
     """Without a profile of another colour space than the pixels have."""
     space = b"GRAY" if mode in {"L", "LA"} else b"RGB "
     return dressed if dressed.icc is None or dressed.icc[_SPACE] == space else replace(dressed, icc=None)
-
-
-def _canvas(strips: Iterable[Image.Image], size: tuple[int, int], mode: str) -> Image.Image:
-    canvas = Image.new(mode, size)
-    top = 0
-    for strip in strips:
-        canvas.paste(strip, (0, top))
-        top += strip.height
-    return canvas
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -115,7 +107,7 @@ def _write_jpeg(
             stream.write(strip)
         stream.finish()
         return
-    image = _canvas(strips, size, mode.removesuffix("A"))
+    image = stacked(strips, size, mode.removesuffix("A"))
     try:
         image.save(target, "JPEG", optimize=True, **options, **beside)
     except OSError:

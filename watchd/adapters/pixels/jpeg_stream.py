@@ -10,12 +10,13 @@ import io
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from PIL import Image
-
+from watchd.adapters.pixels import strips
 from watchd.formats import jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from PIL import Image
 
 _BAND: Final = 256
 """Rows that are encoded at a time: sixteen or thirty-two rows of blocks, so that each band ends before RST7."""
@@ -67,12 +68,8 @@ class JpegStream:
         self._target.write(jpeg.END)
 
     def _joined(self) -> Image.Image:
-        rows = Image.new(self._waiting[0].mode, (self._waiting[0].width, self._rows))
-        top = 0
-        for strip in self._waiting:
-            rows.paste(strip, (0, top))
-            top += strip.height
-        return rows
+        first = self._waiting[0]
+        return strips.stacked(self._waiting, (first.width, self._rows), first.mode)
 
     def _keep(self, left: Image.Image) -> None:
         self._waiting, self._rows = ([left], left.height) if left.height else ([], 0)

@@ -78,17 +78,19 @@ class GateKeeper:
         lost, what was learnt for the gates is written all the same.
         """
         with self._changed:
-            done = step(self._state, event)
-            lost = record(done) if record is not None else None
-            if done.changes and (record is None or lost is not None):
-                self._ledger.write_gates(done.changes)
-            if done.state is not self._state:  # else two who wait would wake each other for ever
-                self._state = done.state
-                self._changed.notify_all()
-            for effect in done.effects:
-                announcing.announce(effect)
-            if any(isinstance(effect, Wake) for effect in done.effects):
-                self._on_change()
+            return self._carry_out(step(self._state, event), record)
+
+    def _carry_out(self, done: Step, record: Callable[[Step], ClaimLost | None] | None = None) -> Step:
+        lost = record(done) if record is not None else None
+        if done.changes and (record is None or lost is not None):
+            self._ledger.write_gates(done.changes)
+        if done.state is not self._state:  # else two who wait would wake each other for ever
+            self._state = done.state
+            self._changed.notify_all()
+        for effect in done.effects:
+            announcing.announce(effect)
+        if any(isinstance(effect, Wake) for effect in done.effects):
+            self._on_change()
         return done if lost is None else replace(done, verdict=lost)
 
     # Whoever looks for work
@@ -145,9 +147,10 @@ class GateKeeper:
         """
         event = events.PictureCame(self._clock.steady(), permit, call, traffic)
         with self._changed:
-            if step(self._state, event).changes:
+            done = step(self._state, event)
+            if done.changes:
                 return permit
-            self.apply(event)
+            self._carry_out(done)
         return replace(permit, left=True)
 
     def tell(

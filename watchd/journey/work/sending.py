@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from watchd.core.calls.outcomes import CallResult, Trouble
-    from watchd.interfaces import Endpoint, Spool
+    from watchd.interfaces import Endpoint, Spool, Streamed
     from watchd.journey.work.finishing import JobBooks
     from watchd.journey.work.preparing import Prepared
     from watchd.model import BudgetReached, Job, Limit
@@ -106,14 +106,13 @@ class Sender:
             result = self._endpoint.call(prepared.upload, arm, sink.write)
             if isinstance(result, Answered | NotSent | Lost):
                 return result
-            return self._kept(sink, sink.judge(result), call, came)
+            return self._judged(sink, result, call, came)
         except LaterError as error:
             # Room was set aside, so this is a disk that fails or a file system that cannot set aside.
             return Lost(f"the answer could not be kept: {error}", Traffic(prepared.upload.size), ours=True)
 
-    def _kept(
-        self, sink: receiving.AnswerSink, judged: Received | BadAnswer, call: Call, came: Came
-    ) -> Received | BadAnswer:
+    def _judged(self, sink: receiving.AnswerSink, streamed: Streamed, call: Call, came: Came) -> Received | BadAnswer:
+        judged = sink.judge(streamed)
         if not isinstance(judged, Received):
             sink.keep()  # as evidence
             return judged
